@@ -1,0 +1,16 @@
+# Third-party libraries, all from Debian 12. Each is linked by the library that uses it and by no other.
+find_package(Boost 1.81 REQUIRED)   # headers only: DLL, Asio, Beast, CRC
+find_package(OpenSSL REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+
+# tokometer_add_library(NAME SOURCES... DEPENDS... PRIVATE_DEPENDS...): one static library a folder of core/.
+function(tokometer_add_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  add_library(tokometer_${name} STATIC ${arg_SOURCES})
+  target_include_directories(tokometer_${name} PUBLIC ${PROJECT_SOURCE_DIR}/core)
+  target_link_libraries(tokometer_${name}
+    PUBLIC tokometer_sdk ${arg_DEPENDS}
+    PRIVATE tokometer_options ${arg_PRIVATE_DEPENDS})
+endfunction()
