@@ -1,4 +1,5 @@
-// Time is injected: whoever needs it takes a Clock&. All program time is CLOCK_MONOTONIC in integer nanoseconds.
+// Time is injected: whoever needs it takes a Clock&. All program time is CLOCK_MONOTONIC in integer
+// nanoseconds.
 #pragma once
 
 #include <atomic>
@@ -30,7 +31,8 @@ class SimulatedClock final : public Clock {
 };
 
 // CLOCK_REALTIME minus CLOCK_MONOTONIC, in ns: the best of 5 bracketed readings (about 50 ns off).
-// Constant until somebody steps the wall clock. Kernel receive stamps are wall-clock; this brings them to our axis.
+// Constant until somebody steps the wall clock. Kernel receive stamps are wall-clock; this brings them to our
+// axis.
 int64_t wall_clock_offset_ns() noexcept;
 
 }  // namespace tokometer

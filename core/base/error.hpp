@@ -15,10 +15,10 @@
 namespace tokometer {
 
 struct Error {
-  std::string message;   // a sentence for the user: the value found, the nearest name, what to do
-  std::string file = {}; // empty: not about a file
-  int line = 0;          // from 1; 0: not known
-  int column = 0;        // from 1; 0: not known
+  std::string message;    // a sentence for the user: the value found, the nearest name, what to do
+  std::string file = {};  // empty: not about a file
+  int line = 0;           // from 1; 0: not known
+  int column = 0;         // from 1; 0: not known
 };
 
 // "run.yaml:12:7: load.options.rat: unknown key", or the message alone where no file is known.
@@ -31,8 +31,8 @@ bool operator<(const Error& a, const Error& b);
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}                 // NOLINT: implicit on purpose
-  Result(Error error) : state_(std::in_place_index<1>, 1, std::move(error)) {}          // NOLINT
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}         // NOLINT: implicit on purpose
+  Result(Error error) : state_(std::in_place_index<1>, 1, std::move(error)) {}  // NOLINT
   Result(std::vector<Error> errors) : state_(std::in_place_index<1>, std::move(errors)) {  // NOLINT
     assert(!this->errors().empty());
   }
@@ -68,8 +68,8 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : errors_{std::move(error)} {}                   // NOLINT: implicit on purpose
-  Result(std::vector<Error> errors) : errors_(std::move(errors)) {}    // NOLINT
+  Result(Error error) : errors_{std::move(error)} {}                 // NOLINT: implicit on purpose
+  Result(std::vector<Error> errors) : errors_(std::move(errors)) {}  // NOLINT
 
   bool ok() const noexcept { return errors_.empty(); }
   explicit operator bool() const noexcept { return ok(); }

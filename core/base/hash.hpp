@@ -1,4 +1,5 @@
-// Checksums and digests: CRC-32C guards each record line and each response text, SHA-256 names files and plans.
+// Checksums and digests: CRC-32C guards each record line and each response text, SHA-256 names files and
+// plans.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace tokometer {
 
-// CRC-32C (Castagnoli, as in iSCSI) fed in pieces. Used for every token: no allocation, a table look-up a byte.
+// CRC-32C (Castagnoli, as in iSCSI) fed in pieces. Used for every token: no allocation, a table look-up a
+// byte.
 class Crc32c {
  public:
   void update(std::string_view bytes) noexcept;

@@ -1,6 +1,6 @@
-// One child process, started without a shell and stopped by its id: the simulator, a launched server, a plugin check.
-// The child is in a process group of its own and gets SIGTERM from the kernel when the thread that started it ends.
-// Not thread-safe: one owner.
+// One child process, started without a shell and stopped by its id: the simulator, a launched server, a
+// plugin check. The child is in a process group of its own and gets SIGTERM from the kernel when the thread
+// that started it ends. Not thread-safe: one owner.
 #pragma once
 
 #include <sys/types.h>
@@ -26,8 +26,8 @@ class ChildProcess {
     std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
   };
 
-  // argv[0] is a path (a name without a slash is searched in PATH). Fails, with the path and the system's reason, also
-  // when the exec itself fails in the child.
+  // argv[0] is a path (a name without a slash is searched in PATH). Fails, with the path and the system's
+  // reason, also when the exec itself fails in the child.
   static Result<ChildProcess> start(std::vector<std::string> argv, Options options);
   static Result<ChildProcess> start(std::vector<std::string> argv);
 
@@ -35,8 +35,8 @@ class ChildProcess {
   ChildProcess& operator=(ChildProcess&&) = delete;
   ~ChildProcess();  // stop(0) if it still runs
 
-  // The next line of the child's stdout without its '\n'. Fails at the end of the output, after timeout_ns, or when a
-  // line is longer than 64 KiB.
+  // The next line of the child's stdout without its '\n'. Fails at the end of the output, after timeout_ns,
+  // or when a line is longer than 64 KiB.
   Result<std::string> read_line(int64_t timeout_ns);
 
   // To the child's stdin, whole. Fails if the child no longer reads.
@@ -45,7 +45,8 @@ class ChildProcess {
 
   pid_t pid() const noexcept { return pid_; }
 
-  // The exit status (128 + n for signal n) once the child has ended, also on later calls; nullopt after timeout_ns.
+  // The exit status (128 + n for signal n) once the child has ended, also on later calls; nullopt after
+  // timeout_ns.
   std::optional<int> wait(int64_t timeout_ns);
 
   // Closes stdin, sends SIGTERM to the child's group, waits grace_ns, then SIGKILL; reaps it.

@@ -1,6 +1,7 @@
-// From what the user names on the command line to one tree: files merged in order (maps merge, lists replace), then
-// --set, --set-string and --set-file in order, then ${VAR}, ${VAR:-default}, ${VAR:?message} and $$ in every value.
-// A plain scalar is typed after the replacement, a quoted one stays text.
+// From what the user names on the command line to one tree: files merged in order (maps merge, lists
+// replace), then
+// --set, --set-string and --set-file in order, then ${VAR}, ${VAR:-default}, ${VAR:?message} and $$ in every
+// value. A plain scalar is typed after the replacement, a quoted one stays text.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +19,7 @@ namespace tokometer {
 struct SetOption {
   enum class Kind { yaml, text, file };  // --set, --set-string, --set-file
   Kind kind = Kind::yaml;
-  std::string assignment;                // "phases.steady.duration=5s": list items by index or by their name
+  std::string assignment;  // "phases.steady.duration=5s": list items by index or by their name
 };
 
 struct Source {
@@ -27,14 +28,15 @@ struct Source {
 };
 
 struct Sources {
-  std::vector<Source> files;        // at least one
+  std::vector<Source> files;  // at least one
   std::vector<SetOption> sets;
   // The value of an environment variable, or nullopt. The default reads the process's environment.
   std::function<std::optional<std::string>(const std::string&)> environment;
 };
 
-// Fails for what makes the rest unreadable: a file that is missing, too large or no YAML, a --set without "=".
-// Other faults (duplicate keys, unset variables, --set paths that lead nowhere) are left in Document::faults.
+// Fails for what makes the rest unreadable: a file that is missing, too large or no YAML, a --set without
+// "=". Other faults (duplicate keys, unset variables, --set paths that lead nowhere) are left in
+// Document::faults.
 Result<Document> load_documents(const Sources& sources);
 
 // The rules of one tree over another: maps merge, everything else is replaced. Positions go with the values.

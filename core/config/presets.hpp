@@ -1,4 +1,5 @@
-// The run files that come with the program (share/presets): `tokometer init NAME` writes one, `tokometer run NAME
+// The run files that come with the program (share/presets): `tokometer init NAME` writes one, `tokometer run
+// NAME
 // --url U` runs one. They are embedded, so they need no installed files.
 #pragma once
 

@@ -1,6 +1,6 @@
-// The run file, read: every section as a plain struct with all defaults filled in. read_run_file() finds all faults of
-// the file and of its plugins' options at once; it opens no socket. The engine makes its plan from this and keeps no
-// tie to the YAML. All times are int64_t nanoseconds; a timer of 0 is off.
+// The run file, read: every section as a plain struct with all defaults filled in. read_run_file() finds all
+// faults of the file and of its plugins' options at once; it opens no socket. The engine makes its plan from
+// this and keeps no tie to the YAML. All times are int64_t nanoseconds; a timer of 0 is off.
 #pragma once
 
 #include <cstdint>
@@ -18,149 +18,152 @@
 
 namespace tokometer {
 
-// A plugin that the run file names, with its checked options.
-struct Component {
-  std::string use;           // "[module/]component", or an absolute path ending in ".so"
-  std::string options_json = "{}";  // canonical: defaults filled, durations in seconds, sizes in bytes, paths absolute
-};
-
-struct Timeouts {
-  int64_t dns_ns = 5'000'000'000;
-  int64_t connect_ns = 5'000'000'000;
-  int64_t send_ns = 30'000'000'000;          // from the last accepted byte to the next
-  int64_t headers_ns = 300'000'000'000;
-  int64_t first_token_ns = 300'000'000'000;
-  int64_t idle_ns = 60'000'000'000;          // from the last event or comment to the next
-  int64_t total_ns = 900'000'000'000;
-  int64_t preflight_ns = 10'000'000'000;     // from the start to the first good probe
-};
-
-struct Connections {
-  enum class Policy { reuse, fresh };
-  Policy policy = Policy::reuse;
-  int64_t max_idle_ns = 4'000'000'000;
-};
-
-struct Target {
-  std::vector<std::string> urls;             // as written; one for now, none with `simulate`
-  bool simulate = false;                     // target: sim
-  std::string sim_options_json = "{}";       // as in Component::options_json, by share/schema/sim-1.schema.json
-  Secret api_key;                            // empty: none
-  std::vector<std::pair<std::string, std::string>> headers;  // values may be secret: never print them unredacted
-  Timeouts timeouts;
-  Connections connections;
-  int64_t wait_ready_ns = 0;                 // 0: the readiness probe must answer at once
-  bool reset_cache = false;
-};
-
-struct Adapter {
-  std::string name;
-  double weight = 1;                         // share of the requests, relative to the others'
-};
-
-struct Model {
-  std::string name;                          // empty: the only one the server lists
-  std::vector<Adapter> adapters;
-};
-
-struct Request {
-  enum class Output { automatic, exact, best_effort, at_most };
-  enum class CacheSalt { automatic, request, none };
-  bool stream = true;
-  Output output = Output::automatic;
-  int64_t output_tokens = -1;                // -1: the dataset says
-  uint32_t choices = 1;
-  CacheSalt cache_salt = CacheSalt::automatic;
-  bool empty_is_failure = true;
-  std::string sampling_json = "{}";          // an object
-  std::string extra_json = "{}";             // an object, merged into the request's body by the processor
-};
-
-struct Rows {
-  enum class Order { sequential, shuffle };
-  enum class OnEnd { repeat, stop, error };
-  enum class OnBad { error, skip };
-  int64_t limit = -1;                        // -1: all
-  Order order = Order::sequential;
-  OnEnd on_end = OnEnd::repeat;
-  OnBad on_bad = OnBad::error;
-};
-
-// A warm-up or a cool-down.
-struct Span {
-  enum class Kind { automatic, none, duration, count };
-  Kind kind = Kind::automatic;
-  int64_t ns = 0;                            // of kind duration
-  uint64_t count = 0;                        // of kind count: requests
-};
-
-struct Phase {
-  enum class Drain { wait, cancel, none };
-  std::string name;
-  std::optional<int64_t> duration_ns;        // warm-up + measure window; neither of the two: until the dataset ends
-  std::optional<uint64_t> requests;
-  Span warmup;
-  Span cooldown;
-  Drain drain = Drain::wait;
-  bool measure = true;
-  Component load;                            // merged: the phase's keys over the run file's
-};
-
-struct Limits {
-  enum class Overload { queue, drop, block };
-  uint64_t max_in_flight = 0;                // 0: automatic
-  Overload overload = Overload::queue;
-  int64_t drain_timeout_ns = 60'000'000'000;
-  double error_budget = 0.10;                // ratio
-  uint32_t io_threads = 0;                   // 0: automatic
-};
-
-struct Slo {
-  std::optional<int64_t> ttft_ns, tpot_ns, e2e_ns, itl_p99_ns;  // each request must meet all that are given
-  std::vector<std::string> gates;            // as written: "ttft.p99 < 500ms"
-};
-
-struct SaveText {
-  enum class Kind { none, sample, all };
-  Kind kind = Kind::none;
-  uint64_t count = 0;                        // of kind sample
-};
-
-struct SyncPolicy {
-  enum class Kind { interval, each, off };
-  Kind kind = Kind::interval;
-  int64_t interval_ns = 1'000'000'000;
-};
-
-struct Output {
-  std::string dir = "runs";                  // relative to the working directory
-  std::string console = "table";
-  bool record_gaps = true;
-  SaveText save_text;
-  SyncPolicy sync;
-};
-
 struct RunFile {
-  std::string name;                          // [A-Za-z0-9._-]{1,64}
+  // A plugin that the run file names, with its checked options.
+  struct Component {
+    std::string use;  // "[module/]component", or an absolute path ending in ".so"
+    std::string options_json =
+        "{}";  // canonical: defaults filled, durations in seconds, sizes in bytes, paths absolute
+  };
+
+  struct Timeouts {
+    int64_t dns_ns = 5'000'000'000;
+    int64_t connect_ns = 5'000'000'000;
+    int64_t send_ns = 30'000'000'000;  // from the last accepted byte to the next
+    int64_t headers_ns = 300'000'000'000;
+    int64_t first_token_ns = 300'000'000'000;
+    int64_t idle_ns = 60'000'000'000;  // from the last event or comment to the next
+    int64_t total_ns = 900'000'000'000;
+    int64_t preflight_ns = 10'000'000'000;  // from the start to the first good probe
+  };
+
+  struct Connections {
+    enum class Policy { reuse, fresh };
+    Policy policy = Policy::reuse;
+    int64_t max_idle_ns = 4'000'000'000;
+  };
+
+  struct Target {
+    std::vector<std::string> urls;        // as written; one for now, none with `simulate`
+    bool simulate = false;                // target: sim
+    std::string sim_options_json = "{}";  // as in Component::options_json, by share/schema/sim-1.schema.json
+    Secret api_key;                       // empty: none
+    std::vector<std::pair<std::string, std::string>>
+        headers;  // values may be secret: never print them unredacted
+    Timeouts timeouts;
+    Connections connections;
+    int64_t wait_ready_ns = 0;  // 0: the readiness probe must answer at once
+    bool reset_cache = false;
+  };
+
+  struct Adapter {
+    std::string name;
+    double weight = 1;  // share of the requests, relative to the others'
+  };
+
+  struct Model {
+    std::string name;  // empty: the only one the server lists
+    std::vector<Adapter> adapters;
+  };
+
+  struct Request {
+    enum class Output { automatic, exact, best_effort, at_most };
+    enum class CacheSalt { automatic, request, none };
+    bool stream = true;
+    Output output = Output::automatic;
+    int64_t output_tokens = -1;  // -1: the dataset says
+    uint32_t choices = 1;
+    CacheSalt cache_salt = CacheSalt::automatic;
+    bool empty_is_failure = true;
+    std::string sampling_json = "{}";  // an object
+    std::string extra_json = "{}";     // an object, merged into the request's body by the processor
+  };
+
+  struct Rows {
+    enum class Order { sequential, shuffle };
+    enum class OnEnd { repeat, stop, error };
+    enum class OnBad { error, skip };
+    int64_t limit = -1;  // -1: all
+    Order order = Order::sequential;
+    OnEnd on_end = OnEnd::repeat;
+    OnBad on_bad = OnBad::error;
+  };
+
+  // A warm-up or a cool-down.
+  struct Span {
+    enum class Kind { automatic, none, duration, count };
+    Kind kind = Kind::automatic;
+    int64_t ns = 0;      // of kind duration
+    uint64_t count = 0;  // of kind count: requests
+  };
+
+  struct Phase {
+    enum class Drain { wait, cancel, none };
+    std::string name;
+    std::optional<int64_t>
+        duration_ns;  // warm-up + measure window; neither of the two: until the dataset ends
+    std::optional<uint64_t> requests;
+    Span warmup;
+    Span cooldown;
+    Drain drain = Drain::wait;
+    bool measure = true;
+    Component load;  // merged: the phase's keys over the run file's
+  };
+
+  struct Limits {
+    enum class Overload { queue, drop, block };
+    uint64_t max_in_flight = 0;  // 0: automatic
+    Overload overload = Overload::queue;
+    int64_t drain_timeout_ns = 60'000'000'000;
+    double error_budget = 0.10;  // ratio
+    uint32_t io_threads = 0;     // 0: automatic
+  };
+
+  struct Slo {
+    std::optional<int64_t> ttft_ns, tpot_ns, e2e_ns, itl_p99_ns;  // each request must meet all that are given
+    std::vector<std::string> gates;                               // as written: "ttft.p99 < 500ms"
+  };
+
+  struct SaveText {
+    enum class Kind { none, sample, all };
+    Kind kind = Kind::none;
+    uint64_t count = 0;  // of kind sample
+  };
+
+  struct SyncPolicy {
+    enum class Kind { interval, each, off };
+    Kind kind = Kind::interval;
+    int64_t interval_ns = 1'000'000'000;
+  };
+
+  struct Output {
+    std::string dir = "runs";  // relative to the working directory
+    std::string console = "table";
+    bool record_gaps = true;
+    SaveText save_text;
+    SyncPolicy sync;
+  };
+
+  std::string name;  // [A-Za-z0-9._-]{1,64}
   std::map<std::string, std::string> tags;
   uint64_t seed = 42;
   Target target;
   Model model;
-  Component processor, dataset, load;        // `load` may lack `use` if every phase names its own
+  Component processor, dataset, load;  // `load` may lack `use` if every phase names its own
   Request request;
   Rows rows;
-  std::vector<Phase> phases;                 // at least one
+  std::vector<Phase> phases;  // at least one
   Limits limits;
   Slo slo;
   Output output;
 
-  std::vector<Secret> secrets;               // every value that must be masked in all output (see Redactor)
-  std::vector<Error> warnings;               // worth a line on stderr: secrets in clear text
-  std::string resolved_json;                 // the whole file, defaults filled, secrets masked: for render and the manifest
+  std::vector<Secret> secrets;  // every value that must be masked in all output (see Redactor)
+  std::vector<Error> warnings;  // worth a line on stderr: secrets in clear text
+  std::string resolved_json;  // the whole file, defaults filled, secrets masked: for render and the manifest
 };
 
-// The JSON Schema of a component's options; fails with the sentence for the user (not found, nearest name, package).
-// kind: "processor", "dataset" or "load".
+// The JSON Schema of a component's options; fails with the sentence for the user (not found, nearest name,
+// package). kind: "processor", "dataset" or "load".
 using OptionSchema = std::function<Result<std::string>(std::string_view kind, std::string_view use)>;
 
 // All faults, sorted by file, line and column: the first 20, then one Error with the count of the rest.
