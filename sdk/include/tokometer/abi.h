@@ -3,6 +3,12 @@
 #define TOKOMETER_ABI_H
 #include <stddef.h>
 #include <stdint.h>
+
+#define TKM_ABI_MAJOR 1
+#define TKM_ABI_MINOR 0
+#define TKM_ABI_MIN_HOST_MINOR 0
+#define TKM_ABI_DRAFT 1
+#define TKM_EXPORT __attribute__((visibility("default")))
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -96,10 +102,22 @@ typedef struct tkm_component {     /* [sized] */ uint32_t struct_size; int32_t k
   const tkm_str *capabilities; size_t capability_count; const void *ops; } tkm_component;
 typedef struct tkm_module {        /* [sized] */ uint32_t struct_size, abi_minor, min_host_minor, reserved;
   tkm_str name, version, license; const tkm_component *const *components; size_t component_count; } tkm_module;
-const tkm_module *tkm_module_v1(void);   /* [load] the only exported symbol: pure, no I/O, no threads, the same pointer each time */
+TKM_EXPORT const tkm_module *tkm_module_v1(void);   /* [load] the only exported symbol: pure, no I/O, no threads, the same pointer each time */
 #define TKM_HAS(ptr, member) \
-  ((ptr)->struct_size >= offsetof(__typeof__(*(ptr)), member) + sizeof((ptr)->member))
+  ((size_t)((const char *)(&(ptr)->member + 1) - (const char *)(ptr)) <= (ptr)->struct_size)
 #define TKM_CAN(ptr, fn) (TKM_HAS(ptr, fn) && (ptr)->fn != NULL)
+#define TKM_NOTE(module, version) \
+  TKM_NOTE_EXPANDED(module, version, TKM_ABI_MAJOR, TKM_ABI_MINOR, TKM_ABI_MIN_HOST_MINOR, TKM_ABI_DRAFT)
+#define TKM_NOTE_EXPANDED(module, version, major, minor, min_host_minor, draft) \
+  TKM_NOTE_TEXT(module, version, major, minor, min_host_minor, draft)
+#define TKM_NOTE_TEXT(module, version, major, minor, min_host_minor, draft)      \
+  __asm__(".pushsection .note.tokometer,\"a\",%note\n\t.balign 4\n"               \
+          "\t.long 2f - 1f\n\t.long 4f - 3f\n\t.long 1\n"                         \
+          "1:\t.asciz \"tokometer\"\n2:\t.balign 4\n"                             \
+          "3:\t.long " #major ", " #minor ", " #min_host_minor ", " #draft "\n"   \
+          "\t.ascii \"module=\"\n\t.ascii " #module "\n\t.ascii \"\\n\"\n"         \
+          "\t.ascii \"version=\"\n\t.ascii " #version "\n\t.ascii \"\\n\"\n"       \
+          "\t.balign 4\n4:\t.popsection\n")
 #ifdef __cplusplus
 }
 #endif

@@ -1,11 +1,12 @@
-// JSON for plugins and for the core: the one way to RapidJSON. A parser that no input can take down (iterative, depth
-// limited, whole text or nothing), getters that answer with a fallback instead of failing, and a writer that escapes
-// while it appends to a string, for request bodies in the hot path:
+// JSON for plugins and for the core: the one way to RapidJSON. A parser that no input can take down
+// (iterative, depth limited, whole text or nothing), getters that answer with a fallback instead of failing,
+// and a writer that escapes while it appends to a string, for request bodies in the hot path:
 //
 //   tkm::JsonWriter json(body);
 //   json.begin_object().member("model", name).key("messages").begin_array() ... .end_array().end_object();
 //
-// Nothing here keeps a reference past the call, but for JsonWriter, which refers to its string while it lives.
+// Nothing here keeps a reference past the call, but for JsonWriter, which refers to its string while it
+// lives.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -67,9 +68,9 @@ class DepthLimited {
 
 }  // namespace json_detail
 
-// An event (SAX) reader for hot paths: `handler` has RapidJSON's handler methods (derive from JsonEvents and override
-// what is needed). It keeps its scratch memory from parse to parse, so parsing allocates nothing once warm.
-// Texts given to the handler are valid inside that call only. Not for two threads at once.
+// An event (SAX) reader for hot paths: `handler` has RapidJSON's handler methods (derive from JsonEvents and
+// override what is needed). It keeps its scratch memory from parse to parse, so parsing allocates nothing
+// once warm. Texts given to the handler are valid inside that call only. Not for two threads at once.
 class JsonReader {
  public:
   // False: not one complete JSON text, deeper than kMaxJsonDepth, or the handler said stop (returned false).
@@ -95,8 +96,9 @@ class JsonReader {
 // A handler that takes every event and does nothing; hide the methods that matter (they are not virtual).
 struct JsonEvents : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonEvents> {};
 
-// Parses one JSON text into `document`, which then owns copies of all strings. False: not JSON, too deep, or bytes
-// after the value; `document` is null then, and `fault_offset` (if given) says at which byte it went wrong.
+// Parses one JSON text into `document`, which then owns copies of all strings. False: not JSON, too deep, or
+// bytes after the value; `document` is null then, and `fault_offset` (if given) says at which byte it went
+// wrong.
 inline bool parse_json(std::string_view text, JsonDocument& document, size_t* fault_offset = nullptr) {
   JsonReader reader;
   bool good = false;
@@ -124,7 +126,8 @@ inline const Json* find(const Json& object, std::string_view key) {
   return nullptr;
 }
 
-// A value as a whole number: also 3.0, which is how some servers write 3. Nothing for other types, fractions, overflow.
+// A value as a whole number: also 3.0, which is how some servers write 3. Nothing for other types, fractions,
+// overflow.
 inline std::optional<int64_t> int_of(const Json& value) {
   if (value.IsInt64()) return value.GetInt64();
   if (!value.IsDouble()) return std::nullopt;
@@ -153,13 +156,14 @@ inline bool get_bool(const Json& object, std::string_view key, bool fallback = f
 
 namespace json_detail {
 
-// For each byte: 0 stands as it is, 'u' needs \u00XX, 1 begins a multi-byte character, else the letter after '\'.
+// For each byte: 0 stands as it is, 'u' needs \u00XX, 1 begins a multi-byte character, else the letter after
+// '\'.
 inline constexpr std::array<char, 256> kEscapes = [] {
   std::array<char, 256> table{};
   for (size_t byte = 0; byte < 0x20; ++byte) table[byte] = 'u';
   for (size_t byte = 0x80; byte < 0x100; ++byte) table[byte] = 1;
-  table['"'] = '"', table['\\'] = '\\', table['\b'] = 'b', table['\f'] = 'f', table['\n'] = 'n', table['\r'] = 'r',
-  table['\t'] = 't';
+  table['"'] = '"', table['\\'] = '\\', table['\b'] = 'b', table['\f'] = 'f', table['\n'] = 'n',
+  table['\r'] = 'r', table['\t'] = 't';
   return table;
 }();
 
@@ -182,7 +186,8 @@ inline size_t plain_prefix(std::string_view text) {
   return at;
 }
 
-// The length of the well-formed UTF-8 character at the start of `text` (its first byte is not ASCII); 0: malformed.
+// The length of the well-formed UTF-8 character at the start of `text` (its first byte is not ASCII); 0:
+// malformed.
 inline size_t utf8_length(std::string_view text) {
   const auto byte = [&](size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
   const auto continues = [&](size_t at) { return (byte(at) & 0xC0u) == 0x80u; };
@@ -201,8 +206,8 @@ inline size_t utf8_length(std::string_view text) {
 
 }  // namespace json_detail
 
-// Appends `text` to `out` as the inside of a JSON string. A byte that is no valid UTF-8 becomes U+FFFD, so the result
-// is always valid JSON.
+// Appends `text` to `out` as the inside of a JSON string. A byte that is no valid UTF-8 becomes U+FFFD, so
+// the result is always valid JSON.
 inline void append_json_escaped(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const size_t plain = json_detail::plain_prefix(text);
@@ -228,8 +233,8 @@ inline void append_json_escaped(std::string& out, std::string_view text) {
   }
 }
 
-// Writes JSON onto the end of a string, with commas where they belong. It trusts its caller to open, close and name
-// things in the right order; it builds no tree and allocates only as the string grows.
+// Writes JSON onto the end of a string, with commas where they belong. It trusts its caller to open, close
+// and name things in the right order; it builds no tree and allocates only as the string grows.
 class JsonWriter {
  public:
   // `out` must outlive the writer; what it holds already stays.
@@ -252,11 +257,11 @@ class JsonWriter {
   JsonWriter& value(std::nullptr_t) { return raw("null"); }
   JsonWriter& value(std::same_as<bool> auto flag) { return raw(flag ? "true" : "false"); }
   template <std::integral Number>
-    requires(!std::same_as<Number, bool> && !std::same_as<Number, char>)
-  JsonWriter& value(Number number) {
+  requires(!std::same_as<Number, bool> && !std::same_as<Number, char>) JsonWriter& value(Number number) {
     return digits(number);
   }
-  // The shortest text that reads back as the same number; infinities and NaN, which JSON has not, become null.
+  // The shortest text that reads back as the same number; infinities and NaN, which JSON has not, become
+  // null.
   JsonWriter& value(std::floating_point auto number) {
     return std::isfinite(number) ? digits(static_cast<double>(number)) : raw("null");
   }
@@ -312,10 +317,14 @@ class JsonWriter {
 
 inline JsonWriter& JsonWriter::value(const Json& json) {
   switch (json.GetType()) {
-    case rapidjson::kNullType: return value(nullptr);
-    case rapidjson::kFalseType: return value(false);
-    case rapidjson::kTrueType: return value(true);
-    case rapidjson::kStringType: return value(text_of(json));
+    case rapidjson::kNullType:
+      return value(nullptr);
+    case rapidjson::kFalseType:
+      return value(false);
+    case rapidjson::kTrueType:
+      return value(true);
+    case rapidjson::kStringType:
+      return value(text_of(json));
     case rapidjson::kNumberType:
       if (json.IsInt64()) return value(json.GetInt64());
       if (json.IsUint64()) return value(json.GetUint64());

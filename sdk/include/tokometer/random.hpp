@@ -1,11 +1,13 @@
-// Random numbers that are the same everywhere: on every standard library, C library, compiler and processor, so that a
-// run can be replayed, and split over machines. Hence no std:: distributions and no libm (its log() may differ in the
-// last bit from CPU to CPU): only integer arithmetic and IEEE + - * / sqrt, which are exact by definition. Built with
-// -ffp-contract=off (the tokometer_sdk target brings it), since a fused multiply-add would round differently.
+// Random numbers that are the same everywhere: on every standard library, C library, compiler and processor,
+// so that a run can be replayed, and split over machines. Hence no std:: distributions and no libm (its log()
+// may differ in the last bit from CPU to CPU): only integer arithmetic and IEEE + - * / sqrt, which are exact
+// by definition. Built with -ffp-contract=off (the tokometer_sdk target brings it), since a fused
+// multiply-add would round differently.
 //
 //   tkm::Random arrivals(seed, "arrivals");  double gap_s = arrivals.exponential(1 / rate);
 //
-// A Random belongs to one thread. Two with the same seed and stream name give the same numbers; other names, others.
+// A Random belongs to one thread. Two with the same seed and stream name give the same numbers; other names,
+// others.
 #pragma once
 
 #include <array>
@@ -21,7 +23,8 @@ namespace tkm {
 
 namespace random_detail {
 
-inline constexpr double kLn2High = 0x1.62e42fefa0000p-1, kLn2Low = 0x1.cf79abc9e3b3ap-40;  // their sum is ln 2
+inline constexpr double kLn2High = 0x1.62e42fefa0000p-1,
+                        kLn2Low = 0x1.cf79abc9e3b3ap-40;  // their sum is ln 2
 
 // Natural logarithm of a normal number > 0, within 2 units in the last place.
 inline double log(double value) {
@@ -38,7 +41,8 @@ inline double log(double value) {
   return scale * kLn2High + (2 * s + (2 * s * sum + scale * kLn2Low));
 }
 
-// e to the power of a number from -700 to 700, within 2 units in the last place; beyond them that of the limit.
+// e to the power of a number from -700 to 700, within 2 units in the last place; beyond them that of the
+// limit.
 inline double exp(double value) {
   value = value > 700 ? 700 : value < -700 ? -700 : value;
   const double scale = std::floor(value * 1.4426950408889634 + 0.5);
@@ -52,8 +56,8 @@ inline double exp(double value) {
 
 class Random {
  public:
-  // `stream` names what the numbers are for ("lengths", "arrivals"), so that one more draw in one place changes
-  // nothing in another.
+  // `stream` names what the numbers are for ("lengths", "arrivals"), so that one more draw in one place
+  // changes nothing in another.
   explicit Random(uint64_t seed, std::string_view stream = "") {
     uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
     for (const char letter : stream) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001B3;
@@ -130,7 +134,8 @@ class Random {
       const double root = 1 + c * x;
       if (root <= 0) continue;
       const double v = root * root * root;
-      if (random_detail::log(1 - uniform()) < x * x / 2 + d - d * v + d * random_detail::log(v)) return d * v * scale;
+      if (random_detail::log(1 - uniform()) < x * x / 2 + d - d * v + d * random_detail::log(v))
+        return d * v * scale;
     }
   }
 
