@@ -233,6 +233,17 @@ inline void append_json_escaped(std::string& out, std::string_view text) {
   }
 }
 
+// Where the first byte stands that is no valid UTF-8; npos: all of `text` is valid.
+inline size_t invalid_utf8_at(std::string_view text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t used = static_cast<unsigned char>(text[at]) < 0x80 ? 1 : json_detail::utf8_length(text.substr(at));
+    if (used == 0) return at;
+    at += used;
+  }
+  return std::string_view::npos;
+}
+
 // Writes JSON onto the end of a string, with commas where they belong. It trusts its caller to open, close
 // and name things in the right order; it builds no tree and allocates only as the string grows.
 class JsonWriter {
