@@ -285,9 +285,8 @@ class OptionSet {
     if (any) json.end_array();
   }
 
-  // Reads what is there; what is not keeps its default. The name of the first bad or missing option, or
-  // nothing.
-  std::optional<std::string> read(const Json& json, T& into) const {
+  // Reads what is there; what is not keeps its default. The first bad or missing option, or null.
+  const Option<T>* read(const Json& json, T& into) const {
     for (const auto& option : options_) {
       const Json* value = find(json, option.name_);
       const bool good = value != nullptr ? option.read_(*value, option.rules_, into) : !option.required_;
