@@ -1,0 +1,229 @@
+#include "fault.hpp"
+
+#include <array>
+#include <charconv>
+#include <tokometer/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace tokometer::sim {
+namespace {
+
+using enum FaultKind;
+constexpr auto kKinds = std::to_array<std::pair<std::string_view, FaultKind>>({
+    {"none", none},
+    {"status", status},
+    {"html", html},
+    {"gzip", gzip},
+    {"not_streamed", not_streamed},
+    {"empty", empty},
+    {"done_only", done_only},
+    {"role_only", role_only},
+    {"error", error},
+    {"abort", abort},
+    {"stall", stall},
+    {"rst", rst},
+    {"fin", fin},
+    {"cut_json", cut_json},
+    {"no_done", no_done},
+    {"double_done", double_done},
+    {"no_last_chunk", no_last_chunk},
+    {"wrong_model", wrong_model},
+    {"usage_off", usage_off},
+    {"usage_missing", usage_missing},
+    {"usage_zero", usage_zero},
+    {"no_finish", no_finish},
+    {"short_output", short_output},
+    {"comments_only", comments_only},
+    {"close", close},
+});
+constexpr auto kForms = std::to_array<std::string_view>({"vllm", "sglang", "tgi", "tgi_chat", "llama_cpp", "triton", "event"});
+constexpr auto kBodies = std::to_array<std::string_view>(
+    {"nested", "flat", "tgi", "fastapi", "fastapi_list", "triton", "bare", "html", "text", "empty"});
+constexpr auto kPlaces = std::to_array<std::string_view>({"head", "first", "token"});
+constexpr auto kKeys = std::to_array<std::string_view>(
+    {"fault", "after", "at", "code", "form", "body", "retry_after", "for", "by", "done", "announced", "ttft", "itl", "comments",
+     "tokens_per_event", "eos_after", "reasoning_tokens", "crlf", "usage", "first_event", "reasoning_field", "split", "head",
+     "stamp"});
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+template <class Names>
+Error unknown(std::string_view what, std::string_view word, const Names& known) {
+  const std::vector<std::string> names(known.begin(), known.end());
+  std::string message = "unknown " + std::string(what) + " \"" + escape_terminal(word) + "\"";
+  if (const auto near = nearest_name(word, names)) message += ", did you mean " + *near + "?";
+  return {message};
+}
+
+std::vector<std::string_view> kind_names() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, kind] : kKinds) names.push_back(name);
+  return names;
+}
+
+template <class Number>
+Result<void> number(Number& out, std::string_view key, std::string_view text) {
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (failure == std::errc{} && end == text.data() + text.size()) return {};
+  return Error{std::string(key) + ": must be a whole number (got \"" + escape_terminal(text) + "\")"};
+}
+
+template <class Names>
+Result<void> word(std::string& out, std::string_view key, std::string_view text, const Names& names) {
+  for (const std::string_view name : names) {
+    if (name == text) return out = std::string(text), Result<void>{};
+  }
+  return unknown(key, text, names);
+}
+
+Result<void> set_kind(Fault& fault, std::string_view text) {
+  for (const auto& [name, kind] : kKinds) {
+    if (name == text) return fault.kind = kind, Result<void>{};
+  }
+  return unknown("fault", text, kind_names());
+}
+
+Result<void> set_place(Fault& fault, std::string_view text) {
+  for (size_t i = 0; i < kPlaces.size(); ++i) {
+    if (kPlaces[i] == text) return fault.at = static_cast<Fault::At>(i), Result<void>{};
+  }
+  return unknown("place (at)", text, kPlaces);
+}
+
+Result<void> set_code(Fault& fault, std::string_view text) {
+  if (auto done = number(fault.code, "code", text); !done) return done;
+  if (fault.code >= 100 && fault.code <= 999) return {};
+  return Error{"code: must be from 100 to 999 (got " + std::string(text) + ")"};
+}
+
+Result<void> set_time(Fault& fault, std::string_view text) {
+  const auto ns = parse_duration_ns(text);
+  if (!ns) return Error{"for: must be a duration with a unit, as 2s (got \"" + escape_terminal(text) + "\")"};
+  fault.for_ns = *ns;
+  return {};
+}
+
+Result<void> set(Fault& fault, Shape& shape, std::string_view key, std::string_view value) {
+  if (key == "fault") return set_kind(fault, value);
+  if (key == "after") return number(fault.after, key, value);
+  if (key == "by") return number(fault.by, key, value);
+  if (key == "at") return set_place(fault, value);
+  if (key == "code") return set_code(fault, value);
+  if (key == "form") return word(fault.form, key, value, kForms);
+  if (key == "body") return word(fault.body, key, value, kBodies);
+  if (key == "for") return set_time(fault, value);
+  if (key == "retry_after") return fault.retry_after = std::string(value), Result<void>{};
+  if (key == "done") return fault.done = value != "0" && value != "false", Result<void>{};
+  if (key == "announced") return fault.announced = value != "0" && value != "false", Result<void>{};
+  const auto known = set_shape(shape, key, value);
+  if (!known) return known.errors();
+  return *known ? Result<void>{} : unknown("key", key, kKeys);
+}
+
+std::string_view type_name(int code) {
+  if (code == 404) return "NotFoundError";
+  if (code == 429) return "RateLimitError";
+  return code < 500 ? "BadRequestError" : "InternalServerError";
+}
+
+}  // namespace
+
+Result<Fault> parse_fault(std::string_view text, Shape& shape) {
+  Fault fault;
+  for (bool first = true; !text.empty(); first = false) {
+    const size_t end = text.find(';');
+    const std::string_view item = trim(text.substr(0, end));
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    if (item.empty()) continue;
+    const size_t equals = item.find('=');
+    const bool bare = equals == item.npos;
+    if (bare && !first) return Error{"\"" + escape_terminal(item) + "\" needs a value: KEY=VALUE"};
+    const auto done = bare ? set(fault, shape, "fault", item)
+                           : set(fault, shape, trim(item.substr(0, equals)), trim(item.substr(equals + 1)));
+    if (!done) return done.errors();
+  }
+  return fault;
+}
+
+ErrorBody error_body(std::string_view form, int code, std::string_view message) {
+  std::string text;
+  tkm::JsonWriter json(text);
+  const auto details = [&] {
+    json.member("message", message).member("type", type_name(code)).member("param", nullptr).member("code", code);
+  };
+  if (form == "empty") return {};
+  if (form == "text") return {"text/plain; charset=utf-8", std::string(message)};
+  if (form == "html") {
+    return {"text/html", "<html>\r\n<head><title>" + std::to_string(code) + " " + std::string(reason_phrase(code)) +
+                             "</title></head>\r\n<body>\r\n<center><h1>" + std::to_string(code) + " " +
+                             std::string(reason_phrase(code)) + "</h1></center>\r\n</body>\r\n</html>\r\n"};
+  }
+  json.begin_object();
+  if (form == "nested") json.key("error").begin_object(), details(), json.end_object();
+  if (form == "flat") json.member("object", "error"), details();
+  if (form == "tgi") json.member("error", message).member("error_type", code == 429 ? "overloaded" : "validation");
+  if (form == "triton") json.member("error", message);
+  if (form == "bare") json.member("error", reason_phrase(code));
+  if (form == "fastapi") json.member("detail", message);
+  if (form == "fastapi_list") {
+    json.key("detail").begin_array().begin_object().key("loc").begin_array().value("body").value("max_tokens").end_array();
+    json.member("msg", message).member("type", "extra_forbidden").end_object().end_array();
+  }
+  json.end_object();
+  return {"application/json", std::move(text)};
+}
+
+std::string error_event(std::string_view form, int code, std::string_view message) {
+  std::string quoted;
+  tkm::JsonWriter(quoted).value(message);
+  const std::string number = std::to_string(code), type(type_name(code));
+  const auto data = [](std::string json) { return "data: " + json + "\n\n"; };
+  if (form == "sglang") {
+    return data(R"({"error": {"object": "error", "message": )" + quoted + R"(, "type": ")" + type + R"(", "param": null, "code": )" +
+                number + "}}");
+  }
+  if (form == "tgi") return data(R"({"error":)" + quoted + R"(,"error_type":"generation"})");
+  if (form == "tgi_chat") return data(R"({"error":{"message":)" + quoted + R"(,"http_status_code":422}})");
+  if (form == "llama_cpp") {
+    return data(R"({"error":{"code":)" + number + R"(,"message":)" + quoted + R"(,"type":"server_error"}})");
+  }
+  if (form == "triton") return data(R"({"error":)" + quoted + "}");
+  const std::string json =
+      R"({"error": {"message": )" + quoted + R"(, "type": ")" + type + R"(", "param": null, "code": )" + number + "}}";
+  return form == "event" ? "event: error\n" + data(json) : data(json);
+}
+
+std::string_view reason_phrase(int code) {
+  switch (code) {
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Payload Too Large";
+    case 422: return "Unprocessable Entity";
+    case 424: return "Failed Dependency";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return "Status";
+  }
+}
+
+std::string_view fault_name(FaultKind kind) {
+  return kKinds[static_cast<size_t>(kind)].first;
+}
+
+}  // namespace tokometer::sim

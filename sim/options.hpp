@@ -1,0 +1,53 @@
+// What the simulator is asked to be: the options of share/schema/sim-1.schema.json as a struct. The same JSON comes
+// from a run file's target.sim (--options) and from the flags. Plain values, made once at start.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "fault.hpp"
+#include "shape.hpp"
+
+namespace tokometer::sim {
+
+enum class Mode { fixed, model, instant, script };
+enum class Shutdown { close, abort, finish, stall };
+
+struct Options {
+  Mode mode = Mode::fixed;
+  Shape shape;  // what a single request may change by header
+  bool step = false;             // all running streams send at once, on a grid of itl
+  int64_t ttft_spread_ns = 0;
+  std::optional<double> jitter;  // sigma; the mode decides where it is absent
+  uint64_t output_tokens = 128;
+  std::optional<int64_t> stall_at_ns;  // since the first generation request
+  int64_t stall_for_ns = 0;
+  std::string preset;
+  uint32_t max_num_seqs = 256;
+  uint64_t queue_limit = 0;  // 0: none
+  uint64_t kv_tokens = 0;    // 0: the preset's
+  uint64_t max_model_len = 131072;
+  bool prefix_cache = false;
+  std::string model;
+  std::vector<std::string> adapters;
+  std::string api_key;  // empty: everybody may
+  double failure_rate = 0;
+  Fault failure;
+  int64_t startup_ns = 0, accept_delay_ns = 0, idle_close_ns = 0;
+  uint64_t close_after = 0;  // replies; 0: never
+  Shutdown shutdown = Shutdown::close;
+  std::string script;
+  uint32_t script_every = 1;
+  std::string truth;  // folder; empty: no truth log
+  bool busy = false;
+  uint64_t seed = 42;
+};
+
+// Reads checked options (see flags.hpp): every key is there or has its default in the struct, durations are seconds.
+// Fails where a value is of the right type but makes no sense, such as an unknown word in `failure`.
+Result<Options> read_options(const std::string& json);
+
+}  // namespace tokometer::sim
