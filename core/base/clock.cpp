@@ -14,7 +14,9 @@ int64_t read_ns(clockid_t id) noexcept {
 
 }  // namespace
 
-int64_t SteadyClock::now_ns() const noexcept { return read_ns(CLOCK_MONOTONIC); }
+int64_t SteadyClock::now_ns() const noexcept {
+  return read_ns(CLOCK_MONOTONIC);
+}
 
 int64_t wall_clock_offset_ns() noexcept {
   int64_t best_width = std::numeric_limits<int64_t>::max();

@@ -16,10 +16,10 @@ namespace tokometer {
 class Crc32c {
  public:
   void update(std::string_view bytes) noexcept;
-  uint32_t value() const noexcept { return ~state_; }
+  uint32_t value() const noexcept;
 
  private:
-  uint32_t state_ = 0xffffffffu;
+  uint32_t remainder_ = 0xffffffffu;  // as Boost.CRC keeps it between two pieces
 };
 
 // CRC-32C of the whole text: crc32c("123456789") == 0xe3069283.

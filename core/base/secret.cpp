@@ -1,0 +1,108 @@
+#include "base/secret.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdint>
+#include <tokometer/json.hpp>
+
+namespace tokometer {
+namespace {
+
+constexpr std::string_view kMask = "***";
+
+std::string json_escaped(std::string_view value) {
+  std::string text;
+  tkm::append_json_escaped(text, value);
+  return text;
+}
+
+// As in a query: all but the unreserved characters of RFC 3986.
+std::string url_encoded(std::string_view value, std::string_view hex) {
+  std::string text;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || std::string_view("-._~").find(c) != std::string_view::npos) {
+      text.push_back(c);
+    } else {
+      text.push_back('%');
+      text.push_back(hex[byte >> 4u]);
+      text.push_back(hex[byte & 15u]);
+    }
+  }
+  return text;
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  uint32_t bits = 0, held = 0;
+  for (const char c : bytes) {
+    bits = bits << 8u | static_cast<unsigned char>(c);
+    for (held += 8; held >= 6; held -= 6) text.push_back(kAlphabet[bits >> (held - 6) & 63u]);
+  }
+  if (held > 0) text.push_back(kAlphabet[bits << (6 - held) & 63u]);
+  return text;
+}
+
+// Base64 of the value where `before` bytes (0 to 2) of something else stand in front of it, as in
+// "user:password": only the characters that no neighbour can change.
+std::string base64_inside(std::string_view value, size_t before) {
+  const std::string text = base64(std::string(before, '\0') + std::string(value));
+  const size_t first = before == 0 ? 0 : before + 1;
+  const size_t whole = (before + value.size()) * 8 / 6;
+  return text.substr(first, whole - first);
+}
+
+std::string to_base64url(std::string text) {
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+}  // namespace
+
+void Redactor::add(const Secret& secret) {
+  const std::string& value = secret.reveal();
+  if (value.size() < kShortest) return;
+  std::vector<std::string> forms{value, json_escaped(value), url_encoded(value, "0123456789ABCDEF"),
+                                 url_encoded(value, "0123456789abcdef")};
+  for (size_t before = 0; before < 3; ++before) {
+    // A short fragment would also mask text that only looks alike.
+    std::string inside = base64_inside(value, before);
+    if (inside.size() < kShortest) continue;
+    forms.push_back(to_base64url(inside));
+    forms.push_back(std::move(inside));
+  }
+  for (std::string& form : forms) {
+    if (std::find(forms_.begin(), forms_.end(), form) == forms_.end()) forms_.push_back(std::move(form));
+  }
+  std::stable_sort(forms_.begin(), forms_.end(),
+                   [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+}
+
+std::string Redactor::redact(std::string_view text) const {
+  std::string result(text);
+  for (const std::string& form : forms_) {
+    for (size_t at = result.find(form); at != std::string::npos; at = result.find(form, at + kMask.size())) {
+      result.replace(at, form.size(), kMask);
+    }
+  }
+  return result;
+}
+
+bool is_secret_name(std::string_view name) {
+  std::string letters;  // without separators
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0) letters.push_back(static_cast<char>(std::tolower(byte)));
+  }
+  constexpr std::array<std::string_view, 7> kInside{"authorization", "apikey", "secret",    "password",
+                                                    "passwd",        "cookie", "credential"};
+  // "token" only at the end: max_tokens and token_ids are about text.
+  return letters.ends_with("token") || letters.ends_with("accesskey") || letters.ends_with("privatekey") ||
+         std::any_of(kInside.begin(), kInside.end(),
+                     [&](std::string_view word) { return letters.find(word) != std::string::npos; });
+}
+
+}  // namespace tokometer
