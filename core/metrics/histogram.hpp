@@ -1,6 +1,7 @@
 // Log-linear histogram of nanoseconds: 65,536 buckets up to 2^42 ns (73 minutes), each at most 0.049 % wide; a value
 // is reported as its bucket's midpoint. Counts live in pages made on first use. Merging adds counts: exact, any order.
 // Not thread-safe; each thread has its own.
+//   h.record(lag_ns);  h.percentile(990);   // p99
 #pragma once
 
 #include <array>
@@ -11,6 +12,13 @@
 #include <optional>
 
 namespace tokometer {
+
+// Rank, from 1, of the smallest value that has at least per_mille of n values at or below it. In integers, so that
+// p95 of 20 is rank 19 on every machine.
+constexpr uint64_t nearest_rank(uint32_t per_mille, uint64_t n) {
+  const uint64_t rank = n / 1000 * per_mille + (n % 1000 * per_mille + 999) / 1000;
+  return rank == 0 ? 1 : rank;
+}
 
 class Histogram {
  public:
@@ -39,8 +47,8 @@ class Histogram {
 
   uint64_t count() const { return count_; }        // overflow included
   uint64_t overflow() const { return overflow_; }
-  // Nearest rank, p in (0, 1]; nothing when empty. A rank in the overflow gives 2^42.
-  std::optional<int64_t> percentile(double p) const;
+  // Nearest rank; nothing when empty. A rank in the overflow gives 2^42.
+  std::optional<int64_t> percentile(uint32_t per_mille) const;
   // How many recorded values lie in buckets wholly above `value_ns`.
   uint64_t count_above(int64_t value_ns) const;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,10 +18,12 @@ constexpr int64_t kAbsent = INT64_MIN;  // an instant or a count that is not kno
 
 enum class Status : uint8_t { ok, failed, cancelled, not_issued };
 std::string_view to_string(Status status);
+std::optional<Status> status_from_name(std::string_view name);
 
 // Who counted the output tokens, best first.
 enum class TokenSource : uint8_t { none, usage, per_event, tokenizer, events };
 std::string_view to_string(TokenSource source);  // "" for none
+std::optional<TokenSource> token_source_from_name(std::string_view name);
 
 // What was odd about a request that may still be ok. A set of bits, written as an array of names.
 enum Flag : uint32_t {

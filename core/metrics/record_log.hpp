@@ -76,12 +76,12 @@ struct TickLine {
   int64_t fds = 0;
   std::vector<ThreadTick> threads;
   int64_t host_gap_ns = 0;              // cumulative: time lost in gaps > 1 ms, by the low-duty 1 ms sampler
-  uint64_t clock_steps = 0;             // cumulative: wall clock jumps > 10 us
+  int64_t clock_steps = 0;             // cumulative: wall clock jumps > 10 us
   int64_t suspended_ns = 0;             // cumulative: CLOCK_BOOTTIME minus CLOCK_MONOTONIC since the start
-  uint64_t reads = 0;                   // cumulative: socket reads
-  uint64_t user_stamp_reads = 0;        // cumulative: those without a usable kernel stamp
-  uint64_t token_events = 0;            // cumulative
-  uint64_t flagged_events = 0;          // cumulative: token events in coalesced or cut reads
+  int64_t reads = 0;                   // cumulative: socket reads
+  int64_t user_stamp_reads = 0;        // cumulative: those without a usable kernel stamp
+  int64_t token_events = 0;            // cumulative
+  int64_t flagged_events = 0;          // cumulative: token events in coalesced or cut reads
   Histogram client_lag;                 // since: user stamp - kernel stamp, per read
   Histogram ambiguity;                  // since: ambiguity of each flagged read, counted once per token event in it
   int64_t writer_backlog_bytes = 0;     // since: highest
@@ -119,16 +119,16 @@ class RecordWriter {
   // Lines not yet taken by clear_pending(): append these bytes to the file, then clear.
   std::string_view pending() const { return buffer_; }
   void clear_pending() { buffer_.clear(); }
-  uint64_t lines() const { return next_line_; }                // lines formatted so far
+  uint64_t lines() const { return lines_; }  // formatted so far, and the last line's "n"
   uint64_t request_lines() const { return request_lines_; }
 
  private:
-  size_t begin_line() const { return buffer_.size(); }
+  void write_timeline(const Timeline& timeline);
   void finish_line(size_t begin);
 
   Options options_;
   std::string buffer_;
-  uint64_t next_line_ = 0;
+  uint64_t lines_ = 0;
   uint64_t request_lines_ = 0;
 };
 

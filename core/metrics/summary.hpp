@@ -25,20 +25,20 @@ namespace tokometer {
 // The percentiles of every distribution, in this order.
 struct PercentileName {
   const char* id;        // "p99.9"
-  double p;              // 0.999
+  uint32_t per_mille;    // 999
   uint64_t smallest_n;   // below it the value is marked; 0: none defined
 };
-inline constexpr std::array<PercentileName, 11> kPercentiles{{{"p0.1", 0.001, 4603},
-                                                              {"p1", 0.01, 459},
-                                                              {"p5", 0.05, 90},
-                                                              {"p10", 0.10, 44},
-                                                              {"p25", 0.25, 17},
-                                                              {"p50", 0.50, 7},
-                                                              {"p75", 0.75, 17},
-                                                              {"p90", 0.90, 44},
-                                                              {"p95", 0.95, 90},
-                                                              {"p99", 0.99, 459},
-                                                              {"p99.9", 0.999, 4603}}};
+inline constexpr std::array<PercentileName, 11> kPercentiles{{{"p0.1", 1, 4603},
+                                                              {"p1", 10, 459},
+                                                              {"p5", 50, 90},
+                                                              {"p10", 100, 44},
+                                                              {"p25", 250, 17},
+                                                              {"p50", 500, 7},
+                                                              {"p75", 750, 17},
+                                                              {"p90", 900, 44},
+                                                              {"p95", 950, 90},
+                                                              {"p99", 990, 459},
+                                                              {"p99.9", 999, 4603}}};
 std::optional<size_t> percentile_index(std::string_view id);  // "p99" -> 9
 
 // A percentile in which failures count: a value, infinitely slow, or "at least" (censored by a time-out or a cancel).
