@@ -65,8 +65,7 @@
 extern "C" {
 #endif
 
-/* ---- Text, messages, sinks
- * ---------------------------------------------------------------------------------------- */
+/* Text, messages, sinks. */
 
 /* [frozen] Borrowed bytes. */
 typedef struct tkm_str {
@@ -109,8 +108,7 @@ typedef struct tkm_stream tkm_stream;
 typedef struct tkm_dataset tkm_dataset;
 typedef struct tkm_pattern tkm_pattern;
 
-/* ---- Constants
- * ---------------------------------------------------------------------------------------------------- */
+/* Constants. */
 
 /* The result of a call: 0 or more is success, less is an error with a sentence in `err`. */
 typedef int32_t tkm_status;
@@ -194,8 +192,7 @@ enum { TKM_HISTORY_NONE = 0, TKM_HISTORY_SERVER = 1, TKM_HISTORY_SCRIPT = 2 };
 
 enum { TKM_LOG_DEBUG = 0, TKM_LOG_INFO = 1, TKM_LOG_WARN = 2, TKM_LOG_ERROR = 3 };
 
-/* ---- Host and creation
- * -------------------------------------------------------------------------------------------- */
+/* Host and creation. */
 
 /* [sized] host -> plugin. Lives as long as the handle whose create() got it. */
 typedef struct tkm_host {
@@ -227,8 +224,7 @@ typedef struct tkm_create_args {
   uint64_t seed; /* all randomness of the component comes from it */
 } tkm_create_args;
 
-/* ---- Processor: builds requests, reads responses; owns no connection and sees no clock
- * ---------------------------- */
+/* Processor: builds requests, reads responses; owns no connection and sees no clock. */
 
 /* [sized] host -> plugin. One request to make. The prompt decides the load: what cannot be said to this
  * server is TKM_E_UNSUPPORTED, never dropped (but `model` without the capability route.model). */
@@ -404,8 +400,7 @@ typedef struct tkm_processor_ops {
   void (*close)(tkm_stream* stream);
 } tkm_processor_ops;
 
-/* ---- Dataset: an iterator over samples
- * ---------------------------------------------------------------------------- */
+/* Dataset: an iterator over samples. */
 
 /* [sized] plugin -> host. Makes a sample turn n of a session. Turns of a session follow each other, each with
  * only its new messages. */
@@ -468,8 +463,7 @@ typedef struct tkm_calibration {
   int64_t overhead_tokens; /* of the chat template, for each request */
 } tkm_calibration;
 
-/* ---- Load pattern: returns times; is not polled and never sleeps
- * -------------------------------------------------- */
+/* Load pattern: returns times; is not polled and never sleeps. */
 
 /* [sized] host -> plugin. What has happened. Times count from the start of the phase. An entry is one
  * request, or one whole session. */
@@ -511,8 +505,7 @@ typedef struct tkm_pattern_ops {
                      const tkm_writer* err);
 } tkm_pattern_ops;
 
-/* ---- Module
- * ------------------------------------------------------------------------------------------------------- */
+/* Module. */
 
 /* [sized] plugin -> host; static. */
 typedef struct tkm_component {
@@ -547,8 +540,7 @@ typedef struct tkm_module {
 /* [load] The only exported symbol. Pure: no I/O, no threads, the same pointer each time, never NULL. */
 TKM_EXPORT const tkm_module* tkm_module_v1(void);
 
-/* ---- Access to members newer than minor 0
- * ------------------------------------------------------------------------- */
+/* Access to members newer than minor 0. */
 
 /* Does `member` lie within ptr->struct_size? `ptr` points to a [sized] struct and is evaluated more than
  * once. */
@@ -558,8 +550,7 @@ TKM_EXPORT const tkm_module* tkm_module_v1(void);
 /* The same for a function, which must not be NULL either. */
 #define TKM_CAN(ptr, fn) (TKM_HAS(ptr, fn) && (ptr)->fn != NULL)
 
-/* ---- The note
- * ----------------------------------------------------------------------------------------------------- */
+/* The note. */
 
 /* Emits the ELF note that the host reads before it loads the file: section .note.tokometer, owner
  * "tokometer", type 1, four 32-bit words (major, minor, lowest host minor, draft), then the lines module=...
@@ -583,8 +574,7 @@ TKM_EXPORT const tkm_module* tkm_module_v1(void);
       "\n\t.ascii \"\\n\"\n"                                                \
       "\t.balign 4\n4:\t.popsection\n")
 
-/* ---- Layout of what never changes, on 64-bit machines
- * ------------------------------------------------------------- */
+/* Layout of what never changes, on 64-bit machines. */
 
 #ifdef __cplusplus
 #define TKM_LAYOUT(fact) static_assert(fact, #fact)
