@@ -1,0 +1,341 @@
+#include "config/yaml.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <deque>
+#include <sstream>
+#include <tokometer/json.hpp>
+
+#include "base/text.hpp"
+#include "config/yaml_source.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr const char* kOneDocument =
+    "a second document begins here; only one is allowed (check the indentation)";
+
+// Ends the parse: a fault after which the rest of the text says nothing reliable.
+struct SyntaxFault {
+  Error error;
+};
+
+YamlSource::Place place_of(const YAML::Mark& mark) {
+  return {mark.line, mark.column};
+}
+
+// Takes yaml-cpp's events and grows the tree. Checks what yaml-cpp lets pass.
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(const YamlSource& source) : source_(source) {}
+
+  Document take() { return std::move(document_); }
+  // Where the innermost open "{" or "[" stands.
+  std::optional<YamlSource::Place> innermost_flow() const {
+    const auto open = std::find_if(open_.rbegin(), open_.rend(), [](const Level& l) { return l.flow; });
+    if (open == open_.rend()) return std::nullopt;
+    return place_of(open->mark);
+  }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (documents_++ > 0) throw SyntaxFault{source_.fault(place_of(mark), kOneDocument)};
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    check_properties(mark, anchor, "?");
+    if (expects_key()) throw SyntaxFault{source_.fault(place_of(mark), "a key is missing before \":\"")};
+    if (!open_.empty() && open_.back().key_mark.pos == mark.pos && !open_.back().node->items.empty()) {
+      throw SyntaxFault{source_.fault(
+          place_of(mark), "a \":\" is missing after \"" + escape_terminal(open_.back().key, 60) + "\"")};
+    }
+    add_scalar(mark, "", true);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    fault(mark, "anchors and aliases are not allowed");
+    if (expects_key()) throw SyntaxFault{source_.fault(place_of(mark), "a key must be plain text")};
+    add_scalar(mark, "", true).unresolved = true;
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    check_properties(mark, anchor, tag);
+    if (auto unclosed = source_.unclosed_quote(place_of(mark))) throw SyntaxFault{*unclosed};
+    if (expects_key()) {
+      begin_member(mark, value, tag == "?");
+    } else {
+      add_scalar(mark, value, tag == "?");
+    }
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value style) override {
+    open_collection(mark, tag, anchor, style, Node::Kind::sequence);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value style) override {
+    open_collection(mark, tag, anchor, style, Node::Kind::map);
+  }
+  void OnSequenceEnd() override { open_.pop_back(); }
+  void OnMapEnd() override { open_.pop_back(); }
+
+ private:
+  struct Level {
+    Node* node;
+    YAML::Mark mark;
+    bool flow;             // { } or [ ]
+    bool has_key = false;  // maps: the key came, its value is next
+    std::string key = {};
+    YAML::Mark key_mark = {};
+    const Node* first = nullptr;  // maps: the earlier member of the same name
+  };
+
+  bool expects_key() const {
+    return !open_.empty() && open_.back().node->kind == Node::Kind::map && !open_.back().has_key;
+  }
+
+  void fault(const YAML::Mark& mark, const std::string& message) {
+    document_.faults.push_back(source_.fault(place_of(mark), message));
+  }
+
+  void check_properties(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
+    if (anchor != 0) fault(mark, "anchors and aliases are not allowed");
+    if ((tag != "?" && tag != "!" && !tag.empty()) || source_.byte_at(place_of(mark)) == '!') {
+      fault(mark, "tags are not allowed");
+    }
+  }
+
+  void begin_member(const YAML::Mark& mark, const std::string& key, bool plain) {
+    Level& level = open_.back();
+    if (!level.flow) {
+      if (auto tab = source_.tab_indentation(place_of(mark))) throw SyntaxFault{*tab};
+    }
+    if (plain && key == "<<") fault(mark, "merge keys are not allowed");
+    level.has_key = true;
+    level.key = key;
+    level.key_mark = mark;
+    level.first = level.node->find(key);
+  }
+
+  // The place of the next value: in a sequence, under the current key, or the root.
+  Node& next_value(const YAML::Mark& mark) {
+    if (open_.empty()) {
+      document_.root.key_position = document_.root.value_position = source_.position(place_of(mark));
+      return document_.root;
+    }
+    Level& level = open_.back();
+    Node node;
+    node.value_position = node.key_position = source_.position(place_of(mark));
+    if (level.node->kind == Node::Kind::map) {
+      node.key = level.key;
+      node.key_position = source_.position(place_of(level.key_mark));
+      level.has_key = false;
+      if (level.first != nullptr) return drop_duplicate(level, std::move(node));
+      node.path = member_path(level.node->path, level.key);
+    } else {
+      node.path = item_path(level.node->path, level.node->items.size());
+    }
+    return level.node->items.emplace_back(std::move(node));
+  }
+
+  // The first value counts; the second is parsed all the same, for its faults of syntax.
+  Node& drop_duplicate(const Level& level, Node node) {
+    const std::string path = member_path(level.node->path, level.key);
+    fault(level.key_mark,
+          path + ": given twice (first at line " + std::to_string(level.first->key_position.line) + ")");
+    node.path = path;
+    return dropped_.emplace_back(std::move(node));
+  }
+
+  Node& add_scalar(const YAML::Mark& mark, const std::string& text, bool plain) {
+    Node& node = next_value(mark);
+    node.kind = Node::Kind::scalar;
+    node.text = node.raw = text;
+    node.plain = plain;
+    return node;
+  }
+
+  void open_collection(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value style, Node::Kind kind) {
+    check_properties(mark, anchor, tag);
+    if (expects_key()) throw SyntaxFault{source_.fault(place_of(mark), "a key must be plain text")};
+    if (open_.size() >= static_cast<size_t>(kMaxYamlDepth))
+      throw SyntaxFault{source_.fault("nested deeper than 32 levels")};
+    Node& node = next_value(mark);
+    node.kind = kind;
+    open_.push_back({&node, mark, style == YAML::EmitterStyle::Flow});
+  }
+
+  const YamlSource& source_;
+  Document document_;
+  std::vector<Level> open_;
+  std::deque<Node> dropped_;  // second values of a key
+  int documents_ = 0;
+};
+
+void parse_into(TreeBuilder& builder, std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  while (parser.HandleNextDocument(builder)) {
+  }
+}
+
+bool is_plain_key(std::string_view key) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+  return !key.empty() && key.find_first_not_of(kPlain) == std::string_view::npos;
+}
+
+// JSON's grammar of numbers, checked by hand: 08, .5, 0x1F, +1 and .inf are text.
+Node::Type number_type(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const auto digits = [&text] {
+    const size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(count);
+    return count;
+  };
+  const bool leading_zero = text.starts_with('0');
+  const size_t whole = digits();
+  if (whole == 0 || (leading_zero && whole > 1)) return Node::Type::text;
+  if (text.empty()) return Node::Type::integer;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (digits() == 0) return Node::Type::text;
+  }
+  if (text.starts_with('e') || text.starts_with('E')) {
+    text.remove_prefix(1);
+    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+    if (digits() == 0) return Node::Type::text;
+  }
+  return text.empty() ? Node::Type::number : Node::Type::text;
+}
+
+void write_number(tkm::JsonWriter& json, const std::string& text) {
+  int64_t whole = 0;
+  uint64_t large = 0;
+  double real = 0;
+  const char* end = text.data() + text.size();
+  if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc() && read.ptr == end) {
+    json.value(whole);
+  } else if (const auto more = std::from_chars(text.data(), end, large);
+             more.ec == std::errc() && more.ptr == end) {
+    json.value(large);
+  } else if (std::from_chars(text.data(), end, real).ec == std::errc()) {
+    json.value(real);
+  } else {
+    json.value(text);  // 1e999: no number of ours
+  }
+}
+
+void write_json(tkm::JsonWriter& json, const Node& node) {
+  if (node.kind == Node::Kind::sequence) {
+    json.begin_array();
+    for (const Node& item : node.items) write_json(json, item);
+    json.end_array();
+  } else if (node.kind == Node::Kind::map) {
+    json.begin_object();
+    for (const Node& item : node.items) write_json(json.key(item.key), item);
+    json.end_object();
+  } else {
+    switch (node.type()) {
+      case Node::Type::null:
+        json.value(nullptr);
+        break;
+      case Node::Type::boolean:
+        json.value(node.text == "true");
+        break;
+      case Node::Type::integer:
+      case Node::Type::number:
+        write_number(json, node.text);
+        break;
+      case Node::Type::text:
+        json.value(node.text);
+        break;
+    }
+  }
+}
+
+Error fault_at(const Position& at, const Node& node, const std::string& sentence) {
+  const bool named = node.path.empty() || at.file == "--set " + node.path;
+  return {named ? sentence : node.path + ": " + sentence, at.file, at.line, at.column};
+}
+
+}  // namespace
+
+const Node* Node::find(std::string_view name) const {
+  const auto found = std::find_if(items.begin(), items.end(), [&](const Node& n) { return n.key == name; });
+  return kind != Kind::map || found == items.end() ? nullptr : &*found;
+}
+
+Node* Node::find(std::string_view name) {
+  return const_cast<Node*>(std::as_const(*this).find(name));
+}
+
+Node::Type Node::type() const {
+  if (!plain) return Type::text;
+  if (text.empty() || text == "null" || text == "~") return Type::null;
+  if (text == "true" || text == "false") return Type::boolean;
+  return number_type(text);
+}
+
+Result<Document> parse_yaml_tree(std::string_view text, const std::string& file_name) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  const YamlSource source(text, file_name);
+  if (auto fault = source.unreadable()) return *fault;
+  TreeBuilder builder(source);
+  try {
+    parse_into(builder, text);
+  } catch (const SyntaxFault& fault) {
+    return fault.error;
+  } catch (const YAML::Exception& fault) {
+    return source.explain(fault.msg, place_of(fault.mark), builder.innermost_flow());
+  }
+  Document document = builder.take();
+  if (document.root.value_position.line == 0) return source.fault("empty");
+  return document;
+}
+
+Result<Document> parse_yaml(std::string_view text, const std::string& file_name) {
+  auto document = parse_yaml_tree(text, file_name);
+  if (document && !document->faults.empty()) return std::move(document->faults);
+  return document;
+}
+
+std::string member_path(const std::string& parent, std::string_view key) {
+  const std::string shown = escape_terminal(key, 80);
+  if (!is_plain_key(key)) return parent + "[\"" + shown + "\"]";
+  return parent.empty() ? shown : parent + "." + shown;
+}
+
+std::string item_path(const std::string& parent, size_t index) {
+  return parent + "[" + std::to_string(index) + "]";
+}
+
+void set_paths(Node& root) {
+  for (size_t index = 0; index < root.items.size(); ++index) {
+    Node& item = root.items[index];
+    item.path = root.kind == Node::Kind::map ? member_path(root.path, item.key) : item_path(root.path, index);
+    set_paths(item);
+  }
+}
+
+std::string to_json(const Node& node) {
+  std::string text;
+  tkm::JsonWriter json(text);
+  write_json(json, node);
+  return text;
+}
+
+Error fault_at_value(const Node& node, const std::string& sentence) {
+  return fault_at(node.value_position, node, sentence);
+}
+
+Error fault_at_key(const Node& node, const std::string& sentence) {
+  return fault_at(node.key_position, node, sentence);
+}
+
+}  // namespace tokometer
