@@ -1,0 +1,9 @@
+// The module `standard`: what every installation has. It goes through the same door as any other plugin.
+#include <tokometer/plugin.hpp>
+
+#include "components.hpp"
+
+TKM_MODULE("standard", "0.1.0", "Apache-2.0", standard::synthetic_dataset(), standard::sharegpt_dataset(),
+           standard::jsonl_dataset(), standard::text_dataset(), standard::constant_pattern(),
+           standard::poisson_pattern(), standard::gamma_pattern(), standard::concurrency_pattern(),
+           standard::synchronous_pattern(), standard::throughput_pattern());

@@ -1,0 +1,126 @@
+// Conversations in the ShareGPT form. Of each one the first question is asked; the answer in the file is kept
+// as the scripted one. Known variants: "conversation" for "conversations", turns {role, content}, rows that
+// are a list of turns or a JSON text in a string, a JSON array or a record per line.
+#include <tokometer/options.hpp>
+#include <tokometer/plugin.hpp>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "components.hpp"
+#include "readers.hpp"
+
+namespace standard {
+namespace {
+
+struct ShareGptOptions {
+  std::string file;
+
+  static void options(tkm::OptionSet<ShareGptOptions>& o) {
+    o.add("file", &ShareGptOptions::file)
+        .path()
+        .required()
+        .not_empty()
+        .help("A JSON array of conversations, or one per line.")
+        .example("\"sharegpt.json\"");
+  }
+};
+
+struct Turn {
+  std::string_view role, text;
+  bool from_user() const { return role == "human" || role == "user"; }
+  bool from_system() const { return role == "system"; }
+};
+
+class ShareGpt {
+ public:
+  static constexpr auto kId = "sharegpt",
+                        kSummary = "conversations in the ShareGPT form; the first question of each";
+  static constexpr std::array<const char*, 0> kCapabilities{};
+  using Options = ShareGptOptions;
+
+  explicit ShareGpt(const Options& options) : records_(options.file) {}
+
+  int64_t size() const { return -2; }
+
+  bool next(tkm::SampleOut& out) {
+    if (!records_.next()) return false;
+    const tkm::Json& turns = turns_of(records_.unwrap(records_.value()));
+    const rapidjson::SizeType asked = first_question(turns);
+    const std::string_view prompt = turn(turns, asked).text;
+    if (is_blank(prompt)) throw records_.fault("empty prompt");
+    say_prompt(turns, asked, prompt, out);
+    if (asked + 1 < turns.Size()) {
+      const Turn reply = turn(turns, asked + 1);
+      if (!reply.from_user() && !reply.from_system()) out.answer(reply.text);
+    }
+    return true;
+  }
+
+ private:
+  const tkm::Json& turns_of(const tkm::Json& row) {
+    if (row.IsArray()) return row;
+    if (!row.IsObject())
+      throw records_.fault("must be an object or a list of turns (got " + shown(row) + ")");
+    const tkm::Json* found = tkm::find(row, "conversations");
+    if (found == nullptr) found = tkm::find(row, "conversation");
+    if (found == nullptr) throw records_.missing(row, "conversations");
+    const tkm::Json& turns = records_.unwrap(*found);
+    if (!turns.IsArray()) throw records_.fault("\"conversations\" must be a list (got " + shown(turns) + ")");
+    return turns;
+  }
+
+  Turn turn(const tkm::Json& turns, rapidjson::SizeType index) const {
+    const tkm::Json& it = turns[index];
+    const std::string where = "turn " + std::to_string(index + 1) + ": ";
+    if (!it.IsObject()) throw records_.fault(where + "must be an object (got " + shown(it) + ")");
+    return {member(it, "from", "role", where), member(it, "value", "content", where)};
+  }
+
+  std::string_view member(const tkm::Json& turn, std::string_view name, std::string_view other,
+                          std::string_view where) const {
+    const tkm::Json* found = tkm::find(turn, name);
+    if (found == nullptr) found = tkm::find(turn, other);
+    if (found == nullptr) throw records_.missing(turn, name, where);
+    if (!found->IsString()) {
+      throw records_.fault(std::string(where) + "\"" + std::string(name) + "\" must be text (got " +
+                           shown(*found) + ")");
+    }
+    return tkm::text_of(*found);
+  }
+
+  // Some conversations begin in the middle, with an answer.
+  rapidjson::SizeType first_question(const tkm::Json& turns) const {
+    for (rapidjson::SizeType index = 0; index < turns.Size(); ++index) {
+      if (turn(turns, index).from_user()) return index;
+    }
+    throw records_.fault("no turn from \"human\" or \"user\"");
+  }
+
+  void say_prompt(const tkm::Json& turns, rapidjson::SizeType asked, std::string_view prompt,
+                  tkm::SampleOut& out) const {
+    bool chat = false;
+    for (rapidjson::SizeType index = 0; index < asked; ++index) {
+      const Turn before = turn(turns, index);
+      if (!before.from_system() || is_blank(before.text)) continue;
+      out.message("system", before.text);
+      chat = true;
+    }
+    if (chat) {
+      out.message("user", prompt);
+    } else {
+      out.text(prompt);
+    }
+  }
+
+  JsonRecords records_;
+};
+
+}  // namespace
+
+const tkm_component* sharegpt_dataset() {
+  return tkm::dataset<ShareGpt>();
+}
+
+}  // namespace standard
