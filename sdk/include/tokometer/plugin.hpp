@@ -29,9 +29,9 @@ namespace tkm {
 //   void learn(const tkm_answer&)                optional: the answer of a `discover` probe
 //   void encode(const tkm_prompt&, RequestOut&)  pure in configuration, what was learned and prompt
 //   Stream open(const tkm_prompt&)               any class with
-//     void|tkm_status head(const tkm_head&, Events&)  optional; TKM_COLLECT: the whole body in one piece,
-//     please void data(std::string_view bytes, Events&)      cut anywhere; 64 readable bytes follow void
-//     end(const tkm_end&, Events&)               optional: a clean end
+//     void|tkm_status head(const tkm_head&, Events&)  optional; TKM_COLLECT: the body in one piece, please
+//     void data(std::string_view bytes, Events&)      cut anywhere; 64 readable bytes follow
+//     void end(const tkm_end&, Events&)               optional: a clean end
 template <class T>
 const tkm_component* processor() {
   using namespace plugin_detail;
@@ -47,8 +47,9 @@ const tkm_component* processor() {
   }
 }
 
-// bool next(SampleOut&)                                    false: no more samples, now and ever after
-// int64_t size()                                           optional; -1: endless, -2: unknown
+// A dataset has
+//   bool next(SampleOut&)  false: no more samples, now and ever after
+//   int64_t size()         optional; -1: endless, -2: unknown
 template <class T>
 const tkm_component* dataset() {
   using namespace plugin_detail;
@@ -56,8 +57,8 @@ const tkm_component* dataset() {
   if constexpr (MakesSamples<T>) return component<T>(TKM_KIND_DATASET, &DatasetCalls<T>::kOps);
 }
 
-// LoadStep next(const tkm_load_state&)                     what to do next; capability "open-loop" or
-// "closed-loop"
+// A pattern has
+//   LoadStep next(const tkm_load_state&)  what to do next; capability "open-loop" or "closed-loop"
 template <class T>
 const tkm_component* pattern() {
   using namespace plugin_detail;
