@@ -1,6 +1,6 @@
 // One processor, dataset or load pattern of a loaded module, and what the manifest says about its file.
-// Made by the loader after every check passed. Lives until the process ends, at one address: nothing is ever unloaded,
-// so the names below are views into the plugin's static data.
+// Made by the loader after every check passed. Lives until the process ends, at one address: nothing is ever
+// unloaded, so the names below are views into the plugin's static data.
 #pragma once
 
 #include <tokometer/abi.h>
@@ -14,12 +14,13 @@
 namespace tokometer {
 
 struct Component {
-  const tkm_component* entry;  // static data of the plugin; ids, schema, capabilities and ops have been validated
+  const tkm_component*
+      entry;  // static data of the plugin; ids, schema, capabilities and ops have been validated
   const tkm_module* module;
-  std::string path;       // absolute real path of the .so
-  std::string sha256;     // 64 hex digits, of the bytes that were checked before loading
-  std::string build_id;   // hex; empty: linked without one
-  CalledPlugin called;    // what a crash line or a slow-call warning says
+  std::string path;      // absolute real path of the .so
+  std::string sha256;    // 64 hex digits, of the bytes that were checked before loading
+  std::string build_id;  // hex; empty: linked without one
+  CalledPlugin called;   // what a crash line or a slow-call warning says
 
   bool has_capability(std::string_view capability) const;
   std::string_view name() const { return {entry->id.data, entry->id.size}; }

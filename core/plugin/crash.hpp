@@ -1,5 +1,6 @@
 // The last words of a crashing process: one line on stderr that names the plugin and the call, or the core.
-// cli installs it once; each thread that calls plugins needs a signal stack of its own, or a stack overflow stays silent.
+// cli installs it once; each thread that calls plugins needs a signal stack of its own, or a stack overflow
+// stays silent.
 //   tokometer: crashed in plugin vllm (/usr/lib/.../vllm.so, 0.1.0), call data: SIGSEGV
 //   tokometer: crashed in core: SIGABRT
 #pragma once
@@ -13,10 +14,12 @@ namespace tokometer {
 // Writes the line, newline included, into `buffer`; returns its length, cut to `size`. Async-signal-safe.
 size_t format_crash_line(char* buffer, size_t size, int signal_number, const CallSlot* slot) noexcept;
 
-// For SEGV, BUS, FPE, ILL, ABRT: the line on stderr, then the signal's default action. Process-wide.
+// For SEGV, BUS, FPE, ILL, ABRT: the line on stderr, then whatever the signal did before (a core).
+// Process-wide, once.
 void install_crash_handler();
 
-// Gives the calling thread a signal stack (64 KiB with a guard page), until the object ends on the same thread.
+// Gives the calling thread a signal stack (64 KiB with a guard page), until the object ends on the same
+// thread.
 class SignalStack {
  public:
   SignalStack();

@@ -10,13 +10,15 @@
 
 namespace tokometer {
 
-// A line for each plugin file: module, version, ABI, file, and what shadows or breaks it; then the folders searched.
+// A line for each plugin file: module, version, ABI, file, and what shadows or breaks it; then the folders
+// searched.
 std::string render_plugin_list(const std::vector<ModuleInfo>& modules, const SearchPath& search_path);
 
 // What it is, its capabilities, and a table of its options: name, type, default, help.
 std::string render_component_table(const Component& component);
 
-// A commented skeleton of its section of a run file: required options to fill in, optional ones commented out.
+// A commented skeleton of its section of a run file: required options to fill in, optional ones commented
+// out.
 std::string render_component_yaml(const Component& component);
 
 // The same facts and the schema as one JSON object.

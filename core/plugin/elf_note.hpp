@@ -1,5 +1,6 @@
-// What a plugin file says about itself before any of its code runs: the note .note.tokometer of the plugin ABI.
-// A bounded reader of its own: the file may be cut, hostile, or no ELF file at all, and nothing is ever mapped.
+// What a plugin file says about itself before any of its code runs: the note .note.tokometer of the plugin
+// ABI. A bounded reader of its own: the file may be cut, hostile, or no ELF file at all, and nothing is ever
+// mapped.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,10 @@ namespace tokometer {
 
 struct ModuleNote {
   uint32_t major = 0, minor = 0;
-  uint32_t min_host_minor = 0;   // the host must speak at least this minor version
-  uint32_t draft = 0;            // 0: a released ABI; else it must match exactly
+  uint32_t min_host_minor = 0;  // the host must speak at least this minor version
+  uint32_t draft = 0;           // 0: a released ABI; else it must match exactly
   std::string module, version;
-  std::string build_id;          // hex, from .note.gnu.build-id; empty: none
+  std::string build_id;  // hex, from .note.gnu.build-id; empty: none
 };
 
 // Exactly `size` bytes at `offset`, or nothing (past the end, or a read error).

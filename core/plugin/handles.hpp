@@ -1,12 +1,14 @@
-// Plugin instances as move-only values, and the one way to call them. Around each call: the breadcrumb of calls.hpp, a
-// catch for exceptions that must not cross, and checks of what came back (status, handle, sentence).
+// Plugin instances as move-only values, and the one way to call them. Around each call: the breadcrumb of
+// calls.hpp, a catch for exceptions that must not cross, and checks of what came back (status, handle,
+// sentence).
 //
-// Sinks and prompts are the caller's: they are checked where they are filled (request_sink.hpp for encode). A handle may
-// move between threads, but is never entered by two at once. All streams are closed before their processor ends.
+// Sinks and prompts are the caller's: they are checked where they are filled (request_sink.hpp for encode). A
+// handle may move between threads, but is never entered by two at once. All streams are closed before their
+// processor ends.
 //
-// `err`: a string of the caller's that is kept for reuse; empty after success, after a negative status a sentence (valid
-// UTF-8, no control characters, at most 4 KiB). A call that breaks the contract gives TKM_E_INTERNAL and a sentence that
-// begins with "plugin bug:". Success allocates nothing here.
+// `err`: a string of the caller's that is kept for reuse; empty after success, after a negative status a
+// sentence (valid UTF-8, no control characters, at most 4 KiB). A call that breaks the contract gives
+// TKM_E_INTERNAL and a sentence that begins with "plugin bug:". Success allocates nothing here.
 #pragma once
 
 #include <tokometer/abi.h>
@@ -24,12 +26,12 @@
 namespace tokometer {
 
 struct CreateOptions {
-  std::string config_json = "{}";          // canonical: defaults filled in, durations in seconds, paths absolute
-  std::vector<std::string> models = {};    // every model name that the plan uses
+  std::string config_json = "{}";  // canonical: defaults filled in, durations in seconds, paths absolute
+  std::vector<std::string> models = {};  // every model name that the plan uses
   uint64_t seed = 0;
-  uint32_t shard = 0, shard_count = 1;     // closed-loop patterns take their share
-  // The answer to tkm_host.extension, asked during setup calls: a struct that outlives the handle, or null for an unknown
-  // id. Empty: no extensions. "tkm.calibration/1" -> tkm_calibration.
+  uint32_t shard = 0, shard_count = 1;  // closed-loop patterns take their share
+  // The answer to tkm_host.extension, asked during setup calls: a struct that outlives the handle, or null
+  // for an unknown id. Empty: no extensions. "tkm.calibration/1" -> tkm_calibration.
   std::function<const void*(std::string_view id)> extension = {};
 };
 
@@ -94,7 +96,8 @@ class Dataset {
 
   // Number of samples; -1: endless, -2: unknown (also when the call misbehaves).
   int64_t size();
-  // TKM_OK: one sample was said to the sink. TKM_END: no more, for good. TKM_E_INPUT: one bad record, more may follow.
+  // TKM_OK: one sample was said to the sink. TKM_END: no more, for good. TKM_E_INPUT: one bad record, more
+  // may follow.
   tkm_status next(const tkm_sample_out& out, std::string& err);
 
   const Component& component() const { return *component_; }
@@ -113,8 +116,8 @@ class Pattern {
   Pattern& operator=(Pattern&& other) noexcept;
   ~Pattern();
 
-  // TKM_OK: `step` says what to do next; it is reset before the call and its action is checked to be a TKM_LOAD_*.
-  // Rules that need memory (open-loop times never fall, deadlock) are the scheduler's.
+  // TKM_OK: `step` says what to do next; it is reset before the call and its action is checked to be a
+  // TKM_LOAD_*. Rules that need memory (open-loop times never fall, deadlock) are the scheduler's.
   tkm_status next(const tkm_load_state& state, tkm_load_step& step, std::string& err);
 
   const Component& component() const { return *component_; }

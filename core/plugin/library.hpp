@@ -1,6 +1,6 @@
-// A plugin file becomes a loaded module: checks on the open file, ELF note, dlopen through Boost.DLL, descriptor.
-// Called by the registry on the main thread. A module is never unloaded, and one inode is one module: asking again,
-// by whatever path, gives the same components.
+// A plugin file becomes a loaded module: checks on the open file, ELF note, dlopen through Boost.DLL,
+// descriptor. Called by the registry on the main thread. A module is never unloaded, and one inode is one
+// module: asking again, by whatever path, gives the same components.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 namespace tokometer {
 
-enum class Trust { check, skip };   // skip: --trust-plugin-dir
+enum class Trust { check, skip };  // skip: --trust-plugin-dir
 
 // The note of a file, after the owner and permission checks. Runs no code of the file.
 Result<ModuleNote> inspect_library(const std::filesystem::path& path, Trust trust);

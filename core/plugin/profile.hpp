@@ -1,11 +1,8 @@
-// The profile: what a processor says about its server, as plain structs. Parsed from the JSON of Processor::describe;
-// preflight, telemetry and the engine read it. Unknown keys become warnings, so a newer plugin serves an older host.
-// Pointers are JSON pointers in which "*" stands for each item of an array or object.
+// The profile: what a processor says about its server, as plain structs. Parsed from the JSON of
+// Processor::describe; preflight, telemetry and the engine read it. Unknown keys become warnings, so a newer
+// plugin serves an older host.
 #pragma once
 
-#include <tokometer/json.hpp>
-
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,60 +11,27 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "plugin/probe.hpp"
 
 namespace tokometer {
-
-// One request that the core makes by itself, and what its answer must look like. Text may hold ${model} ${adapter}
-// ${path} ${text}: see fill().
-struct Probe {
-  std::string id;                 // given, or made of method and path; unique in its list
-  bool grpc = false;
-  std::string method;             // "GET", "POST"; empty for gRPC
-  std::string path;
-  std::string body;               // JSON text, or the decoded bytes of body_base64; empty: none
-  bool body_is_json = false;      // then it goes with content-type: application/json
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string port;               // key of Profile::ports; empty: the target's own port
-  std::vector<int> statuses;      // accepted; empty: any 2xx, for gRPC 0
-  bool optional = false;          // a failure is no failure
-  int64_t timeout_ns = 0;         // 0: the caller's default
-  std::vector<std::pair<std::string, std::string>> expect;   // pointer -> JSON text that one selected value must equal
-  std::optional<std::string> expect_bytes;                   // the whole body must be these bytes
-  bool when_idle = false;         // only while no request is in flight
-};
-
-struct ModelsProbe {
-  Probe probe;
-  std::string names;     // pointer to the model names
-  std::string context;   // pointer to the context lengths, in the same order; empty: not told
-};
-struct ModelName {
-  std::string name;
-  int64_t context_tokens = -1;   // -1: not known
-};
-
-struct TokenizeProbe {
-  Probe probe;
-  std::string ids;   // pointer to the array of token ids
-};
 
 enum class Fold { sum, max, mean };
 
 struct Candidate {
   std::string metric;
-  std::vector<std::pair<std::string, std::string>> labels;   // must all be there with these values
+  std::vector<std::pair<std::string, std::string>> labels;  // must all be there with these values
   double scale = 1.0;
-  std::string divide_by;     // another metric of the same page; empty: none
-  Fold fold = Fold::sum;     // over the series that match
+  std::string divide_by;  // another metric of the same page; empty: none
+  Fold fold = Fold::sum;  // over the series that match
 };
 struct Quantity {
-  std::string name;                    // "queue_size", ..., or "x.NAME"
-  std::string unit;                    // "x.NAME" only
-  std::vector<Candidate> candidates;   // the first with a sample wins
+  std::string name;                   // "queue_size", ..., or "x.NAME"
+  std::string unit;                   // "x.NAME" only
+  std::vector<Candidate> candidates;  // the first with a sample wins
 };
 struct MetricsPage {
   std::string path;
-  std::string port;   // key of Profile::ports; empty: the target's own port
+  std::string port;  // key of Profile::ports; empty: the target's own port
   std::vector<Quantity> quantities;
 };
 
@@ -78,43 +42,24 @@ struct RequestMetric {
 
 struct Profile {
   std::vector<std::string> features;
-  std::map<std::string, int> ports;       // "http", "grpc", "metrics"
+  std::map<std::string, int> ports;  // "http", "grpc", "metrics"
   std::vector<Probe> discover, info, ready;
   std::optional<ModelsProbe> models;
-  std::vector<Probe> reset_cache, load_adapter, unload_adapter, start_profile, stop_profile;   // empty: not possible
+  std::vector<Probe> reset_cache, load_adapter, unload_adapter, start_profile,
+      stop_profile;  // empty: not possible
   std::optional<TokenizeProbe> tokenize;
   std::vector<MetricsPage> telemetry;
   struct Auth {
     std::string header = "authorization", prefix = "Bearer ";
   } auth;
   std::map<std::string, RequestMetric> request_metrics;
-  std::vector<std::string> warnings;      // what was skipped, one sentence each
+  std::vector<std::string> warnings;  // what was skipped, one sentence each
 
   bool has_feature(std::string_view feature) const;
 };
 
-// Errors are plugin bugs, one for each fault: `profile: ready[0].get: must be a path that begins with "/" (got 5)`.
+// Errors are plugin bugs, one for each fault: `profile: ready[0].get: must be a path that begins with "/"
+// (got 5)`.
 Result<Profile> parse_profile(std::string_view json);
-
-// What ${...} stands for. An unset one is left as it is: fill() is not asked for it where a probe needs it.
-struct FillValues {
-  std::string_view model, adapter, path, text;
-};
-enum class Place { url, json, header };
-// Replaces ${model} and its like in `text`, escaped for its place: percent-encoded in a url or header, as the inside of a
-// JSON string in json.
-std::string fill(std::string_view text, Place place, const FillValues& values);
-Probe fill(const Probe& probe, const FillValues& values);
-
-// All values that the pointer selects, in document order; none where it leads nowhere. They live as long as `root`.
-std::vector<const tkm::Json*> select(const tkm::Json& root, std::string_view pointer);
-
-// Does the answer satisfy the probe? status -1: there was none. The sentence says what differs, with a cut of the body.
-Result<void> check_answer(const Probe& probe, int status, std::string_view body);
-
-// The names in the answer of the models probe, with their context lengths where both lists are equally long.
-Result<std::vector<ModelName>> read_models(const ModelsProbe& models, std::string_view body);
-// The token ids in the answer of the tokenize probe.
-Result<std::vector<int32_t>> read_token_ids(const TokenizeProbe& tokenize, std::string_view body);
 
 }  // namespace tokometer
