@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# check.sh BUILD SCRATCH: installs BUILD below SCRATCH, moves the copy, builds two plugins outside the tree against it with
+# find_package(tokometer) -- the SDK's template in C++ and a load pattern in plain C --, looks at what they export, and
+# runs a run file that names them, against the simulator. Nothing is rebuilt for that. Exit status 77: skipped in part.
+set -euo pipefail
+build=$1
+scratch=$2
+here=$(cd "$(dirname "$0")" && pwd)
+
+step() { echo "== $*"; }
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+
+rm -rf "$scratch"
+mkdir -p "$scratch"
+scratch=$(cd "$scratch" && pwd)
+prefix=$scratch/moved
+
+step "install, and move the copy"
+if [ -x "$build/bin/tokometer" ]; then
+  cmake --install "$build" --prefix "$scratch/first" >"$scratch/install.log"
+else
+  cmake --install "$build" --component sdk --prefix "$scratch/first" >"$scratch/install.log"
+fi
+mv "$scratch/first" "$prefix"
+
+# out_of_tree NAME SOURCE: builds a plugin as a third party would and drops it into the plugin folder.
+out_of_tree() {
+  local name=$1 source=$2
+  step "build $name outside the tree"
+  cp -r "$source" "$scratch/$name-source"
+  cmake -S "$scratch/$name-source" -B "$scratch/$name-build" -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/$name.log" 2>&1 &&
+    cmake --build "$scratch/$name-build" >>"$scratch/$name.log" 2>&1 || { cat "$scratch/$name.log" >&2; fail "$name does not build"; }
+  mkdir -p "$scratch/plugins"
+  cp "$scratch/$name-build/$name.so" "$scratch/plugins/"
+  local exported
+  exported=$(nm -D --defined-only "$scratch/plugins/$name.so" | awk '{print $NF}')
+  [ "$exported" = tkm_module_v1 ] || fail "$name.so exports: $exported"
+  readelf --notes "$scratch/plugins/$name.so" | grep -q tokometer || fail "$name.so has no note"
+}
+
+out_of_tree my-backend "$prefix/share/tokometer/template"
+out_of_tree volley "$here/c_pattern"
+
+if [ ! -x "$prefix/bin/tokometer" ]; then
+  echo "SKIPPED: the runs; $build/bin/tokometer is not built" >&2
+  exit 77
+fi
+
+step "list and describe"
+tokometer=("$prefix/bin/tokometer")
+plugins=(--plugin-dir "$scratch/plugins")
+"${tokometer[@]}" plugin list "${plugins[@]}" | tee "$scratch/list.txt"
+for name in my-backend volley vllm standard; do
+  grep -q "\b$name\b" "$scratch/list.txt" || fail "plugin list does not show $name"
+done
+"${tokometer[@]}" plugin describe volley "${plugins[@]}" | grep -q every || fail "plugin describe volley shows no options"
+
+step "run them by name"
+"${tokometer[@]}" run "$here/out_of_tree.yaml" "${plugins[@]}" --set "output.dir=$scratch/runs"
+records=$(find "$scratch/runs" -name records.jsonl)
+ok=$(grep -c '"status":"ok"' "$records" || true)
+[ "$ok" = 30 ] || fail "$ok of 30 requests ended well"
+grep -q '"my-backend"' "$(dirname "$records")/manifest.json" || fail "the manifest does not name my-backend"
+# The C pattern decides when: six volleys of five at one instant each.
+instants=$(grep -o '"scheduled_ns":[0-9]*' "$records" | sort | uniq -c | awk '{print $1}' | sort | uniq -c | awk '{print $1 "x" $2}')
+[ "$instants" = 6x5 ] || fail "not six volleys of five, but: $instants"
+echo "passed"
