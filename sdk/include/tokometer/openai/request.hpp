@@ -1,0 +1,231 @@
+// Builds the body of a chat completion or completion from a prompt. What the prompt asks for and this dialect
+// cannot say is an error, never left out; what stands in `sampling` and `extra` must not collide with what is
+// said here.
+//
+// One a processor instance: it keeps its buffer and what it has checked of `sampling` and `extra`.
+#pragma once
+
+#include <tokometer/abi.h>
+#include <tokometer/json.hpp>
+#include <tokometer/plugin.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tkm {
+
+// How to speak to one server. The defaults are what every OpenAI-like server takes.
+struct OpenAiDialect {
+  bool is_chat = true;                                      // /v1/chat/completions, else /v1/completions
+  std::string token_limit_field = "max_completion_tokens";  // of chat; completions always have max_tokens
+  bool asks_usage = true;                                   // stream_options.include_usage
+  bool asks_running_usage = false;  // stream_options.continuous_usage_stats: usage on every chunk
+  bool asks_token_ids = false;      // return_token_ids
+  bool has_exact_output = false;    // ignore_eos, min_tokens
+  bool has_cache_salt = false;      // cache_salt
+  bool has_null_limit = false;      // completions: max_tokens null is "to the end of the context"
+  bool has_own_sampling = false;    // takes more sampling parameters than OpenAI's
+};
+
+namespace request_detail {
+
+// The member names of a JSON object that comes with every prompt and hardly ever changes.
+class MemberNames {
+ public:
+  // `what` names it in the error for text that is no JSON object.
+  const std::vector<std::string>& of(std::string_view json, std::string_view what) {
+    if (json == json_) return names_;
+    names_.clear();
+    json_.clear();
+    JsonDocument root;
+    if (!json.empty() && !(parse_json(json, root) && root.IsObject())) {
+      throw input_error(std::string(what) + " is no JSON object: " + std::string(json.substr(0, 100)));
+    }
+    if (!json.empty()) {
+      for (const auto& member : std::as_const(root).GetObject()) names_.emplace_back(text_of(member.name));
+    }
+    json_ = json;
+    return names_;
+  }
+
+ private:
+  std::string json_;
+  std::vector<std::string> names_;
+};
+
+inline bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace request_detail
+
+class OpenAiRequest {
+ public:
+  explicit OpenAiRequest(OpenAiDialect dialect) : dialect_(std::move(dialect)) {}
+
+  const OpenAiDialect& dialect() const { return dialect_; }
+  std::string_view path() const { return dialect_.is_chat ? "/v1/chat/completions" : "/v1/completions"; }
+
+  // The body; valid until the next call. Throws Error.
+  const std::string& build(const tkm_prompt& prompt) {
+    if (prompt.task != TKM_TASK_GENERATE) throw unsupported("this processor generates text, nothing else");
+    check_members(prompt);
+    body_.clear();
+    JsonWriter json(body_);
+    json.begin_object();
+    const tkm_str& model = prompt.adapter.size > 0 ? prompt.adapter : prompt.model;
+    if (model.size > 0) json.member("model", view(model));
+    if (dialect_.is_chat) {
+      write_messages(prompt, json);
+    } else {
+      write_prompt(prompt, json);
+    }
+    write_length(prompt, json);
+    write_reply(prompt, json);
+    json.raw_members(view(prompt.sampling)).raw_members(view(prompt.extra)).end_object();
+    return body_;
+  }
+
+ private:
+  // ---- the prompt
+
+  static void write_messages(const tkm_prompt& prompt, JsonWriter& json) {
+    json.key("messages").begin_array();
+    if (prompt.form == TKM_FORM_TEXT) {
+      json.begin_object().member("role", "user").member("content", view(prompt.text)).end_object();
+    } else if (prompt.form == TKM_FORM_CHAT) {
+      for (const tkm_message& message : messages(prompt)) write_message(message, json);
+    } else {
+      throw unsupported("a chat takes no token ids: use api: completions");
+    }
+    json.end_array();
+  }
+
+  static void write_message(const tkm_message& message, JsonWriter& json) {
+    json.begin_object().member("role", view(message.role)).key("content");
+    if (message.part_count == 0) {
+      json.value(nullptr);
+    } else if (message.part_count == 1) {
+      json.value(text_of_part(message.parts[0]));
+    } else {
+      json.begin_array();
+      for (const tkm_part& part : parts(message)) {
+        json.begin_object().member("type", "text").member("text", text_of_part(part)).end_object();
+      }
+      json.end_array();
+    }
+    json.raw_members(view(message.extra)).end_object();
+  }
+
+  static std::string_view text_of_part(const tkm_part& part) {
+    if (part.kind != TKM_PART_TEXT) throw unsupported("this processor sends text, no images, audio or video");
+    return view(part.data);
+  }
+
+  static void write_prompt(const tkm_prompt& prompt, JsonWriter& json) {
+    json.key("prompt");
+    if (prompt.form == TKM_FORM_TOKENS) {
+      json.begin_array();
+      for (const int32_t id : tokens(prompt)) json.value(id);
+      json.end_array();
+    } else {
+      json.value(prompt.form == TKM_FORM_TEXT ? view(prompt.text) : lone_text(prompt));
+    }
+  }
+
+  static std::string_view lone_text(const tkm_prompt& prompt) {
+    if (prompt.message_count != 1 || prompt.messages[0].part_count != 1) {
+      throw unsupported("api: completions takes one text, but this sample is a conversation of " +
+                        std::to_string(prompt.message_count) + " messages: use api: chat");
+    }
+    return text_of_part(prompt.messages[0].parts[0]);
+  }
+
+  // ---- the answer
+
+  void write_length(const tkm_prompt& prompt, JsonWriter& json) const {
+    const bool is_exact = prompt.output_mode == TKM_OUTPUT_EXACT;
+    const std::string_view field =
+        dialect_.is_chat ? std::string_view(dialect_.token_limit_field) : "max_tokens";
+    if (prompt.output_tokens >= 0) {
+      json.member(field, prompt.output_tokens);
+    } else if (is_exact) {
+      throw input_error("an exact length is asked for, but no length is given: set request.output_tokens");
+    } else if (!dialect_.is_chat && dialect_.has_null_limit) {
+      json.member(field, nullptr);
+    } else if (!dialect_.is_chat) {
+      throw unsupported(
+          "api: completions needs a length, or servers stop at 16 tokens: set request.output_tokens");
+    }
+    if (!is_exact) return;
+    if (!dialect_.has_exact_output)
+      throw unsupported("an exact output length: OpenAI's API cannot ask for it");
+    json.member("min_tokens", prompt.output_tokens).member("ignore_eos", true);
+  }
+
+  void write_reply(const tkm_prompt& prompt, JsonWriter& json) const {
+    const bool is_stream = prompt.reply == TKM_REPLY_STREAM;
+    if (prompt.choices > 1) json.member("n", prompt.choices);
+    json.member("stream", is_stream);
+    if (is_stream && dialect_.asks_usage) {
+      json.key("stream_options").begin_object().member("include_usage", true);
+      if (dialect_.asks_running_usage) json.member("continuous_usage_stats", true);
+      json.end_object();
+    }
+    if (dialect_.asks_token_ids) json.member("return_token_ids", true);
+    if (prompt.cache_salt.size == 0) return;
+    if (!dialect_.has_cache_salt) throw unsupported("a cache salt: OpenAI's API has none");
+    json.member("cache_salt", view(prompt.cache_salt));
+  }
+
+  // ---- what the run file adds
+
+  void check_members(const tkm_prompt& prompt) {
+    const auto& sampling = sampling_.of(view(prompt.sampling), "sampling");
+    const auto& extra = extra_.of(view(prompt.extra), "extra");
+    for (const std::string& name : sampling) {
+      check_free(name, "sampling", prompt);
+      if (!dialect_.has_own_sampling && !is_standard(name)) {
+        throw unsupported("sampling \"" + name +
+                          "\" is not of OpenAI's API: if the server takes it, put it in extra");
+      }
+    }
+    for (const std::string& name : extra) {
+      check_free(name, "extra", prompt);
+      if (std::find(sampling.begin(), sampling.end(), name) != sampling.end()) {
+        throw input_error("extra sets \"" + name + "\", which sampling sets already");
+      }
+    }
+  }
+
+  void check_free(std::string_view name, std::string_view where, const tkm_prompt& prompt) const {
+    using request_detail::is_one_of;
+    const bool is_exact = prompt.output_mode == TKM_OUTPUT_EXACT;
+    const bool is_taken = is_one_of(name, {"model", "messages", "prompt", "n", "max_tokens",
+                                           "max_completion_tokens", "stream"}) ||
+                          (name == "stream_options" && dialect_.asks_usage) ||
+                          (name == "cache_salt" && prompt.cache_salt.size > 0) ||
+                          (name == "return_token_ids" && dialect_.asks_token_ids) ||
+                          (is_exact && is_one_of(name, {"min_tokens", "ignore_eos"}));
+    if (!is_taken) return;
+    throw input_error(std::string(where) + " sets \"" + std::string(name) +
+                      "\", which the processor sets itself: use its option or the request's own keys");
+  }
+
+  static bool is_standard(std::string_view name) {
+    return request_detail::is_one_of(name, {"temperature", "top_p", "seed", "stop", "presence_penalty",
+                                            "frequency_penalty", "logit_bias", "logprobs", "top_logprobs"});
+  }
+
+  OpenAiDialect dialect_;
+  std::string body_;
+  request_detail::MemberNames sampling_, extra_;
+};
+
+}  // namespace tkm
