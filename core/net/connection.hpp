@@ -5,17 +5,21 @@
 //   [on_connecting] on_connection  on_sent  [on_send_progress]...  on_send_done
 //   { on_read  [on_head] [on_body]...  on_read_done }...   then exactly one of  on_end | on_failure
 // A response may begin, and even end, before on_send_done (an early 413). on_end and on_failure are the last callback:
-// the handler is free again and may be given to Pool::start from inside them. When a read completes the response,
-// on_read_done comes before on_end; a read that ends in a failure has no on_read_done.
+// the handler is free again and may be given to Pool::start from inside them. on_read_done closes every on_read, also
+// when that read completes or breaks the response.
 // Inside any callback the handler may call Pool::cancel or Pool::detach on itself; nothing is called after that.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "net/connector.hpp"
 #include "net/http1.hpp"
 #include "net/poller.hpp"
 #include "net/socket.hpp"
@@ -43,6 +47,8 @@ struct Failure {
   int64_t at_ns = 0;    // when it was known, user clock
 };
 
+class Connection;
+
 class ExchangeHandler {
  public:
   virtual void on_connecting(int64_t /*connect_ns*/) {}            // C0, only when a connection is opened for it
@@ -60,71 +66,97 @@ class ExchangeHandler {
 
  protected:
   ~ExchangeHandler() = default;
+
+ private:
+  friend class Connection;
+  friend class Pool;
+  Connection* connection_ = nullptr;  // that carries its exchange now
 };
 
-class Connection;
-
-// The pool's side of a connection. Each call is the last thing the connection does in its turn.
+// The pool's side of a connection. Each call is the last thing the connection does, but for telling its handler.
 class ConnectionOwner {
  public:
-  virtual void on_exchange_over(Connection& connection, bool reusable) = 0;  // no handler any more
-  virtual void on_idle_broken(Connection& connection, size_t unasked_bytes) = 0;  // EOF (0) or bytes while idle
+  virtual void on_attempt(Connection& connection, int64_t at_ns) = 0;  // an address is being tried
+  virtual void on_opened(Connection& connection) = 0;
+  virtual void on_open_failed(Connection& connection, const Failure& failure) = 0;  // when it has no handler to tell
+  // The exchange is over, also when it never began; no handler any more. Returns whether the connection was kept.
+  virtual bool on_exchange_over(Connection& connection, bool reusable) = 0;
+  virtual void on_idle_broken(Connection& connection, size_t unasked_bytes) = 0;  // 0: the peer closed
 
  protected:
   ~ConnectionOwner() = default;
 };
 
-// A connected socket that carries one exchange at a time. Made and owned by Pool.
-class Connection final : public Pollable, private Http1Sink {
+// One TCP connection, from connect to close, that carries one exchange at a time. Made and owned by Pool.
+class Connection final : public Pollable, private Http1Sink, private ConnectorListener {
  public:
-  Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, Socket socket, ConnectionInfo info);
-  ~Connection();
+  Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, uint64_t id);
+  ~Connection() { close(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Sends at once. No final callback comes from inside: a send that fails is told on the next turn.
-  void start(ExchangeHandler& handler, std::string_view request);
-  // The handler is forgotten, the rest of the response is read and dropped; the owner hears on_exchange_over.
+  // Starts to connect; the first address that answers wins. May finish inside the call.
+  void open(std::span<const Endpoint> endpoints, size_t first);
+  void try_next_address();  // the last one is silent for too long
+  bool has_next_address() const noexcept { return connector_ != nullptr && connector_->has_next(); }
+
+  // Sends at once, or as soon as it is open. No final callback comes from inside.
+  void start(ExchangeHandler& handler, std::string_view request, bool after_stale);
+  // The handler is forgotten; the rest of the response is read and dropped, then the owner hears on_exchange_over
+  // (inside the call when there is nothing to wait for).
   void detach();
-  // Closes the socket; nobody hears anything.
-  void close() noexcept;
+  void close() noexcept;  // nobody hears anything
 
-  bool is_idle() const noexcept { return phase_ == Phase::idle; }
-  // Asks the kernel: false when the peer has closed or sent something meanwhile.
-  bool is_fresh();
-  ExchangeHandler* handler() const noexcept { return handler_; }
-  const ConnectionInfo& info() const noexcept { return info_; }
-  uint64_t dropped_bytes() const noexcept { return dropped_bytes_; }  // read while detached, or surplus
+  // Asks the kernel. When the peer has closed or written meanwhile, the owner hears on_idle_broken: false.
+  bool is_still_idle();
+  bool is_open() const noexcept { return socket_.is_open(); }
+  bool has_handler() const noexcept { return handler_ != nullptr; }
+  size_t endpoint() const noexcept { return endpoint_; }
+  uint64_t take_dropped_bytes() noexcept { return std::exchange(dropped_bytes_, 0); }  // surplus, or after detach
 
-  int64_t since_ns = 0;                      // the pool's note: idle or draining since
-  std::list<Connection>::iterator position;  // the pool's note: where it stands
+  // The pool's notes: where the connection stands, and since when.
+  std::list<Connection>* list = nullptr;
+  std::list<Connection>::iterator position;
+  int64_t since_ns = 0;
 
  private:
-  enum class Phase { idle, exchange, draining, closed };
+  enum class Phase { connecting, idle, exchange, draining, broken, closed };
 
   void on_ready(uint32_t events) override;
   bool on_head(const ResponseHead& head) override;
   bool on_body(std::string_view piece) override;
+  void on_attempt(int64_t at_ns) override { owner_.on_attempt(*this, at_ns); }
+  void on_connected(Socket socket, size_t endpoint, int64_t ready_ns) override;
+  void on_connect_failed(std::string_view cls, std::string message) override;
 
+  void begin_exchange();
   void send_some();
   void read_some();
   void take_bytes(const ReceiveResult& read);
-  void take_eof(int error);
-  void end(EndInfo info, size_t surplus_bytes);
-  void fail(std::string cls, std::string message);
+  void take_close(int error);
+  void become_idle();
+  void finish(EndInfo info, size_t surplus_bytes);
+  void fail(std::string_view cls, const std::string& what);
+  void fail(const Failure& failure);
   void watch(uint32_t events);
+  ExchangeHandler* release_handler() noexcept;
+  std::string_view no_byte_class() const noexcept { return info_.reused ? "closed.reused" : "closed"; }
 
   Poller& poller_;
   ConnectionOwner& owner_;
+  std::span<const Endpoint> endpoints_;
   Socket socket_;
-  ConnectionInfo info_;
+  std::unique_ptr<Connector> connector_;  // while connecting
   Http1Reader reader_;
+  ConnectionInfo info_;
   ExchangeHandler* handler_ = nullptr;
   std::string_view unsent_;
+  std::unique_ptr<Failure> broken_;  // to be told on the next turn
+  Phase phase_ = Phase::connecting;
   int send_error_ = 0;
   uint32_t watched_ = 0;
-  Phase phase_ = Phase::idle;
-  int64_t known_empty_ns_;
+  size_t endpoint_ = 0;
+  int64_t known_empty_ns_ = kNoInstant;
   uint64_t reported_in_poll_ = 0;
   uint64_t dropped_bytes_ = 0;
 };

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "net/socket.hpp"
@@ -30,7 +31,7 @@ class Poller {
  public:
   static constexpr size_t kEventsPerTurn = 256;  // bounds a turn, so that due sends are not held up
 
-  // Throws std::system_error when no descriptor is left for the epoll set: made before the run starts.
+  // Keeps io.run() from returning while it lives. If the host has no descriptor left, every add() says so.
   Poller(boost::asio::io_context& io, const Clock& clock);
   ~Poller();
   Poller(const Poller&) = delete;
@@ -39,32 +40,43 @@ class Poller {
   // Returns 0 or errno. The pollable must be removed before it dies and before its fd is closed.
   int add(int fd, Pollable& pollable, uint32_t events);
   void modify(int fd, Pollable& pollable, uint32_t events);
-  void remove(int fd, Pollable& pollable) noexcept;  // no event that was already fetched reaches it any more
+  // No event and no wake() that was already under way reaches the pollable any more. fd -1: it had none.
+  void remove(int fd, Pollable& pollable) noexcept;
+  // on_ready(0) follows on the next turn: for what may not happen inside the caller's own call.
+  void wake(Pollable& pollable);
 
-  // Serves at most kEventsPerTurn ready sockets now and returns how many. The io_context calls this by itself; a worker
-  // that spins for a due send calls it directly. Not from inside on_ready.
+  // Serves all wakes and at most kEventsPerTurn ready sockets now and returns how many. The io_context calls this by
+  // itself; a worker that spins for a due send calls it directly. Not from inside on_ready.
   size_t turn();
 
-  // The last instant at which a poll saw all sockets and did not report the one whose last report was
-  // `reported_in_poll` (0: none yet); kNoInstant if there was none since.
+  // When the last poll began that saw all sockets and was later than `reported_in_poll`, not counting the current one;
+  // kNoInstant if there was none. A socket that was last reported in that poll held nothing at this instant.
   int64_t unreported_since_ns(uint64_t reported_in_poll) const noexcept;
   uint64_t current_poll() const noexcept { return poll_; }  // serial of the poll whose events are being served
 
   Receiver& receiver() noexcept { return receiver_; }
 
  private:
-  class Waiter;  // the epoll descriptor inside the io_context
+  class Waiter;
   void on_readable();
+  size_t serve_wakes();
+  size_t serve_events();
 
   Receiver receiver_;
-  std::unique_ptr<Waiter> waiter_;
+  // Shared with the handlers that wait inside the io_context: these may be destroyed after the poller.
+  std::shared_ptr<Waiter> waiter_;
   int epoll_fd_ = -1;
+  int error_ = 0;
+  bool in_turn_ = false;
   std::array<epoll_event, kEventsPerTurn> events_{};
-  size_t next_event_ = 0, event_count_ = 0;  // those of the current turn not served yet
+  size_t next_event_ = 0;  // events_ from here to event_count_ are still to be served
+  size_t event_count_ = 0;
+  std::vector<Pollable*> woken_;    // for the next turn
+  std::vector<Pollable*> serving_;  // of this turn
   uint64_t poll_ = 0;
-  int64_t poll_ns_ = kNoInstant;             // when the current poll began
-  bool poll_was_cut_ = false;
-  uint64_t full_poll_ = 0;                   // the last poll before the current one that was not cut
+  int64_t poll_ns_ = kNoInstant;  // when the current poll began
+  bool poll_was_cut_ = true;
+  uint64_t full_poll_ = 0;  // the last poll before the current one that was not cut by the event limit
   int64_t full_poll_ns_ = kNoInstant;
 };
 

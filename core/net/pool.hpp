@@ -36,7 +36,8 @@ struct PoolOptions {
 struct PoolCounters {
   uint64_t opened = 0;         // connections established
   uint64_t reused = 0;         // requests started on a pooled connection
-  uint64_t stale = 0;          // idle connections that the peer closed or wrote into (408), dropped before use
+  uint64_t closed_idle = 0;    // idle connections that the peer closed; dropped, nothing was sent into them
+  uint64_t stale = 0;          // idle connections dropped because the peer wrote into them unasked (408)
   uint64_t surplus_bytes = 0;  // bytes that belonged to no exchange, or to one that was already over
   size_t idle = 0, active = 0, draining = 0, connecting = 0;  // now
 };
@@ -60,8 +61,8 @@ class Pool {
   // for at most drain_ns, then the connection is reused or closed. No more callbacks.
   void detach(ExchangeHandler& handler);
 
-  // Opens n idle connections, at most 64 at a time. done is called once from the io_context: when all stand, or with
-  // the first error when all attempts are over.
+  // Opens n idle connections, at most 64 at a time; one such job at a time. done is called once, from the io_context:
+  // when all stand, or with the first error when the rest of the attempts is over.
   void preconnect(size_t n, std::function<void(Result<void>)> done);
 
   // Closes all idle connections.

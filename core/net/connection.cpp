@@ -1,0 +1,234 @@
+#include "net/connection.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+
+namespace tokometer {
+
+Connection::Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, uint64_t id)
+    : poller_(poller), owner_(owner), reader_(limits) {
+  info_.id = id;
+}
+
+// --- connect ---
+
+void Connection::open(std::span<const Endpoint> endpoints, size_t first) {
+  endpoints_ = endpoints;
+  info_.connect_ns = poller_.receiver().now_ns();
+  if (handler_ != nullptr) handler_->on_connecting(info_.connect_ns);
+  if (phase_ == Phase::closed) return;
+  ConnectorListener& listener = *this;
+  connector_ = std::make_unique<Connector>(poller_, listener, endpoints, first);
+  connector_->try_next();
+}
+
+void Connection::try_next_address() {
+  if (has_next_address()) connector_->try_next();
+}
+
+void Connection::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
+  connector_.reset();
+  socket_ = std::move(socket);
+  endpoint_ = endpoint;
+  info_.endpoint = endpoints_[endpoint].text;
+  info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
+  watched_ = EPOLLIN;
+  if (const int error = poller_.add(socket_.fd(), *this, watched_); error != 0) {
+    return on_connect_failed("client.fd", "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
+  }
+  if (handler_ == nullptr) become_idle();
+  owner_.on_opened(*this);
+  if (handler_ != nullptr && phase_ == Phase::connecting) begin_exchange();
+}
+
+// Never told from inside: open() may be running in the call that started the request.
+void Connection::on_connect_failed(std::string_view cls, std::string message) {
+  connector_.reset();
+  Failure failure{std::string(cls), std::move(message), poller_.receiver().now_ns()};
+  if (handler_ == nullptr) {
+    close();
+    return owner_.on_open_failed(*this, failure);
+  }
+  phase_ = Phase::broken;
+  broken_ = std::make_unique<Failure>(std::move(failure));
+  poller_.wake(*this);
+}
+
+// --- one exchange ---
+
+void Connection::start(ExchangeHandler& handler, std::string_view request, bool after_stale) {
+  assert(handler_ == nullptr && handler.connection_ == nullptr);
+  handler_ = &handler;
+  handler.connection_ = this;
+  unsent_ = request;
+  info_.after_stale = after_stale;
+  if (phase_ == Phase::idle) begin_exchange();
+}
+
+void Connection::begin_exchange() {
+  phase_ = Phase::exchange;
+  handler_->on_connection(info_);
+  if (phase_ != Phase::exchange) return;
+  const int64_t sent_ns = poller_.receiver().now_ns();
+  known_empty_ns_ = sent_ns;  // an idle connection that held a byte was dropped
+  handler_->on_sent(sent_ns);
+  if (phase_ == Phase::exchange) send_some();
+}
+
+void Connection::send_some() {
+  size_t accepted = 0;
+  const int error = socket_.send(unsent_, accepted);
+  unsent_.remove_prefix(accepted);
+  if (error != 0 && error != EAGAIN) {
+    // A response may lie in the receive queue all the same (413, then a reset): it is read first, on the next turn.
+    send_error_ = error;
+    unsent_ = {};
+    watch(EPOLLIN);
+    return poller_.wake(*this);
+  }
+  watch(unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  if (unsent_.empty()) {
+    handler_->on_send_done(poller_.receiver().now_ns());
+  } else if (accepted > 0) {
+    handler_->on_send_progress(poller_.receiver().now_ns(), unsent_.size());
+  }
+}
+
+void Connection::on_ready(uint32_t events) {
+  if (phase_ == Phase::broken) return fail(Failure(*broken_));
+  if ((events & EPOLLOUT) != 0 && !unsent_.empty()) send_some();
+  if (phase_ == Phase::closed) return;
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 || send_error_ != 0) read_some();
+}
+
+void Connection::read_some() {
+  known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
+  reported_in_poll_ = poller_.current_poll();
+  const ReceiveResult read = poller_.receiver().receive(socket_.fd(), known_empty_ns_);
+  switch (read.kind) {
+    case ReceiveResult::Kind::bytes:
+      return take_bytes(read);
+    case ReceiveResult::Kind::eof:
+      return take_close(0);
+    case ReceiveResult::Kind::error:
+      return take_close(read.error);
+    case ReceiveResult::Kind::nothing:
+      if (send_error_ != 0) take_close(send_error_);
+  }
+}
+
+void Connection::take_bytes(const ReceiveResult& read) {
+  if (phase_ == Phase::idle) {
+    close();
+    return owner_.on_idle_broken(*this, read.bytes.size());
+  }
+  if (phase_ == Phase::exchange) handler_->on_read(read.stamp, read.bytes.size());
+  if (phase_ == Phase::closed) return;
+  const auto progress = reader_.feed(read.bytes, *this);
+  if (phase_ == Phase::exchange) handler_->on_read_done();
+  if (phase_ == Phase::closed) return;
+  if (progress == Http1Reader::Progress::failed) return fail(reader_.fault().cls, reader_.fault().message);
+  if (progress == Http1Reader::Progress::ended) finish({}, read.bytes.size() - reader_.consumed());
+}
+
+bool Connection::on_head(const ResponseHead& head) {
+  if (phase_ == Phase::exchange) handler_->on_head(head);
+  return phase_ != Phase::closed;
+}
+
+bool Connection::on_body(std::string_view piece) {
+  if (phase_ == Phase::exchange) {
+    handler_->on_body(piece);
+  } else {
+    dropped_bytes_ += piece.size();
+  }
+  return phase_ != Phase::closed;
+}
+
+// The peer closed (0) or the connection broke (errno).
+void Connection::take_close(int error) {
+  if (phase_ == Phase::idle) {
+    close();
+    return owner_.on_idle_broken(*this, 0);
+  }
+  const bool sending_failed = send_error_ != 0 && send_error_ != EPIPE && send_error_ != ECONNRESET;
+  if (sending_failed) return fail("send", "sending the request failed: " + error_text(send_error_));
+  const std::string how = error != 0 ? "broke the connection: " + error_text(error) : "closed the connection";
+  if (!reader_.got_bytes()) {
+    return fail(no_byte_class(), how + " before a response byte" + (info_.reused ? ", on a reused connection" : ""));
+  }
+  if (error != 0) return fail(reader_.got_head() ? "truncated" : "framing", how + " inside the response");
+  if (reader_.feed_eof() == Http1Reader::Progress::failed) return fail(reader_.fault().cls, reader_.fault().message);
+  finish({.no_last_chunk = reader_.no_last_chunk()}, 0);
+}
+
+// --- its end ---
+
+void Connection::become_idle() {
+  phase_ = Phase::idle;
+  info_.reused = true;
+  info_.connect_ns = info_.tcp_ready_ns = kNoInstant;
+}
+
+void Connection::finish(EndInfo info, size_t surplus_bytes) {
+  dropped_bytes_ += surplus_bytes;
+  const bool reusable = reader_.keep_alive() && surplus_bytes == 0 && unsent_.empty() && send_error_ == 0;
+  ExchangeHandler* handler = release_handler();
+  if (reusable) {
+    reader_.reset();
+    become_idle();
+  } else {
+    close();
+  }
+  info.surplus = surplus_bytes > 0;
+  info.keep_alive = owner_.on_exchange_over(*this, reusable);
+  if (handler != nullptr) handler->on_end(info);
+}
+
+void Connection::fail(std::string_view cls, const std::string& what) {
+  fail(Failure{std::string(cls), std::string(info_.endpoint) + ": " + what, poller_.receiver().now_ns()});
+}
+
+void Connection::fail(const Failure& failure) {
+  ExchangeHandler* handler = release_handler();
+  close();
+  owner_.on_exchange_over(*this, false);
+  if (handler != nullptr) handler->on_failure(failure);
+}
+
+void Connection::detach() {
+  release_handler();
+  if (phase_ == Phase::exchange && unsent_.empty()) {
+    phase_ = Phase::draining;
+    return;
+  }
+  close();
+  owner_.on_exchange_over(*this, false);
+}
+
+void Connection::close() noexcept {
+  phase_ = Phase::closed;
+  release_handler();
+  connector_.reset();
+  poller_.remove(socket_.fd(), *this);
+  socket_.close();
+}
+
+bool Connection::is_still_idle() {
+  assert(phase_ == Phase::idle);
+  read_some();
+  return phase_ == Phase::idle;
+}
+
+ExchangeHandler* Connection::release_handler() noexcept {
+  if (handler_ != nullptr) handler_->connection_ = nullptr;
+  return std::exchange(handler_, nullptr);
+}
+
+void Connection::watch(uint32_t events) {
+  if (events != watched_) poller_.modify(socket_.fd(), *this, events);
+  watched_ = events;
+}
+
+}  // namespace tokometer

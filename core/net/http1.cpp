@@ -1,0 +1,462 @@
+#include "net/http1.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <cassert>
+#include <cstring>
+#include <forward_list>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace tokometer {
+namespace {
+
+namespace http = boost::beast::http;
+using boost::beast::error_code;
+using BeastView = boost::beast::string_view;
+
+std::string_view to_view(BeastView text) { return {text.data(), text.size()}; }
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_hex(char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+size_t find_line_feed(std::string_view bytes, size_t from) noexcept {
+  const void* at = from < bytes.size() ? std::memchr(bytes.data() + from, '\n', bytes.size() - from) : nullptr;
+  return at == nullptr ? std::string_view::npos : static_cast<size_t>(static_cast<const char*>(at) - bytes.data());
+}
+
+// `"HTTP/1.1 2 OK\x0d..."`, for messages.
+std::string quote(std::string_view foreign) { return "\"" + escape_terminal(foreign) + "\""; }
+
+constexpr std::string_view kVersionPrefix = "HTTP/1.";
+constexpr std::string_view kCrlf = "\r\n";
+
+}  // namespace
+
+// Whole lines are gathered here before Beast sees them, so that a response is judged alike however it was cut. Beast is
+// fed one element at a time, not eagerly, for our own checks stand between the elements.
+class Http1Reader::State {
+ public:
+  explicit State(const HttpLimits& limits) : limits_(limits) { reset(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void reset() {
+    interim_ = 0;
+    begin_head();
+    body_bytes_ = 0;
+    got_bytes_ = got_head_ = stopped_ = failed_ = no_last_chunk_ = keep_alive_ = false;
+    consumed_ = 0;
+  }
+
+  Progress feed(std::string_view bytes, Http1Sink& sink) {
+    assert(!failed_ && !stopped_ && part_ != Part::over);
+    sink_ = &sink;
+    consumed_ = 0;
+    got_bytes_ = got_bytes_ || !bytes.empty();
+    while (consumed_ < bytes.size() && part_ != Part::over && !failed_ && !stopped_) {
+      consumed_ += feed_part(bytes.substr(consumed_));
+    }
+    if (stopped_) return Progress::stopped;
+    if (failed_) return Progress::failed;
+    return part_ == Part::over ? Progress::ended : Progress::more;
+  }
+
+  Progress feed_eof() {
+    assert(got_bytes_ && !failed_ && !stopped_ && part_ != Part::over);
+    judge_eof();
+    if (failed_) return Progress::failed;
+    keep_alive_ = false;
+    part_ = Part::over;
+    return Progress::ended;
+  }
+
+  size_t consumed() const { return consumed_; }
+  bool got_bytes() const { return got_bytes_; }
+  bool got_head() const { return got_head_; }
+  bool no_last_chunk() const { return no_last_chunk_; }
+  bool keep_alive() const { return part_ == Part::over && keep_alive_; }
+  const HttpFault& fault() const { return fault_; }
+
+ private:
+  enum class Part { head, body, chunk_line, chunk_data, trailers, over };
+
+  // Beast's parser, made anew for each head.
+  class Parser final : public http::basic_parser<false> {
+   public:
+    explicit Parser(State& reader) : reader_(reader) {
+      header_limit(static_cast<std::uint32_t>(reader.limits_.head_bytes + 1));
+      body_limit(boost::none);  // checked by us, before a byte of it comes
+    }
+
+   private:
+    void on_request_impl(http::verb, BeastView, BeastView, int, error_code&) override {}
+    void on_response_impl(int code, BeastView, int version, error_code& error) override {
+      reader_.take_status(code, version, error);
+    }
+    void on_field_impl(http::field id, BeastView name, BeastView value, error_code& error) override {
+      reader_.take_field(id, to_view(name), to_view(value), error);
+    }
+    void on_header_impl(error_code&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+    std::size_t on_body_impl(BeastView body, error_code& error) override { return reader_.take_body(to_view(body), error); }
+    void on_chunk_header_impl(std::uint64_t size, BeastView, error_code& error) override {
+      if (reader_.counts_announced_) reader_.count_body(size, error);
+      reader_.chunk_left_ = size;
+    }
+    std::size_t on_chunk_body_impl(std::uint64_t, BeastView body, error_code& error) override {
+      return reader_.take_body(to_view(body), error);
+    }
+    void on_finish_impl(error_code&) override {}
+
+    State& reader_;
+  };
+
+  size_t feed_part(std::string_view bytes) {
+    switch (part_) {
+      case Part::head:
+        return feed_head(bytes);
+      case Part::chunk_line:
+        return feed_chunk_line(bytes);
+      case Part::trailers:
+        return feed_trailers(bytes);
+      default:
+        return feed_body(bytes);
+    }
+  }
+
+  // --- head ---
+
+  void begin_head() {
+    part_ = Part::head;
+    parser_.emplace(*this);
+    if (carry_.capacity() > kCarryToKeep) std::string().swap(carry_);
+    carry_.clear();
+    fields_.clear();
+    folded_.clear();
+    head_bytes_ = line_bytes_ = 0;
+    last_ = 0;
+  }
+
+  // Gathers lines up to the empty one. Only what cannot wait for it is judged here.
+  size_t feed_head(std::string_view bytes) {
+    if (!check_version_prefix(bytes)) return 0;
+    size_t at = 0;
+    for (;;) {
+      const size_t feed = find_line_feed(bytes, at);
+      const size_t line_end = feed == std::string_view::npos ? bytes.size() : feed + 1;
+      line_bytes_ += line_end - at;
+      head_bytes_ += line_end - at;
+      if (head_bytes_ > limits_.head_bytes) return fail_limit("head", limits_.head_bytes, "bytes");
+      if (feed == std::string_view::npos) break;
+      const char before = feed > 0 ? bytes[feed - 1] : last_;
+      if (before != '\r') return fail("framing", "a line of the response head ends without a carriage return");
+      at = line_end;
+      if (line_bytes_ == kCrlf.size()) return finish_head(bytes, at);
+      line_bytes_ = 0;
+    }
+    last_ = bytes.back();
+    carry_.append(bytes);
+    return bytes.size();
+  }
+
+  bool check_version_prefix(std::string_view bytes) {
+    for (size_t i = 0; head_bytes_ + i < kVersionPrefix.size() && i < bytes.size(); ++i) {
+      if (bytes[i] == kVersionPrefix[head_bytes_ + i]) continue;
+      const bool tls = head_bytes_ == 0 && (bytes[0] == 0x15 || bytes[0] == 0x16);
+      fail("framing", tls ? "the peer speaks TLS: use https:// in the URL"
+                          : "not an HTTP/1 response; it begins with " + quote(carry_ + std::string(bytes.substr(0, 256))));
+      return false;
+    }
+    return true;
+  }
+
+  size_t finish_head(std::string_view bytes, size_t size) {
+    std::string_view head = bytes.substr(0, size);
+    if (!carry_.empty()) head = carry_.append(head);
+    head_ = head;
+    put(head, "response head");
+    if (failed_) return 0;
+    const bool interim = status_ < 200;
+    if (interim && status_ == 101) return fail("framing", "101 Switching Protocols, which nobody asked for");
+    if (interim) return finish_interim(size);
+    return report_head() ? size : 0;
+  }
+
+  size_t finish_interim(size_t size) {
+    if (++interim_ > limits_.interim_replies) return fail_limit("head", limits_.interim_replies, "interim replies");
+    begin_head();
+    return size;
+  }
+
+  bool report_head() {
+    const auto length = parser_->content_length();
+    ResponseHead head;
+    head.status = status_;
+    head.fields = fields_;
+    if (const std::string_view* type = head.find("content-type")) head.content_type = *type;
+    if (length) head.content_length = *length;
+    head.keep_alive = keep_alive_ = parser_->keep_alive();
+    part_ = parser_->is_done() ? Part::over : parser_->chunked() ? Part::chunk_line : Part::body;
+    until_eof_ = parser_->need_eof();
+    expects_crlf_ = false;
+    got_head_ = true;
+    if (!check_encoding(head)) return false;
+    stopped_ = !sink_->on_head(head);
+    if (carry_.capacity() > kCarryToKeep) std::string().swap(carry_);
+    carry_.clear();
+    // A success is refused by the size it announces; an error page is read as far as the caller likes.
+    counts_announced_ = status_ / 100 == 2 && !until_eof_;
+    error_code ignored;
+    if (!stopped_ && counts_announced_ && length) count_body(*length, ignored);
+    return !failed_;
+  }
+
+  // An error page may be coded as it likes: its status is the failure.
+  bool check_encoding(const ResponseHead& head) {
+    const std::string_view* coding = head.find("content-encoding");
+    if (coding == nullptr || coding->empty() || equals_ignoring_case(*coding, "identity")) return true;
+    if (head.status / 100 != 2) return true;
+    fail("encoding", "Content-Encoding " + quote(*coding) + ", though identity was asked for");
+    return false;
+  }
+
+  void take_status(int code, int version, error_code& error) {
+    status_ = code;
+    version_ = version;
+    if (code >= 100 && code <= 599) return;
+    fail("framing", "status " + std::to_string(code) + " is outside 100-599");
+    error = http::error::bad_status;
+  }
+
+  void take_field(http::field id, std::string_view name, std::string_view value, error_code& error) {
+    const bool trailer = part_ != Part::head;
+    fields_.push_back({name, keep_folded(value)});
+    const size_t limit = trailer ? limits_.trailers : limits_.fields;
+    if (fields_.size() > limit) {
+      fail_limit(trailer ? "trailers" : "head", limit, "fields");
+      error = http::error::header_limit;
+    } else if (id == http::field::transfer_encoding && (version_ < 11 || !equals_ignoring_case(value, "chunked"))) {
+      fail("framing", "Transfer-Encoding " + quote(value) + (version_ < 11 ? " in HTTP/1.0" : "; only \"chunked\" is known"));
+      error = http::error::bad_transfer_encoding;
+    }
+  }
+
+  // Beast joins a folded value in a buffer of its own, which is gone after the callback.
+  std::string_view keep_folded(std::string_view value) {
+    const std::less<const char*> less;
+    const bool inside = !less(value.data(), head_.data()) && !less(head_.data() + head_.size(), value.data());
+    return inside || part_ != Part::head ? value : std::string_view(folded_.emplace_front(value));
+  }
+
+  // --- body ---
+
+  size_t feed_body(std::string_view bytes) {
+    const size_t taken = put(bytes, "response body");
+    if (failed_ || stopped_) return taken;
+    if (part_ == Part::body && parser_->is_done()) part_ = Part::over;
+    if (part_ == Part::chunk_data && chunk_left_ == 0) {
+      part_ = Part::chunk_line;
+      expects_crlf_ = true;
+    }
+    return taken;
+  }
+
+  size_t take_body(std::string_view piece, error_code& error) {
+    if (piece.empty()) return 0;
+    if (part_ == Part::chunk_data) chunk_left_ -= piece.size();
+    if (!counts_announced_) count_body(piece.size(), error);
+    if (failed_) return 0;
+    stopped_ = !sink_->on_body(piece);
+    if (stopped_) error = http::error::end_of_chunk;
+    return piece.size();
+  }
+
+  void count_body(uint64_t bytes, error_code& error) {
+    if (bytes <= limits_.body_bytes - body_bytes_) {
+      body_bytes_ += bytes;
+      return;
+    }
+    fail_limit("body", limits_.body_bytes, "bytes");
+    error = http::error::body_limit;
+  }
+
+  // --- chunk lines and trailers ---
+
+  // The end of the data before it (CRLF) and a line with the chunk's size.
+  size_t feed_chunk_line(std::string_view bytes) {
+    const size_t ahead = expects_crlf_ ? kCrlf.size() : 0;
+    size_t at = 0;
+    for (; carry_.size() + at < ahead && at < bytes.size(); ++at) {
+      if (bytes[at] != kCrlf[carry_.size() + at]) return fail("framing", "no CRLF after the data of a chunk");
+    }
+    const size_t feed = find_line_feed(bytes, at);
+    const size_t size = feed == std::string_view::npos ? bytes.size() : feed + 1;
+    if (carry_.size() + size > ahead + limits_.chunk_line_bytes) {
+      return fail_limit("chunk line", limits_.chunk_line_bytes, "bytes");
+    }
+    if (feed == std::string_view::npos) {
+      carry_.append(bytes);
+      return size;
+    }
+    const std::string_view line = carry_.empty() ? bytes.substr(0, size) : std::string_view(carry_.append(bytes.substr(0, size)));
+    take_chunk_line(line, ahead);
+    return size;
+  }
+
+  void take_chunk_line(std::string_view line, size_t ahead) {
+    const std::string_view size = check_chunk_size(line.substr(ahead));
+    if (failed_) return;
+    if (size.find_first_not_of('0') == std::string_view::npos) {
+      if (carry_.empty()) carry_.assign(line);  // Beast wants it together with the trailers
+      trailers_begin_ = carry_.size();
+      line_bytes_ = 0;
+      fields_.clear();
+      part_ = Part::trailers;
+      return;
+    }
+    put(line, "chunk line");
+    carry_.clear();
+    if (!failed_) part_ = Part::chunk_data;
+  }
+
+  // The digits of a chunk line that Beast may see. Extensions are left to Beast.
+  std::string_view check_chunk_size(std::string_view line) {
+    const auto digits_end = std::find_if_not(line.begin(), line.end(), is_hex);
+    const std::string_view digits = line.substr(0, static_cast<size_t>(digits_end - line.begin()));
+    const std::string_view rest = line.substr(digits.size());
+    const size_t rest_begin = rest.find_first_not_of(" \t");
+    const bool well_ended = line.ends_with(kCrlf);
+    if (!well_ended || digits.empty() || digits.size() > 16 || (rest != kCrlf && rest[rest_begin] != ';')) {
+      fail("framing", "bad chunk line " + quote(line));
+    }
+    return digits;
+  }
+
+  size_t feed_trailers(std::string_view bytes) {
+    size_t at = 0;
+    for (;;) {
+      const size_t feed = find_line_feed(bytes, at);
+      const size_t line_end = feed == std::string_view::npos ? bytes.size() : feed + 1;
+      line_bytes_ += line_end - at;
+      carry_.append(bytes.substr(at, line_end - at));
+      at = line_end;
+      if (carry_.size() - trailers_begin_ > limits_.trailer_bytes) {
+        return fail_limit("trailers", limits_.trailer_bytes, "bytes");
+      }
+      if (feed == std::string_view::npos) return at;
+      if (!std::string_view(carry_).ends_with(kCrlf)) return fail("framing", "a trailer line ends without a carriage return");
+      if (line_bytes_ == kCrlf.size()) break;
+      line_bytes_ = 0;
+    }
+    put(carry_, "trailers");
+    if (!failed_) part_ = Part::over;
+    return at;
+  }
+
+  // --- the end of the stream ---
+
+  void judge_eof() {
+    switch (part_) {
+      case Part::head:
+        fail("framing", head_bytes_ == 0 ? "closed after an interim reply, before the response head"
+                                         : "closed inside the response head, after " + quote(carry_));
+        return;
+      case Part::body:
+        if (!until_eof_) fail("truncated", "closed inside the body, which is shorter than its Content-Length");
+        return;
+      case Part::chunk_data:
+        fail("truncated", "closed inside a chunk");
+        return;
+      case Part::chunk_line:
+        if (carry_.find_first_not_of("\r\n0") != std::string::npos) fail("truncated", "closed inside a chunk line");
+        [[fallthrough]];
+      default:
+        no_last_chunk_ = true;
+    }
+  }
+
+  // --- Beast, faults ---
+
+  size_t put(std::string_view bytes, const char* where) {
+    error_code error;
+    const size_t taken = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+    if (error && !failed_ && !stopped_) {
+      fail("framing", std::string(where) + ": " + error.message() + " in " + quote(bytes.substr(0, 1024)));
+    }
+    return taken;
+  }
+
+  size_t fail(const char* cls, std::string message) {
+    failed_ = true;
+    fault_ = {cls, std::move(message)};
+    return 0;
+  }
+
+  size_t fail_limit(const char* what, uint64_t limit, const char* unit) {
+    return fail("limit", std::string(what) + ": more than " + std::to_string(limit) + " " + unit);
+  }
+
+  static constexpr size_t kCarryToKeep = 1024;
+
+  HttpLimits limits_;
+  std::optional<Parser> parser_;
+  Http1Sink* sink_ = nullptr;
+  Part part_ = Part::head;
+  std::string carry_;  // an unfinished head, chunk line or block of trailers
+  std::vector<Field> fields_;
+  std::forward_list<std::string> folded_;
+  std::string_view head_;  // while Beast parses it
+  int status_ = 0;
+  int version_ = 0;
+  size_t interim_ = 0;
+  size_t head_bytes_ = 0;
+  size_t line_bytes_ = 0;
+  size_t trailers_begin_ = 0;
+  char last_ = 0;
+  uint64_t chunk_left_ = 0;
+  uint64_t body_bytes_ = 0;  // announced or received
+  size_t consumed_ = 0;
+  bool counts_announced_ = false;
+  bool until_eof_ = false;
+  bool expects_crlf_ = false;
+  bool got_bytes_ = false;
+  bool got_head_ = false;
+  bool stopped_ = false;
+  bool failed_ = false;
+  bool no_last_chunk_ = false;
+  bool keep_alive_ = false;
+  HttpFault fault_;
+};
+
+const std::string_view* ResponseHead::find(std::string_view name) const noexcept {
+  const auto at = std::find_if(fields.begin(), fields.end(),
+                               [&](const Field& field) { return equals_ignoring_case(field.name, name); });
+  return at == fields.end() ? nullptr : &at->value;
+}
+
+Http1Reader::Http1Reader(const HttpLimits& limits) : state_(std::make_unique<State>(limits)) {}
+Http1Reader::~Http1Reader() = default;
+Http1Reader::Http1Reader(Http1Reader&&) noexcept = default;
+Http1Reader& Http1Reader::operator=(Http1Reader&&) noexcept = default;
+
+void Http1Reader::reset() { state_->reset(); }
+Http1Reader::Progress Http1Reader::feed(std::string_view bytes, Http1Sink& sink) { return state_->feed(bytes, sink); }
+Http1Reader::Progress Http1Reader::feed_eof() { return state_->feed_eof(); }
+size_t Http1Reader::consumed() const noexcept { return state_->consumed(); }
+bool Http1Reader::got_bytes() const noexcept { return state_->got_bytes(); }
+bool Http1Reader::got_head() const noexcept { return state_->got_head(); }
+bool Http1Reader::no_last_chunk() const noexcept { return state_->no_last_chunk(); }
+bool Http1Reader::keep_alive() const noexcept { return state_->keep_alive(); }
+const HttpFault& Http1Reader::fault() const noexcept { return state_->fault(); }
+
+}  // namespace tokometer

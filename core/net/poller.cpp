@@ -1,0 +1,148 @@
+#include "net/poller.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+namespace tokometer {
+
+// The epoll descriptor inside the io_context.
+class Poller::Waiter : public std::enable_shared_from_this<Waiter> {
+ public:
+  Waiter(boost::asio::io_context& io, Poller& poller) : io_(io), descriptor_(io), poller_(&poller) {}
+
+  int open(int fd) {
+    boost::system::error_code error;
+    descriptor_.assign(fd, error);
+    return error.value();
+  }
+
+  void wait() {
+    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           [self = shared_from_this()](const boost::system::error_code& error) {
+                             if (!error && self->poller_ != nullptr) self->poller_->on_readable();
+                           });
+  }
+
+  void post_turn() {
+    boost::asio::post(io_, [self = shared_from_this()] {
+      if (self->poller_ != nullptr && !self->poller_->woken_.empty()) self->poller_->turn();
+    });
+  }
+
+  void retire() {
+    poller_ = nullptr;
+    boost::system::error_code ignored;
+    descriptor_.close(ignored);
+  }
+
+ private:
+  boost::asio::io_context& io_;
+  boost::asio::posix::stream_descriptor descriptor_;
+  Poller* poller_;
+};
+
+Poller::Poller(boost::asio::io_context& io, const Clock& clock)
+    : receiver_(clock), waiter_(std::make_shared<Waiter>(io, *this)), epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
+  if (epoll_fd_ < 0) {
+    error_ = errno;
+    return;
+  }
+  error_ = waiter_->open(epoll_fd_);
+  if (error_ == 0) {
+    waiter_->wait();
+  } else {
+    ::close(std::exchange(epoll_fd_, -1));
+  }
+}
+
+Poller::~Poller() { waiter_->retire(); }  // closes the epoll descriptor
+
+int Poller::add(int fd, Pollable& pollable, uint32_t events) {
+  if (error_ != 0) return error_;
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &pollable;
+  return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+void Poller::modify(int fd, Pollable& pollable, uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &pollable;
+  [[maybe_unused]] const int result = epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
+  assert(result == 0);
+}
+
+void Poller::remove(int fd, Pollable& pollable) noexcept {
+  if (fd >= 0 && epoll_fd_ >= 0) epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  for (size_t i = next_event_; i < event_count_; ++i) {
+    if (events_[i].data.ptr == &pollable) events_[i].data.ptr = nullptr;
+  }
+  std::replace(serving_.begin(), serving_.end(), &pollable, static_cast<Pollable*>(nullptr));
+  std::erase(woken_, &pollable);
+}
+
+void Poller::wake(Pollable& pollable) {
+  if (woken_.empty()) waiter_->post_turn();
+  woken_.push_back(&pollable);
+}
+
+void Poller::on_readable() {
+  turn();
+  waiter_->wait();
+}
+
+size_t Poller::turn() {
+  assert(!in_turn_);
+  if (error_ != 0) return serve_wakes();
+  in_turn_ = true;
+  const size_t woken = serve_wakes();
+  if (!poll_was_cut_) {
+    full_poll_ = poll_;
+    full_poll_ns_ = poll_ns_;
+  }
+  ++poll_;
+  poll_ns_ = receiver_.now_ns();
+  const int count = epoll_wait(epoll_fd_, events_.data(), static_cast<int>(kEventsPerTurn), 0);
+  // A poll that failed saw nothing, so it proves nothing about the sockets.
+  poll_was_cut_ = count < 0 || count == static_cast<int>(kEventsPerTurn);
+  event_count_ = count > 0 ? static_cast<size_t>(count) : 0;
+  const size_t served = serve_events();
+  in_turn_ = false;
+  return woken + served;
+}
+
+size_t Poller::serve_wakes() {
+  serving_.swap(woken_);
+  size_t served = 0;
+  for (size_t i = 0; i < serving_.size(); ++i) {
+    Pollable* pollable = std::exchange(serving_[i], nullptr);
+    if (pollable == nullptr) continue;
+    pollable->on_ready(0);
+    ++served;
+  }
+  serving_.clear();
+  return served;
+}
+
+size_t Poller::serve_events() {
+  for (next_event_ = 0; next_event_ < event_count_;) {
+    const epoll_event event = events_[next_event_++];
+    if (event.data.ptr != nullptr) static_cast<Pollable*>(event.data.ptr)->on_ready(event.events);
+  }
+  const size_t served = event_count_;
+  next_event_ = event_count_ = 0;
+  return served;
+}
+
+int64_t Poller::unreported_since_ns(uint64_t reported_in_poll) const noexcept {
+  return full_poll_ > reported_in_poll ? full_poll_ns_ : kNoInstant;
+}
+
+}  // namespace tokometer

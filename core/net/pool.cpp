@@ -1,0 +1,240 @@
+#include "net/pool.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <list>
+#include <optional>
+#include <utility>
+
+#include "net/alarm.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kPreconnectAtOnce = 64;  // stays below the smallest usual listen backlog
+
+}  // namespace
+
+// Each connection stands in one of six lists and is spliced from one to the other, which allocates nothing. The lists
+// with a deadline are in order of since_ns, so that one timer serves them all.
+class Pool::Core final : public ConnectionOwner, public Pollable {
+ public:
+  Core(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
+      : poller_(poller), clock_(clock), options_(std::move(options)), alarm_(io, [this] { on_alarm(); }) {
+    assert(!options_.endpoints.empty());
+  }
+  ~Core() { poller_.remove(-1, *this); }
+
+  void start(ExchangeHandler& handler, std::string_view request) {
+    Connection* idle = take_idle();
+    Connection& connection = idle != nullptr ? *idle : add();
+    counters_.reused += idle != nullptr ? 1 : 0;
+    if (idle != nullptr) move(connection, active_);
+    connection.start(handler, request, std::exchange(after_stale_, false));
+    if (idle == nullptr) connection.open(options_.endpoints, preferred_);
+  }
+
+  void cancel(Connection& connection) {
+    connection.close();
+    bury(connection);
+  }
+
+  void detach(Connection& connection) {
+    connection.detach();
+    if (connection.is_open()) move_timed(connection, draining_);
+  }
+
+  void preconnect(size_t n, std::function<void(Result<void>)> done) {
+    assert(!preconnect_);
+    preconnect_.emplace();
+    preconnect_->left = n;
+    preconnect_->done = std::move(done);
+    wake();
+  }
+
+  void close_idle() {
+    while (!idle_.empty()) cancel(idle_.front());
+  }
+
+  PoolCounters counters() const {
+    PoolCounters now = counters_;
+    now.idle = idle_.size();
+    now.active = active_.size();
+    now.draining = draining_.size();
+    now.connecting = connecting_.size() + last_address_.size();
+    return now;
+  }
+
+ private:
+  struct Preconnect {
+    size_t left = 0, running = 0;
+    std::optional<Error> error;
+    std::function<void(Result<void>)> done;
+  };
+
+  // --- what connections say ---
+
+  void on_attempt(Connection& connection, int64_t at_ns) override {
+    connection.since_ns = at_ns;
+    move(connection, connection.has_next_address() ? connecting_ : last_address_);
+    set_alarm();
+  }
+
+  void on_opened(Connection& connection) override {
+    ++counters_.opened;
+    preferred_ = connection.endpoint();
+    if (connection.has_handler()) return move(connection, active_);
+    move_timed(connection, idle_);
+    on_preconnected({});
+  }
+
+  void on_open_failed(Connection& connection, const Failure& failure) override {
+    bury(connection);
+    on_preconnected(Error{failure.cls + ": " + failure.message});
+  }
+
+  bool on_exchange_over(Connection& connection, bool reusable) override {
+    counters_.surplus_bytes += connection.take_dropped_bytes();
+    if (reusable && options_.policy == ConnectionPolicy::reuse) {
+      move_timed(connection, idle_);
+      return true;
+    }
+    cancel(connection);
+    return false;
+  }
+
+  void on_idle_broken(Connection& connection, size_t unasked_bytes) override {
+    counters_.surplus_bytes += unasked_bytes;
+    ++(unasked_bytes > 0 ? counters_.stale : counters_.closed_idle);
+    after_stale_ = after_stale_ || unasked_bytes > 0;
+    bury(connection);
+  }
+
+  // --- lists ---
+
+  Connection& add() {
+    Connection& connection = last_address_.emplace_back(poller_, *this, options_.limits, ++last_id_);
+    connection.list = &last_address_;
+    connection.position = std::prev(last_address_.end());
+    return connection;
+  }
+
+  void move(Connection& connection, std::list<Connection>& to) {
+    to.splice(to.end(), *connection.list, connection.position);
+    connection.list = &to;
+  }
+
+  void move_timed(Connection& connection, std::list<Connection>& to) {
+    connection.since_ns = clock_.now_ns();
+    move(connection, to);
+    set_alarm();
+  }
+
+  // A connection that is over may still be on the stack: it is destroyed on the next turn.
+  void bury(Connection& connection) {
+    move(connection, dead_);
+    wake();
+  }
+
+  // The connection used last, if it is young enough and silent.
+  Connection* take_idle() {
+    if (options_.policy == ConnectionPolicy::fresh) return nullptr;
+    const int64_t oldest_ns = clock_.now_ns() - options_.max_idle_ns;
+    while (!idle_.empty() && idle_.back().since_ns > oldest_ns) {
+      Connection& connection = idle_.back();
+      if (connection.is_still_idle()) return &connection;
+    }
+    return nullptr;
+  }
+
+  // --- later ---
+
+  void wake() {
+    if (!std::exchange(woken_, true)) poller_.wake(*this);
+  }
+
+  void on_ready(uint32_t) override {
+    woken_ = false;
+    dead_.clear();
+    if (preconnect_) go_on_preconnecting();
+  }
+
+  void go_on_preconnecting() {
+    while (preconnect_->left > 0 && preconnect_->running < kPreconnectAtOnce) {
+      --preconnect_->left;
+      ++preconnect_->running;
+      add().open(options_.endpoints, preferred_);
+    }
+    if (preconnect_->running > 0) return;
+    const Preconnect job = std::move(*preconnect_);
+    preconnect_.reset();
+    job.done(job.error ? Result<void>(*job.error) : Result<void>());
+  }
+
+  void on_preconnected(std::optional<Error> error) {
+    if (!preconnect_) return;
+    --preconnect_->running;
+    if (error) preconnect_->left = 0;
+    if (error && !preconnect_->error) preconnect_->error = std::move(error);
+    wake();
+  }
+
+  void set_alarm() {
+    int64_t at_ns = std::numeric_limits<int64_t>::max();
+    const auto consider = [&](const std::list<Connection>& list, int64_t allowed_ns) {
+      if (!list.empty()) at_ns = std::min(at_ns, list.front().since_ns + allowed_ns);
+    };
+    consider(connecting_, options_.next_address_ns);
+    consider(idle_, options_.max_idle_ns);
+    consider(draining_, options_.drain_ns);
+    if (at_ns != std::numeric_limits<int64_t>::max()) alarm_.ring_at(at_ns, clock_.now_ns());
+  }
+
+  void on_alarm() {
+    const int64_t now_ns = clock_.now_ns();
+    while (!idle_.empty() && idle_.front().since_ns + options_.max_idle_ns <= now_ns) cancel(idle_.front());
+    while (!draining_.empty() && draining_.front().since_ns + options_.drain_ns <= now_ns) cancel(draining_.front());
+    while (!connecting_.empty() && connecting_.front().since_ns + options_.next_address_ns <= now_ns) {
+      connecting_.front().try_next_address();  // moves it
+    }
+    set_alarm();
+  }
+
+  Poller& poller_;
+  const Clock& clock_;
+  PoolOptions options_;
+  std::list<Connection> connecting_;    // another address is left to try
+  std::list<Connection> last_address_;  // connecting, none is left
+  std::list<Connection> active_;
+  std::list<Connection> idle_;  // the back was used last
+  std::list<Connection> draining_;
+  std::list<Connection> dead_;
+  Alarm alarm_;
+  PoolCounters counters_;
+  std::optional<Preconnect> preconnect_;
+  uint64_t last_id_ = 0;
+  size_t preferred_ = 0;  // the address that answered last
+  bool after_stale_ = false;
+  bool woken_ = false;
+};
+
+Pool::Pool(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
+    : core_(std::make_unique<Core>(io, poller, clock, std::move(options))) {}
+Pool::~Pool() = default;
+
+void Pool::start(ExchangeHandler& handler, std::string_view request) { core_->start(handler, request); }
+
+void Pool::cancel(ExchangeHandler& handler) {
+  if (handler.connection_ != nullptr) core_->cancel(*handler.connection_);
+}
+
+void Pool::detach(ExchangeHandler& handler) {
+  if (handler.connection_ != nullptr) core_->detach(*handler.connection_);
+}
+
+void Pool::preconnect(size_t n, std::function<void(Result<void>)> done) { core_->preconnect(n, std::move(done)); }
+void Pool::close_idle() { core_->close_idle(); }
+PoolCounters Pool::counters() const { return core_->counters(); }
+
+}  // namespace tokometer

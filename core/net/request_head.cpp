@@ -1,0 +1,106 @@
+// The request side of http1.hpp: the head writer and the gate for header names and values.
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "net/http1.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kMaxNameBytes = 256;
+constexpr size_t kMaxValueBytes = 32 * 1024;  // servers take 8 to 64 KiB for a whole head
+constexpr size_t kMaxTargetBytes = 8 * 1024;
+
+constexpr std::array<std::string_view, 10> kTransport = {
+    "host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect", "keep-alive",
+    "accept-encoding"};
+constexpr std::array<std::string_view, 4> kCore = {"user-agent", "x-request-id", "authorization", "cookie"};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  return out;
+}
+
+bool is_token_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+Result<void> check_target(std::string_view target) {
+  const auto bad = [](char c) { return is_control(c) || c == ' '; };
+  if (target.starts_with('/') && target.size() <= kMaxTargetBytes && std::none_of(target.begin(), target.end(), bad)) {
+    return {};
+  }
+  return Error{"request path \"" + escape_terminal(target) + "\": must begin with \"/\" and hold no blanks, no control "
+               "characters and at most " + std::to_string(kMaxTargetBytes) + " bytes"};
+}
+
+Result<void> check(const RequestHead& head) {
+  if (!is_token(head.method)) return Error{"request method \"" + escape_terminal(head.method) + "\": not a word"};
+  if (auto target = check_target(head.target); !target) return target;
+  const std::array<Field, 3> own = {{{"Host", head.authority}, {"Accept", head.accept}, {"X-Request-Id", head.request_id}}};
+  for (const Field& field : own) {
+    if (auto ok = check_header(field.name, field.value); !ok) return ok;
+  }
+  for (const Field& field : head.headers) {
+    if (auto ok = check_header(field.name, field.value); !ok) return ok;
+    if (is_transport_header(field.name)) {
+      return Error{"header \"" + std::string(field.name) + "\" belongs to the transport and cannot be set"};
+    }
+  }
+  return {};
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+}  // namespace
+
+Result<void> check_header(std::string_view name, std::string_view value) {
+  const auto refuse = [&](const std::string& what) {
+    return Error{"header \"" + escape_terminal(name) + "\": " + what};
+  };
+  if (name.size() > kMaxNameBytes) return refuse("the name has more than " + std::to_string(kMaxNameBytes) + " bytes");
+  if (std::any_of(name.begin(), name.end(), is_control)) return refuse("control characters are not allowed");
+  if (!is_token(name)) return refuse("a name holds letters, digits and -_.!#$%&'*+^`|~ only");
+  if (value.size() > kMaxValueBytes) return refuse("the value has more than " + std::to_string(kMaxValueBytes) + " bytes");
+  const auto bad = [](char c) { return is_control(c) && c != '\t'; };
+  if (std::any_of(value.begin(), value.end(), bad)) return refuse("control characters are not allowed");
+  return {};
+}
+
+bool is_transport_header(std::string_view name) noexcept {
+  return std::find(kTransport.begin(), kTransport.end(), lower(name)) != kTransport.end();
+}
+
+bool is_core_header(std::string_view name) noexcept {
+  const std::string folded = lower(name);
+  return is_transport_header(name) || folded.starts_with("proxy-") || folded.starts_with("grpc-") ||
+         std::find(kCore.begin(), kCore.end(), folded) != kCore.end();
+}
+
+Result<void> write_request_head(const RequestHead& head, std::string& out) {
+  if (auto ok = check(head); !ok) return ok;
+  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  append_field(out, "Host", head.authority);
+  append_field(out, "User-Agent", "tokometer/" TOKOMETER_VERSION);
+  append_field(out, "Accept", head.accept);
+  append_field(out, "Accept-Encoding", "identity");  // a compressor holds tokens back
+  append_field(out, "Connection", head.keep_alive ? "keep-alive" : "close");
+  if (!head.request_id.empty()) append_field(out, "X-Request-Id", head.request_id);
+  for (const Field& field : head.headers) append_field(out, field.name, field.value);
+  if (head.content_length) append_field(out, "Content-Length", std::to_string(*head.content_length));
+  out.append("\r\n");
+  return {};
+}
+
+}  // namespace tokometer
