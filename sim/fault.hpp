@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "shape.hpp"
+#include "sim/shape.hpp"
 
 namespace tokometer::sim {
 

@@ -1,4 +1,4 @@
-#include "flags.hpp"
+#include "sim/flags.hpp"
 
 #include <algorithm>
 #include <charconv>

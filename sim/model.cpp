@@ -1,4 +1,4 @@
-#include "model.hpp"
+#include "sim/model.hpp"
 
 #include <algorithm>
 #include <array>
@@ -48,12 +48,14 @@ Engine::Engine(const Options& options)
   blocks_ = std::max<uint64_t>(blocks_, 1);
 }
 
-bool Engine::add(uint32_t id, uint64_t prompt, uint64_t cached, uint64_t output) {
-  const bool has_slot = queue_.empty() && batch_.size() < options_.max_num_seqs;
-  if (!has_slot && options_.queue_limit != 0 && queue_.size() >= options_.queue_limit) return false;
-  if (blocks_for(prompt + output) > blocks_) return false;
+bool Engine::full(size_t entering) const {
+  const size_t free_slots = options_.max_num_seqs - batch_.size();
+  return options_.queue_limit != 0 && queue_.size() + entering >= options_.queue_limit + free_slots;
+}
+
+void Engine::add(uint32_t id, uint64_t prompt, uint64_t cached, uint64_t output) {
+  assert(fits(prompt, output) && cached < prompt && output > 0);
   queue_.push_back({.id = id, .context = prompt, .to_prefill = prompt - cached, .output_left = output});
-  return true;
 }
 
 void Engine::remove(uint32_t id) {
@@ -73,6 +75,7 @@ void Engine::admit() {
     Sequence& first = queue_.front();
     if (!grow(first)) return;
     batch_.push_back(first);
+    admitted_.push_back(first.id);
     queue_.pop_front();
   }
 }
@@ -116,6 +119,7 @@ double Engine::step_seconds(uint64_t prefill) {
 
 std::optional<int64_t> Engine::begin_step() {
   if (step_runs_) return std::nullopt;
+  admitted_.clear();
   make_room();
   admit();
   if (batch_.empty()) return std::nullopt;

@@ -47,14 +47,20 @@ class Engine {
 
   explicit Engine(const Options& options);
 
-  // A request enters at the end of the waiting queue. cached: prompt tokens that need no prefill (fewer than prompt).
-  // False, and nothing changed: the queue is full, or the request could never fit into the KV cache.
-  bool add(uint32_t id, uint64_t prompt, uint64_t cached, uint64_t output);
+  // Could such a request ever run, alone?
+  bool fits(uint64_t prompt, uint64_t output) const { return blocks_for(prompt + output) <= blocks_; }
+  // Would one more have to be refused? `entering`: requests on their way to add().
+  bool full(size_t entering) const;
+  // A request, which must fit, enters at the end of the waiting queue. cached: prompt tokens that need no prefill
+  // (fewer than prompt). Ids are the caller's, one request each.
+  void add(uint32_t id, uint64_t prompt, uint64_t cached, uint64_t output);
   // The client is gone. Unknown ids are ignored.
   void remove(uint32_t id);
 
   // Starts a step if none runs and there is work: how long it takes, in ns.
   std::optional<int64_t> begin_step();
+  // Those that left the queue with the last begin_step() (again, after a preemption).
+  std::span<const uint32_t> admitted() const { return admitted_; }
   // The requests that got a token in the step that is over, in batch order. Valid until the next call.
   std::span<const Progress> end_step();
 
@@ -84,6 +90,7 @@ class Engine {
   std::deque<Sequence> queue_;
   std::vector<Sequence> batch_;  // oldest first
   std::vector<Progress> progress_;
+  std::vector<uint32_t> admitted_;
   std::vector<uint64_t> chunk_;  // prefill tokens of each sequence in the running step
   bool step_runs_ = false;
   uint64_t preemptions_ = 0, step_tokens_ = 0;

@@ -1,4 +1,4 @@
-#include "options.hpp"
+#include "sim/options.hpp"
 
 #include <cmath>
 #include <tokometer/json.hpp>

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "fault.hpp"
-#include "shape.hpp"
+#include "sim/fault.hpp"
+#include "sim/shape.hpp"
 
 namespace tokometer::sim {
 

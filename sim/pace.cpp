@@ -1,4 +1,4 @@
-#include "pace.hpp"
+#include "sim/pace.hpp"
 
 #include <cmath>
 #include <tokometer/random.hpp>

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "shape.hpp"
+#include "sim/shape.hpp"
 
 namespace tokometer::sim {
 

@@ -1,4 +1,4 @@
-#include "shape.hpp"
+#include "sim/shape.hpp"
 
 #include <array>
 #include <charconv>

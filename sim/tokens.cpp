@@ -1,4 +1,4 @@
-#include "tokens.hpp"
+#include "sim/tokens.hpp"
 
 #include <algorithm>
 #include <array>
@@ -32,13 +32,13 @@ void each_piece(std::string_view text, Take take) {
   }
 }
 
+}  // namespace
+
 void append_number(std::string& out, uint64_t number) {
   std::array<char, 20> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
   out.append(digits.data(), static_cast<size_t>(end - digits.data()));
 }
-
-}  // namespace
 
 uint64_t count_tokens(std::string_view text) {
   uint64_t count = 0;

@@ -24,6 +24,9 @@ int32_t token_id(std::string_view piece);
 // The text of output token `index` of a choice: " r12t7" (choice 0), " r12c1t7". One word, so one token. Appends.
 void append_token(std::string& out, uint32_t stream, uint32_t choice, uint64_t index);
 
+// In decimal, appended.
+void append_number(std::string& out, uint64_t number);
+
 // Which prompts begin like earlier ones, in whole blocks of 16 tokens. The oldest blocks go when it is full.
 class PrefixCache {
  public:

@@ -1,4 +1,4 @@
-#include "truth_log.hpp"
+#include "sim/truth_log.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,0 +1,69 @@
+#include "sim/connection.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace tokometer::sim {
+namespace {
+constexpr size_t kLongestCut = 64;
+}
+
+Connection::Connection(Descriptor socket, uint32_t number, uint64_t seed)
+    : socket_(std::move(socket)), number_(number), cuts_(seed ^ number, "cuts") {
+  const int on = 1;
+  ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+bool Connection::receive() {
+  static std::array<char, 64 * 1024> buffer;  // one thread; the bytes move on at once
+  for (;;) {
+    const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (got == 0) return false;
+    reader.append({buffer.data(), static_cast<size_t>(got)});
+    if (static_cast<size_t>(got) < buffer.size()) return true;
+  }
+}
+
+void Connection::send(std::string_view bytes, Split split) {
+  if (split == Split::whole) return send_piece(bytes);
+  while (!bytes.empty()) {
+    const size_t cut = split == Split::byte ? 1 : 1 + cuts_.below(kLongestCut);
+    send_piece(bytes.substr(0, cut));
+    bytes.remove_prefix(std::min(cut, bytes.size()));
+  }
+}
+
+void Connection::send_piece(std::string_view bytes) {
+  if (broken_) return;
+  if (has_unsent()) return void(unsent_.append(bytes));
+  const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return void(broken_ = true);
+  const size_t taken = sent < 0 ? 0 : static_cast<size_t>(sent);
+  if (taken < bytes.size()) unsent_.append(bytes.substr(taken));
+}
+
+void Connection::flush() {
+  const std::string_view left = std::string_view(unsent_).substr(unsent_at_);
+  const ssize_t sent = ::send(socket_.get(), left.data(), left.size(), MSG_NOSIGNAL);
+  if (sent < 0) {
+    broken_ = broken_ || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return;
+  }
+  unsent_at_ += static_cast<size_t>(sent);
+  if (unsent_at_ == unsent_.size()) unsent_.clear(), unsent_at_ = 0;
+}
+
+void Connection::set_reset_on_close() {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+void Connection::shut_down() { ::shutdown(socket_.get(), SHUT_WR); }
+
+}  // namespace tokometer::sim

@@ -1,0 +1,56 @@
+// One accepted connection: the request reader, and sends that never block. Bytes that the socket does not take wait
+// here and leave when it is writable. Owned by the Server; single thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tokometer/random.hpp>
+
+#include "base/file.hpp"
+#include "sim/exchange.hpp"
+#include "sim/http.hpp"
+#include "sim/script.hpp"
+#include "sim/shape.hpp"
+
+namespace tokometer::sim {
+
+class Connection {
+ public:
+  Connection(Descriptor socket, uint32_t number, uint64_t seed);
+
+  int fd() const { return socket_.get(); }
+  uint32_t number() const { return number_; }
+
+  // Reads what is there into the reader. False: the peer is gone (or has closed its half, which counts as gone).
+  bool receive();
+  // Sends at once what the socket takes; cut as `split` says, one send() a piece.
+  void send(std::string_view bytes, Split split = Split::whole);
+  void flush();  // when the socket is writable again
+  bool has_unsent() const { return !unsent_.empty(); }
+  bool broken() const { return broken_; }
+  void set_reset_on_close();  // close() will send RST
+  void shut_down();  // FIN, after what is unsent
+
+  RequestReader reader;
+  std::unique_ptr<Exchange> exchange;    // the request being answered
+  std::unique_ptr<ScriptPlay> script;    // the case file being played instead
+  bool keep_alive = true;                // of the request being answered
+  bool close_when_sent = false;
+  bool watches_writable = false;
+  uint32_t replies = 0;
+  uint32_t idle_serial = 0;  // counts up when a request begins, so that an old idle deadline is known as stale
+
+ private:
+  void send_piece(std::string_view bytes);
+
+  Descriptor socket_;
+  uint32_t number_;
+  bool broken_ = false;
+  std::string unsent_;
+  size_t unsent_at_ = 0;
+  tkm::Random cuts_;
+};
+
+}  // namespace tokometer::sim

@@ -1,0 +1,241 @@
+#include "sim/generation.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <tokometer/json.hpp>
+
+#include "base/text.hpp"
+#include "sim/tokens.hpp"
+
+namespace tokometer::sim {
+namespace {
+
+using tkm::Json;
+
+ErrorReply bad(std::string message, std::string param = {}) {
+  return {400, std::move(message), "BadRequestError", std::move(param)};
+}
+
+ErrorReply invalid(const std::string& what, const std::string& where, const std::string& message) {
+  return {400, "1 validation error:\n  {'type': '" + what + "', 'loc': '" + where + "', 'msg': '" + message + "'}", "Bad Request",
+          where};
+}
+
+// Reads one request step by step; the first fault found stands.
+class Reader {
+ public:
+  Reader(const Options& options, bool wants_ids) : options_(options), wants_ids_(wants_ids) {}
+
+  std::variant<Generation, ErrorReply> read(const Request& request, uint32_t serial) {
+    out_.chat = request.target.ends_with("/chat/completions");
+    out_.shape = options_.shape;
+    (void)(media_type(request) && control(request) && json(request.body) && prompt() && model() && count() && output() &&
+           streaming());
+    if (!error_.message.empty()) return error_;
+    name(request, serial);
+    return out_;
+  }
+
+ private:
+  bool fail(ErrorReply error) { return error_ = std::move(error), false; }
+
+  bool media_type(const Request& request) {
+    if (request.field("content-type").starts_with("application/json")) return true;
+    return fail({400, "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed", "Bad Request", ""});
+  }
+
+  bool control(const Request& request) {
+    const std::string_view words = request.field("x-tkm-sim");
+    if (words.empty()) return true;
+    const auto fault = parse_fault(words, out_.shape);
+    if (!fault) return fail(bad("X-Tkm-Sim: " + fault.error().message));
+    return out_.fault = *fault, true;
+  }
+
+  bool json(const std::string& body) {
+    size_t at = 0;
+    if (!tkm::parse_json(body, body_, &at) || !body_.IsObject()) {
+      return fail(invalid("json_invalid", "body." + std::to_string(at), "JSON decode error"));
+    }
+    out_.token_ids = tkm::get_bool(body_, "return_token_ids");
+    out_.cache_salt = tkm::get_string(body_, "cache_salt");
+    wants_ids_ = wants_ids_ || out_.token_ids;
+    return true;
+  }
+
+  bool prompt() { return out_.chat ? messages() : prompts(); }
+
+  bool messages() {
+    const Json* list = tkm::find(body_, "messages");
+    if (list == nullptr) return fail(invalid("missing", "body.messages", "Field required"));
+    if (!list->IsArray()) return fail(invalid("list_type", "body.messages", "Input should be a valid list"));
+    if (list->Empty()) return fail(bad("List should have at least 1 item after validation, not 0 (parameter=messages)", "messages"));
+    out_.prompt_tokens = kTokensPerChat + kTokensPerMessage * list->Size();
+    for (const Json& message : list->GetArray()) {
+      const Json* content = tkm::find(message, "content");
+      if (content == nullptr) continue;  // a tool call's message has none
+      if (content->IsString()) take_text(tkm::text_of(*content));
+      if (content->IsArray()) {
+        for (const Json& part : content->GetArray()) take_text(tkm::get_string(part, "text"));
+      }
+    }
+    return true;
+  }
+
+  bool prompts() {
+    const Json* given = tkm::find(body_, "prompt");
+    const bool empty = given == nullptr || given->IsNull() || (given->IsString() && given->GetStringLength() == 0) ||
+                       (given->IsArray() && given->Empty());
+    if (empty) return fail(bad("Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)", "prompt"));
+    const bool many = given->IsArray() && !(*given)[0].IsNumber();
+    if (!many) return one_prompt(*given);
+    for (const Json& prompt : given->GetArray()) {
+      if (!one_prompt(prompt)) return false;
+    }
+    prompts_ = given->Size();
+    return true;
+  }
+
+  bool one_prompt(const Json& given) {
+    if (given.IsString()) return take_text(tkm::text_of(given)), true;
+    if (!given.IsArray()) return fail(invalid("string_type", "body.prompt", "Input should be a valid string"));
+    for (const Json& id : given.GetArray()) {
+      const auto number = tkm::int_of(id);
+      if (!number) return fail(invalid("int_type", "body.prompt", "Input should be a valid integer"));
+      if (*number < 0 || *number >= kVocabulary) return fail(bad("Token id " + std::to_string(*number) + " is out of vocabulary"));
+      ++out_.prompt_tokens;
+      if (wants_ids_) out_.prompt_ids.push_back(static_cast<int32_t>(*number));
+    }
+    return true;
+  }
+
+  void take_text(std::string_view text) {
+    out_.prompt_tokens += count_tokens(text);
+    if (!wants_ids_) return;
+    for (const int32_t id : sim::prompt_ids(text)) out_.prompt_ids.push_back(id);
+  }
+
+  bool model() {
+    const std::string_view name = tkm::get_string(body_, "model", options_.model);
+    out_.model = std::string(name);
+    const auto& adapters = options_.adapters;
+    if (name == options_.model || std::find(adapters.begin(), adapters.end(), name) != adapters.end()) return true;
+    return fail({404, "The model `" + escape_terminal(name) + "` does not exist. Valid aliases: " + options_.model + ".",
+                 "NotFoundError", "model"});
+  }
+
+  bool count() {
+    const int64_t n = tkm::get_int(body_, "n", 1);
+    if (n < 1) return fail(bad("n must be at least 1, got " + std::to_string(n) + "."));
+    if (n * static_cast<int64_t>(prompts_) > 1024) return fail(bad("n must be at most 1024, got " + std::to_string(n) + "."));
+    out_.choices = static_cast<uint32_t>(n) * static_cast<uint32_t>(prompts_);
+    return true;
+  }
+
+  bool whole_number(const char* key, std::optional<int64_t>& out) {
+    const Json* value = tkm::find(body_, key);
+    if (value == nullptr || value->IsNull()) return true;
+    out = tkm::int_of(*value);
+    return out.has_value() || fail(invalid("int_parsing", std::string("body.") + key, "Input should be a valid integer"));
+  }
+
+  bool output() {
+    std::optional<int64_t> limit, least;
+    if (!whole_number("max_tokens", limit) || !whole_number("min_tokens", least)) return false;
+    if (out_.chat && !whole_number("max_completion_tokens", limit)) return false;
+    const auto context = static_cast<int64_t>(options_.max_model_len);
+    if (limit && *limit < 1) {
+      return fail(bad("max_tokens must be at least 1, got " + std::to_string(*limit) + ". (parameter=max_tokens, value=" +
+                          std::to_string(*limit) + ")",
+                      "max_tokens"));
+    }
+    if (limit && *limit > context) {
+      return fail(bad("max_tokens=" + std::to_string(*limit) + " cannot be greater than max_model_len=" + std::to_string(context) +
+                          ". Please request fewer output tokens. (parameter=max_tokens, value=" + std::to_string(*limit) + ")",
+                      "max_tokens"));
+    }
+    const auto prompt = static_cast<int64_t>(out_.prompt_tokens / prompts_);
+    if (prompt >= context) return fail(too_long(prompt, context));
+    const int64_t asked = limit.value_or(static_cast<int64_t>(options_.output_tokens));
+    end_of_output(static_cast<uint64_t>(std::min(asked, context - prompt)), static_cast<uint64_t>(std::max<int64_t>(least.value_or(0), 0)));
+    return true;
+  }
+
+  static ErrorReply too_long(int64_t prompt, int64_t context) {
+    return bad("This model's maximum context length is " + std::to_string(context) + " tokens. However, your prompt contains " +
+                   std::to_string(prompt) + " input tokens, which exceeds this limit even without any output tokens. Please reduce "
+                   "the length of the input prompt. (parameter=input_tokens, value=" + std::to_string(prompt) + ")",
+               "input_tokens");
+  }
+
+  // Where the model would end by itself, and whether it may.
+  void end_of_output(uint64_t most, uint64_t least) {
+    const uint64_t eos = std::max(out_.shape.eos_after, least);
+    out_.ends_by_itself = out_.shape.eos_after != 0 && eos < most && !tkm::get_bool(body_, "ignore_eos");
+    out_.output_tokens = out_.ends_by_itself ? eos : most;
+    const auto fewer = static_cast<uint64_t>(std::max<int64_t>(out_.fault.by, 0));
+    if (out_.fault.kind == FaultKind::short_output) out_.output_tokens -= std::min(out_.output_tokens - 1, fewer);
+  }
+
+  bool streaming() {
+    out_.stream = tkm::get_bool(body_, "stream");
+    const Json* options = tkm::find(body_, "stream_options");
+    if (options != nullptr && options->IsObject() && !out_.stream) {
+      return fail(bad("Stream options can only be defined when `stream=True`. (parameter=stream_options)", "stream_options"));
+    }
+    if (options != nullptr) {
+      out_.include_usage = tkm::get_bool(*options, "include_usage");
+      out_.usage_each = out_.include_usage && tkm::get_bool(*options, "continuous_usage_stats");
+    }
+    const UsageMode usage = out_.shape.usage;
+    if (usage != UsageMode::asked) out_.include_usage = usage != UsageMode::none, out_.usage_each = usage == UsageMode::each;
+    return true;
+  }
+
+  void name(const Request& request, uint32_t serial) {
+    out_.request_id = std::string(request.field("x-request-id"));
+    std::string id(tkm::get_string(body_, "request_id", out_.request_id));
+    if (id.empty()) {
+      char text[24];
+      std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>((uint64_t{serial} + 1) * 0x9E3779B97F4A7C15));
+      id = text;
+    }
+    out_.id = (out_.chat ? "chatcmpl-" : "cmpl-") + id;
+  }
+
+  const Options& options_;
+  bool wants_ids_;
+  tkm::JsonDocument body_;
+  uint64_t prompts_ = 1;
+  Generation out_;
+  ErrorReply error_{};
+};
+
+}  // namespace
+
+std::string error_json(const ErrorReply& error) {
+  std::string text;
+  tkm::JsonWriter json(text);
+  json.begin_object().key("error").begin_object().member("message", error.message).member("type", error.type);
+  json.key("param");
+  if (error.param.empty()) {
+    json.value(nullptr);
+  } else {
+    json.value(error.param);
+  }
+  json.member("code", error.status).end_object().end_object();
+  return text;
+}
+
+std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options, bool wants_ids,
+                                                     uint32_t serial) {
+  return Reader(options, wants_ids).read(request, serial);
+}
+
+std::vector<int32_t> prompt_ids(std::string_view text) {
+  std::vector<int32_t> ids;
+  for (const std::string_view piece : split_tokens(text)) ids.push_back(token_id(piece));
+  return ids;
+}
+
+}  // namespace tokometer::sim
