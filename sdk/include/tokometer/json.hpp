@@ -97,11 +97,10 @@ inline bool parse_json(std::string_view text, JsonDocument& document, size_t* fa
   JsonReader reader;
   bool good = false;
   const auto generate = [&](JsonDocument& handler) { return good = reader.parse(text, handler); };
-  document.Populate(generate);
-  if (!good) {
-    document.SetNull();
-    if (fault_offset != nullptr) *fault_offset = reader.fault_offset();
-  }
+  JsonDocument fresh;  // one that is parsed into again would keep the memory of every text before
+  fresh.Populate(generate);
+  if (!good && fault_offset != nullptr) *fault_offset = reader.fault_offset();
+  document = good ? std::move(fresh) : JsonDocument();
   return good;
 }
 
