@@ -103,11 +103,11 @@ TEST_CASE("sharegpt: bad records are named, and reading goes on behind them") {
       {"7", "record 2: must be an object or a list of turns (got 7)"},
       {"null", "record 2: must be an object or a list of turns (got null)"},
       {"\"hello\"", "record 2: the text in it is not valid JSON"},
-      {"{\"a\":tru}", "record 2: not valid JSON (byte 91)"},
-      {"{'a':1}", "record 2: not valid JSON (byte 84)"},
-      {"", "record 2: not valid JSON (byte 83)"},
-      {"{\"a\":\"\\ud800\"}", "record 2: not valid JSON (byte 89)"},
-      {"{\"a\":\"\xFF\"}", "record 2: not valid UTF-8 (byte 89)"},
+      {"{\"a\":tru}", "record 2: not valid JSON (byte 97)"},
+      {"{'a':1}", "record 2: not valid JSON (byte 90)"},
+      {"", "record 2: not valid JSON (byte 89)"},
+      {"{\"a\":\"\\ud800\"}", "record 2: not valid JSON (byte 95)"},
+      {"{\"a\":\"\xFF\"}", "record 2: not valid UTF-8 (byte 95)"},
   };
   for (const Case& it : cases) {
     CAPTURE(it.row);
@@ -130,17 +130,17 @@ TEST_CASE("sharegpt: an array that is no JSON array") {
     size_t records;
     const char* sentence;
   };
-  const std::string one = record("q");  // 81 bytes
+  const std::string one = record("q");  // 84 bytes
   const Case cases[] = {
-      {"[" + one + "] x", 1, "more follows after the end of the array (byte 85)"},
-      {"[" + one + "][]", 1, "more follows after the end of the array (byte 84)"},
-      {"[" + one + ",]", 1, "record 2: not valid JSON (byte 84)"},
+      {"[" + one + "] x", 1, "more follows after the end of the array (byte 88)"},
+      {"[" + one + "][]", 1, "more follows after the end of the array (byte 87)"},
+      {"[" + one + ",]", 1, "record 2: not valid JSON (byte 87)"},
       {"[" + one + " " + one + "]", 1,
-       "record 2: not valid JSON: a comma is missing in front of it (byte 84)"},
+       "record 2: not valid JSON: a comma is missing in front of it (byte 87)"},
       {"[", 0, "ends before record 1 (byte 1)"},
-      {"[" + one, 1, "ends after record 1 (byte 82)"},
-      {"[" + one + ",", 1, "ends after record 1 (byte 83)"},
-      {"[" + one + "," + one.substr(0, 40), 1, "ends inside record 2 (byte 123)"},
+      {"[" + one, 1, "ends after record 1 (byte 85)"},
+      {"[" + one + ",", 1, "ends after record 1 (byte 86)"},
+      {"[" + one + "," + one.substr(0, 40), 1, "ends inside record 2 (byte 126)"},
   };
   for (const Case& it : cases) {
     CAPTURE(it.bytes);
@@ -176,7 +176,7 @@ TEST_CASE("sharegpt: large numbers are written with commas") {
   const Folder folder;
   const std::string path = folder.write("s.json", bytes + "{\"conversations\": [");
   Dataset dataset("sharegpt", reading(path));
-  CHECK(dataset.all().back().error == path + ": ends inside record 1,235 (byte 101,208)");
+  CHECK(dataset.all().back().error == path + ": ends inside record 1,235 (byte 104,910)");
 }
 
 }  // namespace
