@@ -67,8 +67,8 @@ class SubsetCheck {
   }
 
   static std::string keyword(const std::string& key, const Json& value) {
-    if (key == "type" && !(value.IsString() && contains(kTypes, tkm::text_of(value)))) {
-      return "\"type\" must be one of string, number, integer, boolean, array, object";
+    if (key == "type" && !is_type(value)) {
+      return "\"type\" must be one of string, number, integer, boolean, array, object, or a list of them";
     }
     if (key == "format" && !(value.IsString() && contains(kFormats, tkm::text_of(value)))) {
       return "\"format\" must be one of duration, bytes, url, path, secret";
@@ -88,6 +88,14 @@ class SubsetCheck {
       return "\"" + key + "\" must be true or false";
     }
     return (key == "description" && !value.IsString()) ? "\"description\" must be text" : "";
+  }
+
+  static bool is_type(const Json& value) {
+    if (!value.IsArray()) return value.IsString() && contains(kTypes, tkm::text_of(value));
+    const auto all = value.GetArray();
+    return !value.Empty() && std::all_of(all.begin(), all.end(), [](const Json& item) {
+      return item.IsString() && contains(kTypes, tkm::text_of(item));
+    });
   }
 
   static bool is_list_of_texts(const Json& value) {

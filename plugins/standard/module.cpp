@@ -2,8 +2,9 @@
 #include <tokometer/plugin.hpp>
 
 #include "components.hpp"
+#include "openai.hpp"
 
-TKM_MODULE("standard", "0.1.0", "Apache-2.0", standard::synthetic_dataset(), standard::sharegpt_dataset(),
-           standard::jsonl_dataset(), standard::text_dataset(), standard::constant_pattern(),
-           standard::poisson_pattern(), standard::gamma_pattern(), standard::concurrency_pattern(),
-           standard::synchronous_pattern(), standard::throughput_pattern());
+TKM_MODULE("standard", "0.1.0", "Apache-2.0", standard::openai_processor(), standard::synthetic_dataset(),
+           standard::sharegpt_dataset(), standard::jsonl_dataset(), standard::text_dataset(),
+           standard::constant_pattern(), standard::poisson_pattern(), standard::gamma_pattern(),
+           standard::concurrency_pattern(), standard::synchronous_pattern(), standard::throughput_pattern());
