@@ -159,9 +159,9 @@ TEST_CASE("options: what the core should have refused is refused here as well, b
       {R"({"file":"x","steps":[1]})", "option \"steps\""},
       {R"({"file":"x","first":[]})", "option \"first\""},
   };
-  for (const auto& [json, starts] : cases) {
-    const std::string fault = fault_of(json);
-    CHECK_MESSAGE(fault.rfind(starts, 0) == 0, json, " gave: ", fault);
+  for (const Case& each : cases) {
+    const std::string fault = fault_of(each.json);
+    CHECK_MESSAGE(fault.rfind(each.starts, 0) == 0, each.json, " gave: ", fault);
   }
   CHECK(fault_of(R"({"file":"x","size":0})").find("(found 0)") != std::string::npos);
 }

@@ -229,9 +229,11 @@ TEST_CASE("plugin: exceptions become statuses with a sentence") {
       {"memory", TKM_E_INTERNAL, "internal error: std::bad_alloc"},
       {"int", TKM_E_INTERNAL, "internal error: an exception of an unknown type"},
   };
-  for (const auto& [mode, status, sentence] : cases) {
+  for (const Case& each : cases) {
+    const std::string mode = each.mode, sentence = each.sentence;
+    const tkm_status status = each.status;
     CAPTURE(mode);
-    const std::string config = std::string(R"({"mode":")") + mode + "\"}";
+    const std::string config = R"({"mode":")" + mode + "\"}";
     FakeHost host;
     const tkm_create_args args = host.args(config);
     SUBCASE("describe") {

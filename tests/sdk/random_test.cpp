@@ -80,11 +80,11 @@ TEST_CASE("random: means and variances are those of the distributions") {
       {"gamma, regular", [&] { return random.gamma(9, 0.5); }, 4.5, 2.25},
       {"chance", [&] { return random.chance(0.3) ? 1.0 : 0.0; }, 0.3, 0.21},
   };
-  for (const auto& [name, draw, mean, variance] : cases) {
-    CAPTURE(name);
-    const Moments found = moments(draw);
-    CHECK(found.mean == doctest::Approx(mean).epsilon(0.02));
-    CHECK(found.variance == doctest::Approx(variance).epsilon(0.05));
+  for (const Case& each : cases) {
+    CAPTURE(each.name);
+    const Moments found = moments(each.draw);
+    CHECK(found.mean == doctest::Approx(each.mean).epsilon(0.02));
+    CHECK(found.variance == doctest::Approx(each.variance).epsilon(0.05));
   }
 }
 
