@@ -31,8 +31,7 @@ struct CallSlot {
   CallSlot* next = nullptr;
 };
 
-// Marks this thread as being inside `call` (a string literal) of `plugin`, until the end of the scope. Calls
-// do not nest.
+// This thread is inside `call` (a string literal) of `plugin` until the end of the scope. Calls do not nest.
 class CallScope {
  public:
   CallScope(const CalledPlugin& plugin, const char* call, CallTime time) noexcept;
@@ -59,8 +58,7 @@ inline constexpr int64_t kSlowCallNs = 100'000'000;
 inline constexpr int64_t kFatalCallNs = 5'000'000'000;
 
 // Finds calls that take too long. Call check() about every 100 ms, always from one thread. A slow call is
-// told once, a hanging one once more. Calls under two checks long may go unseen: the price of no clock in the
-// shim.
+// told once, a hanging one once more. A call that ends before its second check goes unseen.
 class CallWatchdog {
  public:
   std::vector<SlowCall> check(int64_t now_ns);

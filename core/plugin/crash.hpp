@@ -14,12 +14,10 @@ namespace tokometer {
 // Writes the line, newline included, into `buffer`; returns its length, cut to `size`. Async-signal-safe.
 size_t format_crash_line(char* buffer, size_t size, int signal_number, const CallSlot* slot) noexcept;
 
-// For SEGV, BUS, FPE, ILL, ABRT: the line on stderr, then whatever the signal did before (a core).
-// Process-wide, once.
+// For SEGV, BUS, FPE, ILL, ABRT: the line on stderr, then what the signal did before. Process-wide, once.
 void install_crash_handler();
 
-// Gives the calling thread a signal stack (64 KiB with a guard page), until the object ends on the same
-// thread.
+// A signal stack of 64 KiB for the calling thread, until the object ends on the same thread.
 class SignalStack {
  public:
   SignalStack();

@@ -16,9 +16,8 @@
 
 namespace tokometer {
 
-// One request that the core makes by itself, and what its answer must look like. Text may hold ${model}
-// ${adapter}
-// ${path} ${text}: see fill().
+// One request that the core makes by itself, and what its answer must look like. Its texts may hold
+// ${model} ${adapter} ${path} ${text}: see fill().
 struct Probe {
   std::string id;  // as given, else the path; unique in its list
   bool grpc = false;

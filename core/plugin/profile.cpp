@@ -55,6 +55,14 @@ std::string read_pointer(ProfileReader& reader, std::string_view key) {
   return pointer;
 }
 
+// A key of `ports`; empty: the target's own port.
+std::string read_port_name(ProfileReader& reader) {
+  const std::string port = reader.text("port").value_or("");
+  if (port.empty() || port == "http" || port == "grpc" || port == "metrics") return port;
+  reader.findings().fault(reader.path_of("port"), "must be \"http\", \"grpc\" or \"metrics\"");
+  return {};
+}
+
 // Exactly one of get, post, grpc.
 void read_call(ProfileReader& reader, Probe& probe) {
   int calls = 0;
@@ -141,7 +149,7 @@ Probe read_probe(ProfileReader& reader) {
   read_body(reader, probe);
   probe.id = reader.text("id").value_or(probe.path);
   probe.headers = reader.text_members("headers");
-  probe.port = reader.text("port").value_or("");
+  probe.port = read_port_name(reader);
   probe.statuses = read_statuses(reader);
   probe.optional = reader.flag("optional").value_or(false);
   probe.timeout_ns = read_timeout_ns(reader);
@@ -175,9 +183,7 @@ std::optional<ModelsProbe> read_models_probe(ProfileReader& reader) {
 std::optional<TokenizeProbe> read_tokenize(ProfileReader& reader) {
   const Json* value = reader.get("tokenize");
   if (value == nullptr) return std::nullopt;
-  // Written as one probe, or as a list of one like the other actions.
-  const bool is_list = value->IsArray() && value->Size() == 1;
-  ProfileReader inner(reader.findings(), is_list ? (*value)[0] : *value, reader.path_of("tokenize"));
+  ProfileReader inner(reader.findings(), *value, reader.path_of("tokenize"));
   TokenizeProbe tokenize{read_probe(inner), read_pointer(inner, "ids")};
   if (tokenize.ids.empty()) reader.findings().fault(inner.path_of("ids"), "is missing");
   return tokenize;
@@ -231,7 +237,7 @@ MetricsPage read_page(ProfileReader& reader) {
   page.path = reader.text("get").value_or("");
   if (!is_path(page.path))
     reader.findings().fault(reader.path_of("get"), "must be a path that begins with \"/\"");
-  page.port = reader.text("port").value_or("");
+  page.port = read_port_name(reader);
   reader.each_member("quantities", [&](const Json& value, const std::string& name, const std::string& path) {
     Quantity quantity{name, {}, {}};
     if (read_quantity(reader, value, path, quantity)) return page.quantities.push_back(std::move(quantity));

@@ -45,17 +45,15 @@ class Registry {
   explicit Registry(SearchPath search_path);
 
   // --plugin-dir, then TOKOMETER_PLUGIN_PATH (secure_getenv, ":" between), ~/.local/lib/tokometer/plugins-1,
-  // and
-  // ../lib/tokometer/plugins-1 beside the running program. Never the working directory: relative entries of
-  // the variable are left out, those of --plugin-dir are made absolute.
+  // and ../lib/tokometer/plugins-1 beside the running program. Never the working directory: relative entries
+  // of the variable are left out, those of --plugin-dir are made absolute.
   static SearchPath default_search_path(const SearchOptions& options);
 
   // kind: TKM_KIND_*. The module is loaded on first use. An error is a sentence for the user: not found (with
   // the folders and the nearest name), not loadable (with the file), or of another kind.
   Result<const Component*> find(int32_t kind, std::string_view use);
 
-  // All components that answer to `use`, of whatever kind; for `plugin describe`. `use` may also name a
-  // module.
+  // For `plugin describe`: the components that answer to `use`, of whatever kind, or all of the module `use`.
   Result<std::vector<const Component*>> find_any(std::string_view use);
 
   // Every plugin file on the search path, shadowed and broken ones too, by name; reads notes only.

@@ -25,17 +25,15 @@ class RequestSink {
   const tkm_request_out& out() const { return out_; }
   void clear();
 
-  // Empty: a complete, valid request. Else the first rule that was broken, as a sentence. Ask after encode
-  // returned OK.
+  // Empty: a complete, valid request. Else the first rule that was broken. Ask after encode returned OK.
   std::string_view fault() const;
 
   int32_t protocol() const { return protocol_; }
   std::string_view method() const { return method_; }
   std::string_view path() const { return path_; }  // begins with "/", with its query
-  std::string_view body() const { return body_; }  // gRPC: all messages, see message_ends()
-  const std::vector<size_t>& message_ends() const {
-    return message_ends_;
-  }  // end of each body call, in body()
+  std::string_view body() const { return body_; }  // the pieces joined
+  // gRPC: where each message ends in body().
+  const std::vector<size_t>& message_ends() const { return message_ends_; }
 
   struct Header {
     std::string_view name, value;  // until clear()
