@@ -275,13 +275,13 @@ class CompletionReader {
              .output_tokens = count(&usage, "completion_tokens"),
              .reasoning_tokens = count(member(usage, "completion_tokens_details"), "reasoning_tokens")};
     if (it.reasoning_tokens < 0) it.reasoning_tokens = count(&usage, "reasoning_tokens");
-    // 0 beside a reply with reasoning in it is no count (vLLM's deepseek_r1 parser).
-    if (it.reasoning_tokens == 0 && has_reasoning_) it.reasoning_tokens = -1;
     if (is_bad) complaints.warn(Complaints::kUsageBad, "a token count that is no such number", events);
     return it;
   }
 
-  static void say_usage(const Usage& usage, Events& events) {
+  void say_usage(Usage usage, Events& events) const {
+    // 0 beside a reply with reasoning in it is no count (vLLM's deepseek_r1 parser).
+    if (usage.reasoning_tokens == 0 && has_reasoning_) usage.reasoning_tokens = -1;
     const bool says_something = usage.prompt_tokens >= 0 || usage.cached_tokens >= 0 ||
                                 usage.output_tokens >= 0 || usage.reasoning_tokens >= 0;
     if (says_something) events.usage(usage);
