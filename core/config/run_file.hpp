@@ -166,8 +166,13 @@ struct RunFile {
 // package). kind: "processor", "dataset" or "load".
 using OptionSchema = std::function<Result<std::string>(std::string_view kind, std::string_view use)>;
 
+// The sentence for a gate that cannot be read ("ttfx.p99 < 1s"), or nothing. The grammar of gates is metrics'
+// (gate.hpp).
+using GateFault = std::function<std::optional<std::string>(std::string_view gate)>;
+
 // All faults, sorted by file, line and column: the first 20, then one Error with the count of the rest.
-Result<RunFile> read_run_file(const Document& document, const OptionSchema& option_schema);
+Result<RunFile> read_run_file(const Document& document, const OptionSchema& option_schema,
+                              const GateFault& gate_fault = {});
 
 // The resolved run file as YAML that runs again: secrets masked, or ${VAR} where they were written so.
 std::string render(const RunFile& run_file);

@@ -93,6 +93,7 @@ class Walk {
     }
     if (node.kind == Node::Kind::sequence && tkm::find(schema, "items")) return array(node, schema);
     if (format == "duration" || format == "bytes" || format == "ratio") return measure(node, schema, format);
+    if (format == "auto" && node.text == "auto") return switched(0, "auto");
     const bool is_text = node.kind == Node::Kind::scalar && node.type() == Node::Type::text;
     if (format == "path" && is_text && !node.text.empty()) return text(absolute_path(node));
     if (format == "label" && node.kind == Node::Kind::scalar) return text(node.text);
@@ -110,6 +111,13 @@ class Walk {
     told_.insert(here_);
     canonical_.value(nullptr);
     resolved_.value(nullptr);
+  }
+
+  // A word that stands for a number; the bounds of the schema are not meant for it.
+  void switched(int64_t canonical, std::string_view word) {
+    told_.insert(here_);
+    canonical_.value(canonical);
+    resolved_.value(word);
   }
 
   void text(const std::string& content) {
@@ -174,12 +182,8 @@ class Walk {
   void measure(const Node& node, const Json& schema, std::string_view format) {
     const bool scalar = node.kind == Node::Kind::scalar;
     const bool is_text = scalar && node.type() == Node::Type::text;
-    const Json* type = tkm::find(schema, "type");
-    const bool may_be_off = type != nullptr && type->IsArray();
-    if (may_be_off && scalar && (node.text == "off" || (node.plain && node.text == "false"))) {
-      canonical_.value(0);
-      resolved_.value("off");
-      return;
+    if (may_be_off(schema) && scalar && (node.text == "off" || (node.plain && node.text == "false"))) {
+      return switched(0, "off");
     }
     if (format == "ratio" && scalar) {
       if (const auto ratio = ratio_of(node)) {

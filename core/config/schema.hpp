@@ -21,7 +21,7 @@ namespace tokometer {
 Result<void> check_schema(std::string_view schema_json);
 
 struct Checked {
-  std::string canonical_json;  // a value of the right type at every place, even where there were faults
+  std::string canonical_json;  // for code; where there were faults, values may be missing or null
   std::string
       resolved_json;  // the same for people: "30s", "64MiB"; a secret is "***", or ${VAR} as it was written
   std::vector<Secret> secrets;  // every value that must never be printed
@@ -32,7 +32,8 @@ struct Checked {
 class Schema {
  public:
   // Any schema that check_schema() takes; the run file's own also uses additionalProperties, pattern, "not":
-  // {} (known, but not available in this version) and the format "ratio".
+  // {} (known, but not available in this version), several types and the formats ratio, label (any scalar, as
+  // text) and auto ("auto" is 0).
   static Result<Schema> parse(std::string_view schema_json);
   Schema(Schema&&) noexcept;
   Schema& operator=(Schema&&) noexcept;

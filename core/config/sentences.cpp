@@ -70,15 +70,21 @@ std::string named_type(std::string_view type, const Json& schema) {
 
 std::string formatted(std::string_view format, const Json& schema) {
   if (format == "duration") {
-    const Json* type = tkm::find(schema, "type");
-    const bool may_be_off = type != nullptr && type->IsArray();
     return "a duration with a unit, such as 30s or 200ms" + bounds_in(schema, " s") +
-           (may_be_off ? ", or off" : "");
+           (may_be_off(schema) ? ", or off" : "");
   }
   if (format == "bytes") return "a size with a unit, such as 64MiB" + bounds_in(schema, " bytes");
   if (format == "ratio") return "a ratio from 0 to 1, such as 1% or 0.01";
+  if (format == "auto") return "auto or a whole number" + bounds(schema);
   if (format == "secret") return "text, or {file: PATH}";
   return {};
+}
+
+// The type that a canonical value of this format has; empty: as the schema says.
+std::string_view type_made_by(std::string_view format) {
+  if (format == "duration" || format == "ratio") return "number";
+  if (format == "bytes" || format == "auto") return "integer";
+  return format == "secret" || format == "label" ? "string" : "";
 }
 
 bool has_type(std::string_view type, const Json& value) {
@@ -106,18 +112,27 @@ const Json* choices(const Json& schema) {
 }  // namespace
 
 std::vector<std::string> types_of(const Json& schema) {
-  const std::string_view format = tkm::get_string(schema, "format");
-  if (format == "duration" || format == "ratio") return {"number"};
-  if (format == "bytes") return {"integer"};
-  if (format == "secret" || format == "label") return {"string"};
   std::vector<std::string> types;
   const Json* type = tkm::find(schema, "type");
-  if (type == nullptr) return types;
-  if (type->IsString()) types.emplace_back(tkm::text_of(*type));
-  if (type->IsArray()) {
+  if (type != nullptr && type->IsString()) types.emplace_back(tkm::text_of(*type));
+  if (type != nullptr && type->IsArray()) {
     for (const Json& item : type->GetArray()) types.emplace_back(tkm::text_of(item));
   }
+  const std::string_view made = type_made_by(tkm::get_string(schema, "format"));
+  if (made.empty()) return types;
+  // The format turns every scalar into one type; a list or a map may stand beside it.
+  std::erase_if(types, [](const std::string& t) { return t != "array" && t != "object"; });
+  if (tkm::get_string(schema, "format") == "secret") types.clear();  // {file: PATH} becomes its text
+  types.emplace_back(made);
   return types;
+}
+
+bool may_be_off(const Json& schema) {
+  const Json* type = tkm::find(schema, "type");
+  if (type == nullptr || !type->IsArray()) return false;
+  const auto all = type->GetArray();
+  return std::any_of(all.begin(), all.end(),
+                     [](const Json& item) { return tkm::text_of(item) == "boolean"; });
 }
 
 std::string expectation(const Json& schema) {
@@ -126,9 +141,12 @@ std::string expectation(const Json& schema) {
     for (const Json& choice : list->GetArray()) words.push_back(shown(choice));
     return words.size() == 1 ? words.front() : "one of " + joined(words, ", ");
   }
-  if (std::string text = formatted(tkm::get_string(schema, "format"), schema); !text.empty()) return text;
   std::vector<std::string> words;
-  for (const std::string& type : types_of(schema)) words.push_back(named_type(type, schema));
+  const std::string text = formatted(tkm::get_string(schema, "format"), schema);
+  if (!text.empty()) words.push_back(text);
+  for (const std::string& type : types_of(schema)) {
+    if (text.empty() || type == "array" || type == "object") words.push_back(named_type(type, schema));
+  }
   return joined(words, " or ");
 }
 

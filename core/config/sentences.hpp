@@ -27,7 +27,10 @@ std::string got(const Node& found);
 // "unknown key; did you mean "rate"?", or the known keys where none is near and they are few.
 std::string unknown_key(std::string_view key, const std::vector<std::string>& known);
 
-// The types that a schema allows; empty: all. A format that stands for a number says so: "number", "integer".
+// The types that a canonical value may have; empty: all. A format that stands for a number says so: "number".
 std::vector<std::string> types_of(const tkm::Json& schema);
+
+// May a duration be switched off ("off", or false)? It may where the schema lists the type "boolean" beside.
+bool may_be_off(const tkm::Json& schema);
 
 }  // namespace tokometer

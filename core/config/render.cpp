@@ -1,0 +1,98 @@
+// JSON as YAML that parse_yaml reads back to the same value: block style for maps and lists, one line for
+// what is short.
+#include <algorithm>
+#include <tokometer/json.hpp>
+
+#include "base/text.hpp"
+#include "config/run_file.hpp"
+#include "config/yaml.hpp"
+
+namespace tokometer {
+namespace {
+
+using tkm::Json;
+
+constexpr size_t kShortLine = 100;
+
+// Text that needs no quotes: it cannot be taken for another type or for punctuation of YAML, in { } or out.
+bool is_plain(std::string_view text) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/-+%";
+  if (text.empty() || text.find_first_not_of(kAllowed) != std::string_view::npos) return false;
+  if (text.starts_with('-') || text.starts_with('%')) return false;
+  Node node;
+  node.text = text;
+  node.plain = true;
+  return node.type() == Node::Type::text && text != "~";
+}
+
+// Double quotes with JSON's escapes are YAML, too; control characters above C0 are escaped by hand.
+std::string scalar(const Json& value) {
+  std::string text;
+  if (value.IsString() && is_plain(tkm::text_of(value))) return std::string(tkm::text_of(value));
+  tkm::JsonWriter(text).value(value);
+  for (size_t at = text.find('\x7f'); at != std::string::npos; at = text.find('\x7f')) {
+    text.replace(at, 1, "\\x7f");
+  }
+  return text;
+}
+
+std::string key_text(const Json& name) {
+  return scalar(name);
+}
+
+// The value on one line: {a: 1, b: [x, y]}.
+std::string flow(const Json& value) {
+  if (!value.IsObject() && !value.IsArray()) return scalar(value);
+  std::string text;
+  if (value.IsArray()) {
+    for (const Json& item : value.GetArray()) text += (text.empty() ? "" : ", ") + flow(item);
+    return "[" + text + "]";
+  }
+  for (const auto& member : value.GetObject()) {
+    text += (text.empty() ? "" : ", ") + key_text(member.name) + ": " + flow(member.value);
+  }
+  return "{" + text + "}";
+}
+
+bool is_short(const Json& value, size_t indent) {
+  const bool is_collection = value.IsObject() || value.IsArray();
+  return !is_collection || flow(value).size() + indent <= kShortLine;
+}
+
+void write_block(const Json& value, size_t indent, std::string& out);
+
+void write_entry(const Json& value, size_t indent, std::string& out) {
+  if (is_short(value, indent)) {
+    out += " " + flow(value) + "\n";
+  } else {
+    out += "\n";
+    write_block(value, indent + 2, out);
+  }
+}
+
+void write_block(const Json& value, size_t indent, std::string& out) {
+  const std::string margin(indent, ' ');
+  if (value.IsArray()) {
+    for (const Json& item : value.GetArray()) {
+      out += margin + "-";
+      write_entry(item, indent + 2, out);
+    }
+    return;
+  }
+  for (const auto& member : value.GetObject()) {
+    out += margin + key_text(member.name) + ":";
+    write_entry(member.value, indent, out);
+  }
+}
+
+}  // namespace
+
+std::string render(const RunFile& run_file) {
+  tkm::JsonDocument json;
+  std::string text;
+  if (tkm::parse_json(run_file.resolved_json, json) && json.IsObject()) write_block(json, 0, text);
+  return text;
+}
+
+}  // namespace tokometer

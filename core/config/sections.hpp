@@ -1,0 +1,18 @@
+// From the checked JSON of a run file to the plain structs of RunFile: all that needs no plugin.
+// Contradictions between keys are found here. Used by run_file.cpp alone.
+#pragma once
+
+#include <tokometer/json.hpp>
+#include <vector>
+
+#include "base/error.hpp"
+#include "config/run_file.hpp"
+#include "config/yaml.hpp"
+
+namespace tokometer {
+
+// `canonical` is what Schema::check made of `root`. Values with faults are missing or null there; they keep
+// their defaults in `out`. Faults are added in no order. Phases get no load here.
+void read_sections(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
+
+}  // namespace tokometer

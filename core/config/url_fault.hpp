@@ -1,0 +1,13 @@
+// What is wrong with a target's URL, as a sentence; empty if nothing is. Only the form is looked at: no name
+// is resolved. User names and passwords are refused here and never shown. Used by config alone; net/url.hpp
+// parses.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tokometer {
+
+std::string url_fault(std::string_view url);
+
+}  // namespace tokometer
