@@ -168,6 +168,7 @@ struct Check {
   std::string name;          // "schedule lag"
   Grade grade = Grade::valid;
   std::string measured;      // "p99 2.31 ms"
+  std::string relation;      // ">": measured beyond limit is bad; "<": below it; empty: no limit to compare with
   std::string limit;         // "1.00 ms"
   std::string advice;        // what to do; only when not valid
   std::string workload, phase;  // empty: the run

@@ -1,0 +1,222 @@
+#include "metrics/distributions.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "metrics/catalogue.hpp"
+#include "metrics/statistics.hpp"
+
+namespace tokometer {
+namespace {
+
+using Getter = int64_t (RequestRows::*)(size_t) const;
+
+struct RowMetric {
+  std::string_view id;
+  Getter value;
+  Getter age = nullptr;    // for adjusted percentiles: how long a request lasted, on this metric's basis
+  bool all = false;        // over every request of the window that has a value, not only the ok ones
+  bool always = false;     // listed even when it has no value
+};
+
+// In the order of the catalogue.
+const RowMetric kRowMetrics[] = {
+    {"ttft_sched", &RequestRows::ttft_sched, &RequestRows::e2e_sched},
+    {"ttft_sent", &RequestRows::ttft_sent, &RequestRows::e2e_sent},
+    {"ttfa_sched", &RequestRows::ttfa_sched},
+    {"ttfa_sent", &RequestRows::ttfa_sent},
+    {"e2e_sched", &RequestRows::e2e_sched, &RequestRows::e2e_sched},
+    {"e2e_sent", &RequestRows::e2e_sent, &RequestRows::e2e_sent},
+    {"tpot", &RequestRows::tpot},
+    {"ntpot_sched", &RequestRows::ntpot_sched},
+    {"ntpot_sent", &RequestRows::ntpot_sent},
+    {"longest_gap", &RequestRows::longest_gap},
+    {"first_event_sent", &RequestRows::first_event_sent},
+    {"first_byte_sent", &RequestRows::first_byte_sent},
+    {"connect", &RequestRows::connect, nullptr, true},
+    {"hold", &RequestRows::hold, nullptr, true, true},
+    {"send_lag", &RequestRows::send_lag, nullptr, true, true},
+    {"schedule_lag", &RequestRows::schedule_lag, nullptr, true, true},
+    {"own_lag", &RequestRows::own_lag, nullptr, true, true},
+};
+
+Distribution named(std::string_view id) {
+  const MetricInfo* info = find_distribution_info(id);
+  Distribution d;
+  d.id = info->id, d.unit = info->unit, d.definition = info->definition;
+  return d;
+}
+
+std::vector<size_t> window_rows_in_s_order(const RequestRows& rows) {
+  std::vector<std::pair<int64_t, uint32_t>> order;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    if (rows.in_window(row)) order.emplace_back(rows.s_ns(row), static_cast<uint32_t>(row));
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<size_t> sorted;
+  sorted.reserve(order.size());
+  for (const auto& entry : order) sorted.push_back(entry.second);
+  return sorted;
+}
+
+template <class T>
+void fill_percentiles(Distribution& d, const std::vector<T>& sorted) {
+  for (size_t i = 0; i < kPercentiles.size(); ++i) {
+    const uint64_t rank = nearest_rank(kPercentiles[i].per_mille, sorted.size());
+    d.percentiles[i] = static_cast<double>(sorted[rank - 1]);
+    if (const auto ranks = percentile_ranks(sorted.size(), d.n_eff, kPercentiles[i].per_mille)) {
+      d.ci95[i] = {static_cast<double>(sorted[ranks->first - 1]), static_cast<double>(sorted[ranks->second - 1])};
+    }
+  }
+}
+
+// `values` come in S order and are sorted here.
+template <class T>
+void fill(Distribution& d, std::vector<T>& values) {
+  d.count = values.size();
+  if (values.empty()) return;
+  const std::vector<double> numbers(values.begin(), values.end());
+  d.mean = mean_of(numbers);
+  d.stddev = stddev_of(numbers, d.mean);
+  d.n_eff = effective_size(numbers);
+  std::sort(values.begin(), values.end());
+  d.min = static_cast<double>(values.front());
+  d.max = static_cast<double>(values.back());
+  fill_percentiles(d, values);
+}
+
+Distribution from_rows(const RequestRows& rows, const std::vector<size_t>& order, const RowMetric& metric) {
+  Distribution d = named(metric.id);
+  std::vector<int64_t> values, at_least;
+  uint64_t infinite = 0;
+  for (const size_t row : order) {
+    const int64_t value = (rows.*metric.value)(row);
+    if (rows.ok(row) || metric.all) {
+      if (value != kAbsent) values.push_back(value);
+    } else if (metric.age != nullptr) {
+      const int64_t age = (rows.*metric.age)(row);
+      if (rows.censored(row) && age != kAbsent) at_least.push_back(age);
+      else ++infinite;
+    }
+  }
+  fill(d, values);
+  if (infinite + at_least.size() != 0) adjust(d, values, std::move(at_least), infinite);
+  return d;
+}
+
+// A rate per second made of a time; its bad tail is the low one.
+Distribution user_rate(const RequestRows& rows, const std::vector<size_t>& order, std::string_view id, bool from_schedule) {
+  Distribution d = named(id);
+  d.integer = false;
+  std::vector<double> values;
+  for (const size_t row : order) {
+    if (!rows.ok(row)) continue;
+    const int64_t time = from_schedule ? rows.e2e_sched(row) : rows.tpot(row);
+    const int64_t tokens = from_schedule ? rows.tokens(row) : 1;
+    if (time != kAbsent && time > 0 && tokens != kAbsent && tokens > 0) {
+      values.push_back(static_cast<double>(tokens) * 1e9 / static_cast<double>(time));
+    }
+  }
+  fill(d, values);
+  return d;
+}
+
+void fill_from_histogram(Distribution& d, const Histogram& histogram) {
+  d.pooled = true;
+  d.count = histogram.count();
+  for (size_t i = 0; i < kPercentiles.size() && d.count != 0; ++i) {
+    d.percentiles[i] = static_cast<double>(*histogram.percentile(kPercentiles[i].per_mille));
+  }
+}
+
+// The window's twentieths that hold gaps: one value each.
+void fill_batch_intervals(Distribution& d, const PhaseFigures& figures) {
+  for (size_t i = 0; i < kPercentiles.size(); ++i) {
+    std::vector<double> batches;
+    for (const auto& part : figures.itl_parts) {
+      if (part) batches.push_back(static_cast<double>(*part->percentile(kPercentiles[i].per_mille)));
+    }
+    if (batches.size() == kWindowBatches) d.ci95[i] = batch_interval(batches);
+  }
+}
+
+Distribution from_gaps(std::string_view id, const GapPool& pool) {
+  Distribution d = named(id);
+  fill_from_histogram(d, pool.histogram);
+  if (d.count == 0) return d;
+  const auto n = static_cast<double>(d.count);
+  d.mean = pool.sum / n;
+  d.stddev = d.count < 2 ? 0 : std::sqrt(std::max(0.0, (pool.squares - n * d.mean * d.mean) / (n - 1)));
+  d.min = static_cast<double>(pool.min);
+  d.max = static_cast<double>(pool.max);
+  for (double& value : d.percentiles) value = std::clamp(value, d.min, d.max);  // a bucket may reach beyond
+  return d;
+}
+
+Distribution client_lag(const Histogram& histogram) {
+  Distribution d = named("client_lag");
+  fill_from_histogram(d, histogram);
+  double sum = 0, squares = 0;
+  bool first = true;
+  histogram.for_each([&](uint32_t index, uint64_t n) {
+    const auto value = static_cast<double>(Histogram::midpoint_ns(index));
+    sum += value * static_cast<double>(n);
+    squares += value * value * static_cast<double>(n);
+    if (first) d.min = value;
+    first = false;
+    d.max = value;
+  });
+  if (d.count == 0) return d;
+  const auto n = static_cast<double>(d.count);
+  d.mean = sum / n;
+  d.stddev = d.count < 2 ? 0 : std::sqrt(std::max(0.0, (squares - sum * sum / n) / (n - 1)));
+  return d;
+}
+
+}  // namespace
+
+void adjust(Distribution& d, const std::vector<int64_t>& ok, std::vector<int64_t> at_least, uint64_t infinite) {
+  std::sort(at_least.begin(), at_least.end());
+  const uint64_t finite = ok.size() + at_least.size(), all = finite + infinite;
+  std::vector<int64_t> merged(finite);
+  std::merge(ok.begin(), ok.end(), at_least.begin(), at_least.end(), merged.begin());
+  const auto value_at = [&](uint64_t rank) -> Adjusted {
+    if (rank > finite) return {Adjusted::Kind::infinite, 0};
+    const int64_t value = merged[rank - 1];
+    // A censored request at or below this rank may in truth stand above it, so the true value is at least this one.
+    const bool exact = at_least.empty() || at_least.front() > value;
+    return {exact ? Adjusted::Kind::value : Adjusted::Kind::at_least, static_cast<double>(value)};
+  };
+  d.adjusted_count = all;
+  d.adjusted.emplace();
+  for (size_t i = 0; i < kPercentiles.size(); ++i) {
+    (*d.adjusted)[i] = value_at(nearest_rank(kPercentiles[i].per_mille, all));
+  }
+  d.adjusted_max = value_at(all);
+}
+
+std::vector<Distribution> phase_distributions(const PhaseFigures& figures) {
+  const std::vector<size_t> order = window_rows_in_s_order(figures.rows);
+  std::vector<Distribution> found;
+  for (const RowMetric& metric : kRowMetrics) {
+    Distribution d = from_rows(figures.rows, order, metric);
+    if (d.count != 0 || metric.always || d.adjusted) found.push_back(std::move(d));
+  }
+  Distribution itl = from_gaps("itl", figures.itl);
+  if (itl.count != 0) {
+    fill_batch_intervals(itl, figures);
+    found.push_back(std::move(itl));
+    found.push_back(from_gaps("itl_per_token", figures.itl_per_token));
+  }
+  for (const bool from_schedule : {false, true}) {
+    Distribution d = user_rate(figures.rows, order, from_schedule ? "user_tokens_per_s_sched" : "user_tokens_per_s", from_schedule);
+    if (d.count != 0) found.push_back(std::move(d));
+  }
+  found.push_back(client_lag(figures.client.lag));
+  const auto place = [](const Distribution& d) { return find_distribution_info(d.id); };  // order of the catalogue
+  std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  return found;
+}
+
+}  // namespace tokometer

@@ -1,0 +1,19 @@
+// Distributions of one phase, from its rows and pools. Private to core/metrics.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "metrics/measure_pass.hpp"
+#include "metrics/summary.hpp"
+
+namespace tokometer {
+
+// All distributions of the catalogue that have at least one value, and the lags even when they have none.
+std::vector<Distribution> phase_distributions(const PhaseFigures& figures);
+
+// Percentiles in which what did not end well counts (docs/methodology.md): `ok` sorted, `at_least` the ages of the
+// censored requests (any order), `infinite` the number of the others.
+void adjust(Distribution& distribution, const std::vector<int64_t>& ok, std::vector<int64_t> at_least, uint64_t infinite);
+
+}  // namespace tokometer

@@ -1,0 +1,215 @@
+#include "metrics/phase_figures.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "metrics/catalogue.hpp"
+#include "metrics/distributions.hpp"
+#include "metrics/gate.hpp"
+#include "metrics/statistics.hpp"
+
+namespace tokometer {
+namespace {
+
+void put(std::vector<Scalar>& scalars, std::string_view id, std::variant<int64_t, double> value,
+         std::optional<std::pair<double, double>> ci95 = std::nullopt) {
+  const MetricInfo* info = find_scalar_info(id);
+  scalars.push_back({std::string(info->id), std::string(info->unit), std::string(info->definition), value, ci95});
+}
+
+void put_count(std::vector<Scalar>& scalars, std::string_view id, uint64_t value) {
+  put(scalars, id, static_cast<int64_t>(value));
+}
+
+// A sum over the window as a rate, with the interval of its twentieths.
+void put_rate(std::vector<Scalar>& scalars, std::string_view id, const WindowSum& sum, double window_s) {
+  Batches rates = sum.parts;
+  for (double& rate : rates) rate *= static_cast<double>(kWindowBatches) / window_s;
+  put(scalars, id, sum.total / window_s, sum.total > 0 ? batch_interval(rates) : std::nullopt);
+}
+
+WindowSum operator+(WindowSum a, const WindowSum& b) {
+  a.total += b.total;
+  for (size_t i = 0; i < kWindowBatches; ++i) a.parts[i] += b.parts[i];
+  return a;
+}
+
+// Highest number of intervals that cover one instant of the window. An end and a start at one instant do not overlap.
+int64_t peak_of(const PhaseFigures& f, bool from_schedule) {
+  std::vector<int64_t> starts, ends;
+  const auto add = [&](int64_t from, int64_t to) {
+    if (from == kAbsent || to == kAbsent || to <= f.scan.w0_ns || from >= f.scan.w1_ns || to <= from) return;
+    starts.push_back(std::max(from, f.scan.w0_ns));
+    ends.push_back(to);
+  };
+  for (size_t row = 0; row < f.rows.size(); ++row) {
+    if (f.rows.status(row) == Status::not_issued) continue;
+    add(from_schedule ? f.rows.s_ns(row) : f.rows.x_ns(row), f.rows.e_ns(row));
+  }
+  for (const auto& [from, to] : from_schedule ? f.foreign_system : f.foreign_wire) add(from, to);
+  std::sort(starts.begin(), starts.end());
+  std::sort(ends.begin(), ends.end());
+  int64_t now = 0, peak = 0;
+  for (size_t start = 0, end = 0; start < starts.size(); ++start) {
+    while (ends[end] <= starts[start]) --now, ++end;
+    peak = std::max(peak, ++now);
+  }
+  return peak;
+}
+
+void put_counts(std::vector<Scalar>& scalars, const Counts& c) {
+  put_count(scalars, "planned", c.planned);
+  put_count(scalars, "issued", c.issued);
+  put_count(scalars, "not_issued", c.not_issued);
+  put_count(scalars, "ok", c.ok);
+  put_count(scalars, "failed", c.failed);
+  put_count(scalars, "cancelled", c.cancelled);
+  const uint64_t judged = c.ok + c.failed - c.client_failed;
+  if (judged != 0) put(scalars, "error_ratio", static_cast<double>(c.failed - c.client_failed) / static_cast<double>(judged));
+}
+
+void put_window(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manifest& manifest) {
+  const double window_s = static_cast<double>(f.scan.w1_ns - f.scan.w0_ns) / 1e9;
+  if (window_s <= 0) return;
+  put_rate(scalars, "offered_rate", f.offered, window_s);
+  put_rate(scalars, "sent_rate", f.sent, window_s);
+  put_rate(scalars, "completed_rate", f.completed, window_s);
+  put_rate(scalars, "output_tokens_per_s", f.output, window_s);
+  put_rate(scalars, "input_tokens_per_s", f.input, window_s);
+  put_rate(scalars, "total_tokens_per_s", f.output + f.input, window_s);
+  put_rate(scalars, "lost_tokens_per_s", f.lost, window_s);
+  if (manifest.slo.any()) {
+    put_rate(scalars, "goodput_rate", f.good, window_s);
+    if (f.counts.planned != 0) put(scalars, "goodput_ratio", f.good.total / static_cast<double>(f.counts.planned));
+  }
+  put(scalars, "concurrency_wire", f.wire_ns / 1e9 / window_s);
+  put(scalars, "concurrency_wire_peak", peak_of(f, false));
+  put(scalars, "concurrency_system", f.system_ns / 1e9 / window_s);
+  put(scalars, "concurrency_system_peak", peak_of(f, true));
+  put(scalars, "window", window_s);
+}
+
+double whole_seconds(const PhaseFigures& f) {
+  if (f.scan.first_x_ns == kAbsent || f.scan.last_e_ns == kAbsent) return 0;
+  return static_cast<double>(f.scan.last_e_ns - f.scan.first_x_ns) / 1e9;
+}
+
+void put_whole(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manifest& manifest) {
+  const double duration_s = whole_seconds(f);
+  if (duration_s <= 0) return;
+  const auto rate = [&](std::string_view id, double sum) { put(scalars, id, sum / duration_s); };
+  rate("whole.sent_rate", static_cast<double>(f.whole_sent));
+  rate("whole.completed_rate", static_cast<double>(f.whole_ok.requests));
+  rate("whole.output_tokens_per_s", static_cast<double>(f.whole_ok.output));
+  rate("whole.input_tokens_per_s", static_cast<double>(f.whole_ok.prompt));
+  rate("whole.total_tokens_per_s", static_cast<double>(f.whole_ok.output + f.whole_ok.prompt));
+  rate("whole.lost_tokens_per_s", static_cast<double>(f.whole_lost.output));
+  if (manifest.slo.any()) {
+    rate("whole.goodput_rate", static_cast<double>(f.whole_good));
+    if (f.scan.counts.planned != 0) {
+      put(scalars, "whole.goodput_ratio", static_cast<double>(f.whole_good) / static_cast<double>(f.scan.counts.planned));
+    }
+  }
+  rate("whole.concurrency_wire", f.whole_wire_ns / 1e9);
+  put(scalars, "whole.duration", duration_s);
+}
+
+std::vector<ErrorRow> error_rows(PhaseFigures& f) {
+  std::vector<ErrorRow> rows;
+  for (auto& [key, error] : f.errors) {
+    ErrorRow row{std::string(to_string(key.status)), key.cls, error.count,
+                 static_cast<double>(error.count) / static_cast<double>(f.counts.planned), error.message, {}, {}};
+    if (!error.times_ns.empty()) {
+      std::sort(error.times_ns.begin(), error.times_ns.end());
+      row.time_to_failure_p50_ns = error.times_ns[nearest_rank(500, error.times_ns.size()) - 1];
+      row.time_to_failure_max_ns = error.times_ns.back();
+    }
+    rows.push_back(std::move(row));
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const ErrorRow& a, const ErrorRow& b) { return a.count > b.count; });
+  return rows;
+}
+
+VllmFigures::Row vllm_row(std::vector<double>& values_ns) {
+  VllmFigures::Row row;
+  row.count = values_ns.size();
+  if (values_ns.empty()) return row;
+  std::sort(values_ns.begin(), values_ns.end());
+  const double mean = mean_of(values_ns);
+  double squares = 0;
+  for (const double value : values_ns) squares += (value - mean) * (value - mean);
+  row.mean_ms = mean / 1e6;
+  row.std_ms = std::sqrt(squares / static_cast<double>(values_ns.size())) / 1e6;  // numpy.std: of the population
+  row.median_ms = interpolated_percentile(values_ns, 50) / 1e6;
+  row.p99_ms = interpolated_percentile(values_ns, 99) / 1e6;
+  return row;
+}
+
+VllmFigures::Row vllm_row(const GapPool& pool) {
+  VllmFigures::Row row;
+  row.count = pool.count();
+  if (row.count == 0) return row;
+  const auto n = static_cast<double>(row.count);
+  row.mean_ms = pool.sum / n / 1e6;
+  row.std_ms = std::sqrt(std::max(0.0, pool.squares / n - pool.sum / n * pool.sum / n)) / 1e6;
+  row.median_ms = static_cast<double>(*pool.histogram.percentile(500)) / 1e6;
+  row.p99_ms = static_cast<double>(*pool.histogram.percentile(990)) / 1e6;
+  return row;
+}
+
+// Whole phase, from send, TPOT = (E2E - TTFT) / (N - 1).
+VllmFigures vllm_figures(const PhaseFigures& f) {
+  VllmFigures v;
+  std::vector<double> ttft, tpot, e2e;
+  for (size_t row = 0; row < f.rows.size(); ++row) {
+    if (!f.rows.ok(row)) continue;
+    const int64_t first = f.rows.ttft_sent(row), whole = f.rows.e2e_sent(row), tokens = f.rows.tokens(row);
+    if (whole == kAbsent) continue;
+    e2e.push_back(static_cast<double>(whole));
+    if (first == kAbsent) continue;
+    ttft.push_back(static_cast<double>(first));
+    if (tokens != kAbsent && tokens > 1) tpot.push_back(static_cast<double>(whole - first) / static_cast<double>(tokens - 1));
+  }
+  v.completed = f.whole_ok.requests;
+  v.failed = f.scan.counts.planned - f.whole_ok.requests;
+  v.duration_s = whole_seconds(f);
+  v.input_tokens = f.whole_ok.prompt, v.output_tokens = f.whole_ok.output, v.good = f.whole_good;
+  for (const double tokens : f.tokens_by_second) v.peak_output_tokens_per_s = std::max(v.peak_output_tokens_per_s, tokens);
+  int64_t active = 0;
+  for (const int64_t change : f.active_by_second) {
+    active += change;
+    v.peak_concurrent = std::max(v.peak_concurrent, static_cast<uint64_t>(active));
+  }
+  v.ttft = vllm_row(ttft), v.tpot = vllm_row(tpot), v.itl = vllm_row(f.whole_itl), v.e2e = vllm_row(e2e);
+  return v;
+}
+
+}  // namespace
+
+PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
+  PhaseSummary s;
+  const PhaseScan& scan = f.scan;
+  s.workload = scan.workload, s.phase = scan.phase, s.plan = scan.plan;
+  s.w0_ns = scan.w0_ns, s.w1_ns = scan.w1_ns, s.warmup = scan.warmup;
+  s.closed_at_last_end = scan.closed_at_last_end;
+  s.cooled_down = scan.load_end_ns != kAbsent && scan.load_end_ns > scan.w1_ns;
+  s.ended_after_load = f.ended_after_load;
+  s.counts = f.counts, s.phase_counts = scan.counts;
+  s.metrics = phase_distributions(f);
+  put_counts(s.scalars, f.counts);
+  put_window(s.scalars, f, manifest);
+  put_whole(s.scalars, f, manifest);
+  s.errors = error_rows(f);
+  s.ok_tokens = f.ok_tokens, s.failed_tokens = f.failed_tokens, s.cancelled_tokens = f.cancelled_tokens;
+  s.sources = f.sources;
+  if (f.token_events > 0) s.mean_tokens_per_event = f.event_tokens / static_cast<double>(f.token_events);
+  s.good = static_cast<uint64_t>(f.good.total);
+  s.short_output = f.short_output, s.wrong_model = f.wrong_model;
+  s.vllm = vllm_figures(f);
+  s.itl_histogram = std::move(f.itl.histogram);
+  s.itl_per_token_histogram = std::move(f.itl_per_token.histogram);
+  s.gates = evaluate_gates(manifest, s, f.rows);
+  return s;
+}
+
+}  // namespace tokometer

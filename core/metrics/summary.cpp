@@ -1,0 +1,132 @@
+#include "metrics/summary.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "base/file.hpp"
+#include "metrics/measure_pass.hpp"
+#include "metrics/phase_figures.hpp"
+#include "metrics/verdict.hpp"
+#include "metrics/verdict_limits.hpp"
+#include "metrics/window_pass.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kMostManifestBytes = size_t{64} << 20;
+
+// A crash leaves requests that were issued and never ended: the last tick knew of them, the records do not.
+uint64_t unfinished_of(const PhaseScan& scan, const WindowPass& pass) {
+  if (pass.has_end()) return 0;
+  for (const PhaseTotals& t : pass.counters()) {
+    if (t.workload == scan.workload && t.phase == scan.phase) return t.planned - std::min(t.planned, scan.counts.planned);
+  }
+  return 0;
+}
+
+Counts& operator+=(Counts& a, const Counts& b) {
+  a.planned += b.planned, a.issued += b.issued, a.not_issued += b.not_issued;
+  a.ok += b.ok, a.failed += b.failed, a.cancelled += b.cancelled, a.client_failed += b.client_failed;
+  return a;
+}
+
+// The client's own part of a window, from the ticks.
+void add_client(PhaseSummary& phase, PhaseFigures& figures) {
+  ClientFigures& client = figures.client;
+  phase.has_client = client.ticks != 0;
+  if (!phase.has_client) return;
+  const Distribution* itl = phase.find_metric("itl");
+  const double median_itl = itl != nullptr && itl->count != 0 ? itl->percentile("p50") : 0;
+  const auto limit = static_cast<int64_t>(std::max(limits::kAmbiguityNs, limits::kAmbiguityPerItl * median_itl));
+  const int64_t events = client.last.token_events - client.first.token_events;
+  if (events > 0) phase.coalesced_share = static_cast<double>(client.ambiguity.count_above(limit)) / static_cast<double>(events);
+  const int64_t reads = client.last.reads - client.first.reads;
+  if (reads > 0) {
+    phase.kernel_stamp_share = 1 - static_cast<double>(client.last.user_stamp_reads - client.first.user_stamp_reads) / static_cast<double>(reads);
+  }
+  const int64_t ticked_ns = client.last_ns - (client.first_ns == kAbsent ? 0 : client.first_ns);
+  for (const ThreadTick& thread : client.last.threads) {
+    if (!thread.io || ticked_ns <= 0) continue;
+    int64_t before = 0;
+    for (const ThreadTick& t : client.first.threads) {
+      if (t.name == thread.name) before = t.cpu_ns;
+    }
+    phase.busiest_thread = std::max(phase.busiest_thread, static_cast<double>(thread.cpu_ns - before) / static_cast<double>(ticked_ns));
+  }
+  phase.client_lag_histogram = std::move(client.lag);
+}
+
+}  // namespace
+
+std::optional<size_t> percentile_index(std::string_view id) {
+  for (size_t i = 0; i < kPercentiles.size(); ++i) {
+    if (kPercentiles[i].id == id) return i;
+  }
+  return std::nullopt;
+}
+
+double Distribution::percentile(std::string_view percentile_id) const {
+  const auto index = percentile_index(percentile_id);
+  assert(index);
+  return percentiles[*index];
+}
+
+double Scalar::number() const {
+  return std::visit([](auto number) { return static_cast<double>(number); }, value);
+}
+
+const Distribution* PhaseSummary::find_metric(std::string_view id) const {
+  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const Distribution& d) { return d.id == id; });
+  return found == metrics.end() ? nullptr : &*found;
+}
+
+const Scalar* PhaseSummary::find_scalar(std::string_view id) const {
+  const auto found = std::find_if(scalars.begin(), scalars.end(), [&](const Scalar& s) { return s.id == id; });
+  return found == scalars.end() ? nullptr : &*found;
+}
+
+std::string_view to_string(Window how) {
+  constexpr std::array<std::string_view, 5> kNames{"duration", "count", "auto", "first fifth", "none"};
+  return kNames[static_cast<size_t>(how)];
+}
+
+std::string_view to_string(Grade grade) {
+  constexpr std::array<std::string_view, 3> kNames{"VALID", "SUSPECT", "INVALID"};
+  return kNames[static_cast<size_t>(grade)];
+}
+
+Result<Summary> summarize(const std::filesystem::path& run_dir) {
+  const auto manifest_file = run_dir / "manifest.json", records_file = run_dir / "records.jsonl";
+  const auto text = read_file(manifest_file, kMostManifestBytes);
+  if (!text) return text.errors();
+  auto manifest = parse_manifest(*text, manifest_file.string());
+  if (!manifest) return manifest.errors();
+
+  WindowPass windows;
+  const auto records = read_records(records_file, windows);
+  if (!records) return records.errors();
+  windows.place_windows();
+  MeasurePass measure(*manifest, windows.scans());
+  if (const auto again = read_records(records_file, measure); !again) return again.errors();
+
+  Summary summary;
+  summary.records = *records;
+  summary.end_reason = windows.has_end() ? windows.end_reason() : "crashed";
+  summary.end_ns = windows.last_instant_ns();
+  summary.warnings = std::move(windows.warnings());
+  for (const auto& scan : windows.scans()) summary.totals += scan->counts;
+  summary.checks = judge_run(summary, windows);
+  for (auto& figures : measure.figures()) {
+    PhaseSummary phase = summarize_phase(*figures, *manifest);
+    phase.unfinished = unfinished_of(figures->scan, windows);
+    add_client(phase, *figures);
+    for (Check& check : judge_phase(phase, *figures, *manifest)) summary.checks.push_back(std::move(check));
+    summary.phases.push_back(std::move(phase));
+    figures->rows = {};  // the next phase needs the memory
+  }
+  summary.verdict = worst_of(summary.checks);
+  summary.manifest = std::move(*manifest);
+  return summary;
+}
+
+}  // namespace tokometer
