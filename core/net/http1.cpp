@@ -110,7 +110,7 @@ class Http1Reader::State {
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(BeastView body, error_code& error) override { return reader_.take_body(to_view(body), error); }
     void on_chunk_header_impl(std::uint64_t size, BeastView, error_code& error) override {
-      if (reader_.counts_announced_) reader_.count_body(size, error);
+      if (reader_.counts_announced_) reader_.count_announced(size, error);
       reader_.chunk_left_ = size;
     }
     std::size_t on_chunk_body_impl(std::uint64_t, BeastView body, error_code& error) override {
@@ -217,7 +217,7 @@ class Http1Reader::State {
     // A success is refused by the size it announces; an error page is read as far as the caller likes.
     counts_announced_ = status_ / 100 == 2 && !until_eof_;
     error_code ignored;
-    if (!stopped_ && counts_announced_ && length) count_body(*length, ignored);
+    if (!stopped_ && counts_announced_ && length) count_announced(*length, ignored);
     return !failed_;
   }
 
@@ -272,16 +272,26 @@ class Http1Reader::State {
   }
 
   size_t take_body(std::string_view piece, error_code& error) {
-    if (piece.empty()) return 0;
     if (part_ == Part::chunk_data) chunk_left_ -= piece.size();
-    if (!counts_announced_) count_body(piece.size(), error);
-    if (failed_) return 0;
+    if (!counts_announced_) piece = count_received(piece, error);
+    if (piece.empty()) return 0;
     stopped_ = !sink_->on_body(piece);
     if (stopped_) error = http::error::end_of_chunk;
     return piece.size();
   }
 
-  void count_body(uint64_t bytes, error_code& error) {
+  // What of the piece is within the limit.
+  std::string_view count_received(std::string_view piece, error_code& error) {
+    const uint64_t allowed = std::min<uint64_t>(piece.size(), limits_.body_bytes - body_bytes_);
+    if (allowed < piece.size()) {
+      count_announced(piece.size(), error);
+    } else {
+      body_bytes_ += allowed;
+    }
+    return piece.substr(0, static_cast<size_t>(allowed));
+  }
+
+  void count_announced(uint64_t bytes, error_code& error) {
     if (bytes <= limits_.body_bytes - body_bytes_) {
       body_bytes_ += bytes;
       return;

@@ -35,6 +35,10 @@ int64_t wall_stamp_ns(msghdr& message) {
 
 void set_option(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
 
+void ask_for_stamps(int fd) {
+  set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
+}
+
 }  // namespace
 
 StampConverter::StampConverter(std::function<int64_t()> sample_offset)
@@ -63,7 +67,16 @@ int64_t StampConverter::to_monotonic(int64_t wall_ns, int64_t earliest_ns, int64
 }
 
 Receiver::Receiver(const Clock& clock)
-    : clock_(clock), buffer_(std::make_unique<char[]>(kBufferBytes + kSpareBytes)), last_now_ns_(clock.now_ns()) {}
+    : clock_(clock),
+      buffer_(std::make_unique<char[]>(kBufferBytes + kSpareBytes)),
+      last_now_ns_(clock.now_ns()),
+      stamping_fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  if (stamping_fd_ >= 0) ask_for_stamps(stamping_fd_);
+}
+
+Receiver::~Receiver() {
+  if (stamping_fd_ >= 0) ::close(stamping_fd_);
+}
 
 ReceiveResult Receiver::receive(int fd, int64_t& known_empty_ns) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(scm_timestamping)) + CMSG_SPACE(sizeof(timespec))];
@@ -121,7 +134,7 @@ int Socket::start_connect(const Endpoint& endpoint) {
   fd_ = ::socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return errno;
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(fd_, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
+  ask_for_stamps(fd_);
   if (::connect(fd_, reinterpret_cast<const sockaddr*>(&endpoint.address), endpoint.length) == 0) return 0;
   return errno;
 }

@@ -72,7 +72,11 @@ class Receiver {
   static constexpr size_t kBufferBytes = 64 * 1024;
   static constexpr size_t kSpareBytes = 64;  // parsers may look this far past the end
 
+  // Also switches on the kernel's stamping: the first user on a host waits some milliseconds for it to take effect.
   explicit Receiver(const Clock& clock);
+  ~Receiver();
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
 
   // One recvmsg. known_empty_ns is the caller's memory of that socket: in, the last instant at which it was known to be
   // empty; out, the same after this read.
@@ -89,6 +93,7 @@ class Receiver {
   StampConverter converter_;
   ReceiveCounters counters_;
   int64_t last_now_ns_;
+  int stamping_fd_;  // an unused socket that keeps stamping switched on between connections
 };
 
 // An open, non-blocking TCP socket. Closes on destruction. Never half-closes: some servers take that for a disconnect.

@@ -1,0 +1,640 @@
+// Requests over real loopback sockets against a scripted server.
+#include <doctest/doctest.h>
+
+#include <sys/resource.h>
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "loopback.hpp"
+
+using namespace tokometer;
+using namespace tokometer::testing;
+
+namespace {
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const std::string kChunkedHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+void answer_all(Peer& peer, const std::string& response) {
+  while (!peer.request().empty()) peer.send(response);
+}
+
+std::string post(size_t body_bytes) {
+  return "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body_bytes) + "\r\n\r\n" +
+         std::string(body_bytes, 'p');
+}
+
+}  // namespace
+
+TEST_CASE("one connection serves request after request") {
+  Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+  Client client(server.endpoint());
+  Recorder first;
+  REQUIRE(client.finish(first, kGet));
+  CHECK(first.log == "connecting connection sent done head=200 end ");
+  CHECK(first.body == "ok");
+  CHECK(first.end.keep_alive);
+  CHECK_FALSE(first.info.reused);
+  CHECK(first.info.connect_ns <= first.info.tcp_ready_ns);
+  CHECK(first.info.tcp_ready_ns <= first.sent_ns);
+  CHECK(first.sent_ns <= first.send_done_ns);
+  CHECK(first.info.endpoint == server.endpoint().text);
+
+  Recorder second;
+  REQUIRE(client.finish(second, kGet));
+  CHECK(second.log == "connection sent done head=200 end ");
+  CHECK(second.info.reused);
+  CHECK(second.info.id == first.info.id);
+  CHECK(second.info.connect_ns == kNoInstant);
+  CHECK(second.info.tcp_ready_ns == kNoInstant);
+  CHECK(client.pool.counters().opened == 1);
+  CHECK(client.pool.counters().reused == 1);
+  CHECK(client.pool.counters().idle == 1);
+}
+
+TEST_CASE("the connection used last is taken first") {
+  Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+  Client client(server.endpoint());
+  Recorder a, b, c;
+  client.pool.start(a, kGet);
+  client.pool.start(b, kGet);
+  REQUIRE(client.run_until([&] { return a.over() && b.over(); }));
+  CHECK(a.info.id != b.info.id);
+  CHECK(client.pool.counters().idle == 2);
+  REQUIRE(client.finish(c, kGet));
+  const auto first_id = c.info.id;
+  Recorder d;
+  REQUIRE(client.finish(d, kGet));
+  CHECK(d.info.id == first_id);
+}
+
+TEST_CASE("a handler may start its next request from on_end") {
+  Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+  Client client(server.endpoint());
+  Recorder handler;
+  int rounds = 0;
+  handler.at_end = [&] {
+    if (++rounds < 100) client.pool.start(handler, kGet);
+  };
+  client.pool.start(handler, kGet);
+  REQUIRE(client.run_until([&] { return rounds == 100; }));
+  CHECK(client.pool.counters().opened == 1);
+  CHECK(client.pool.counters().reused == 99);
+}
+
+TEST_CASE("policy fresh: a connection for each request") {
+  Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+  Client client({.endpoints = {server.endpoint()}, .policy = ConnectionPolicy::fresh});
+  Recorder first, second;
+  REQUIRE(client.finish(first, kGet));
+  REQUIRE(client.finish(second, kGet));
+  CHECK_FALSE(first.end.keep_alive);
+  CHECK_FALSE(second.info.reused);
+  CHECK(first.info.id != second.info.id);
+  CHECK(client.pool.counters().opened == 2);
+  CHECK(client.pool.counters().idle == 0);
+}
+
+TEST_CASE("row 11: the server closes after each answer") {
+  SUBCASE("announced") {
+    Server server([](Peer& peer, int) {
+      peer.request();
+      peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+    });
+    Client client(server.endpoint());
+    for (int i = 0; i < 3; ++i) {
+      Recorder handler;
+      REQUIRE(client.finish(handler, kGet));
+      CHECK(handler.ended);
+      CHECK_FALSE(handler.end.keep_alive);
+    }
+    CHECK(client.pool.counters().opened == 3);
+  }
+  SUBCASE("unannounced: the EOF of an idle connection drops it") {
+    Server server([](Peer& peer, int) {
+      peer.request();
+      peer.send(kOk);
+    });
+    Client client(server.endpoint());
+    for (unsigned i = 1; i <= 3; ++i) {
+      Recorder handler;
+      REQUIRE(client.finish(handler, kGet));
+      CHECK(handler.ended);
+      CHECK(handler.end.keep_alive);
+      REQUIRE(client.run_until([&] { return client.pool.counters().closed_idle == i; }));
+    }
+    CHECK(client.pool.counters().opened == 3);
+    CHECK(client.pool.counters().stale == 0);
+  }
+}
+
+TEST_CASE("rows 5 and 10: closed before a response byte") {
+  Recorder handler;
+  SUBCASE("FIN on a new connection") {
+    Server server([](Peer& peer, int) { peer.request(); });
+    Client client(server.endpoint());
+    REQUIRE(client.finish(handler, kGet));
+    CHECK(handler.failure.cls == "closed");
+    CHECK(handler.failure.message == server.endpoint().text + ": closed the connection before a response byte");
+  }
+  SUBCASE("RST on a new connection") {
+    Server server([](Peer& peer, int) {
+      peer.request();
+      peer.reset();
+    });
+    Client client(server.endpoint());
+    REQUIRE(client.finish(handler, kGet));
+    CHECK(handler.failure.cls == "closed");
+    CHECK(handler.failure.message.find("ECONNRESET") != std::string::npos);
+  }
+  SUBCASE("on a reused connection, and never sent again") {
+    std::atomic<int> requests = 0;
+    Server server([&](Peer& peer, int) {
+      peer.request();
+      ++requests;
+      peer.send(kOk);
+      peer.request();
+      ++requests;
+    });
+    Client client(server.endpoint());
+    Recorder first;
+    REQUIRE(client.finish(first, kGet));
+    REQUIRE(client.finish(handler, kGet));
+    CHECK(handler.failure.cls == "closed.reused");
+    CHECK(handler.info.reused);
+    CHECK(requests == 2);
+    CHECK(client.pool.counters().opened == 1);
+  }
+  CHECK(handler.log.ends_with("failure=" + handler.failure.cls + " "));
+}
+
+TEST_CASE("row 12: a 408 into an idle connection") {
+  Signal idle;
+  Server server([&](Peer& peer, int n) {
+    peer.request();
+    peer.send(kOk);
+    if (n > 0) return peer.wait_for_close();
+    idle.wait();
+    peer.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+    peer.wait_for_close();
+  });
+  Client client(server.endpoint());
+  Recorder first, second;
+  REQUIRE(client.finish(first, kGet));
+  CHECK_FALSE(first.info.after_stale);
+  idle.set();
+  REQUIRE(client.run_until([&] { return client.pool.counters().stale == 1; }));
+  CHECK(client.pool.counters().idle == 0);
+  CHECK(client.pool.counters().surplus_bytes == 51);
+  REQUIRE(client.finish(second, kGet));
+  CHECK(second.ended);
+  CHECK(second.info.after_stale);
+  CHECK_FALSE(second.info.reused);
+}
+
+TEST_CASE("an idle connection is asked before it is used, not only watched") {
+  Signal answered;
+  Signal closed;
+  Server server([&](Peer& peer, int n) {
+    peer.request();
+    peer.send(kOk);
+    if (n > 0) return peer.wait_for_close();
+    answered.wait();
+    peer.close();
+    closed.set();
+  });
+  Client client(server.endpoint());
+  Recorder first, second;
+  REQUIRE(client.finish(first, kGet));
+  answered.set();
+  REQUIRE(closed.wait());
+  client.pool.start(second, kGet);  // the loop has not run since
+  CHECK(client.pool.counters().closed_idle == 1);
+  REQUIRE(client.run_until([&] { return second.over(); }));
+  CHECK(second.ended);
+}
+
+TEST_CASE("row 116: cut in the middle") {
+  Recorder handler;
+  std::string expected = "truncated";
+  std::function<void(Peer&)> script;
+  SUBCASE("FIN inside a chunk") {
+    script = [](Peer& peer) { peer.send(kChunkedHead + "5\r\nhel"); };
+  }
+  SUBCASE("FIN inside a body with a length") {
+    script = [](Peer& peer) { peer.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"); };
+  }
+  SUBCASE("FIN inside the head") {
+    script = [](Peer& peer) { peer.send("HTTP/1.1 200 OK\r\nConte"); };
+    expected = "framing";
+  }
+  SUBCASE("RST in a stream") {
+    Signal read;
+    Server server([&](Peer& peer, int) {
+      peer.request();
+      peer.send(kChunkedHead + "5\r\nhello\r\n");
+      read.wait();
+      peer.reset();
+    });
+    Client client(server.endpoint());
+    handler.at_read_done = [&] { read.set(); };
+    REQUIRE(client.finish(handler, kGet));
+    CHECK(handler.body == "hello");
+  }
+  if (script) {
+    Server server([&](Peer& peer, int) {
+      peer.request();
+      script(peer);
+    });
+    Client client(server.endpoint());
+    REQUIRE(client.finish(handler, kGet));
+  }
+  CHECK(handler.failure.cls == expected);
+  CHECK(static_cast<size_t>(handler.reads_done) == handler.stamps.size());
+}
+
+TEST_CASE("EOF for the 0-chunk is an end with a mark") {
+  Server server([](Peer& peer, int) {
+    peer.request();
+    peer.send(kChunkedHead + "5\r\nhello\r\n");
+  });
+  Client client(server.endpoint());
+  Recorder handler;
+  REQUIRE(client.finish(handler, kGet));
+  CHECK(handler.ended);
+  CHECK(handler.end.no_last_chunk);
+  CHECK_FALSE(handler.end.keep_alive);
+}
+
+TEST_CASE("row 47: read to close") {
+  Server server([](Peer& peer, int) {
+    peer.request();
+    peer.send("HTTP/1.1 200 OK\r\n\r\nall of it");
+  });
+  Client client(server.endpoint());
+  Recorder handler;
+  REQUIRE(client.finish(handler, kGet));
+  CHECK(handler.ended);
+  CHECK(handler.body == "all of it");
+  CHECK_FALSE(handler.end.keep_alive);
+  CHECK_FALSE(handler.end.no_last_chunk);
+}
+
+TEST_CASE("row 40: interim heads before the answer") {
+  int n = 0;
+  SUBCASE("16 pass") { n = 16; }
+  SUBCASE("100 are too many") { n = 100; }
+  Server server([&](Peer& peer, int) {
+    peer.request();
+    for (int i = 0; i < n; ++i) peer.send("HTTP/1.1 103 Early Hints\r\n\r\n");
+    peer.send(kOk);
+    peer.wait_for_close();
+  });
+  Client client(server.endpoint());
+  Recorder handler;
+  REQUIRE(client.finish(handler, kGet));
+  client.pool.close_idle();
+  CHECK(handler.ended == (n == 16));
+  if (n == 100) CHECK(handler.failure.cls == "limit");
+}
+
+TEST_CASE("rows 46 and 56: bytes after the response") {
+  Server server([](Peer& peer, int) {
+    peer.request();
+    peer.send(kOk + "HTTP/1.1 200 OK\r\n");
+    peer.wait_for_close();
+  });
+  Client client(server.endpoint());
+  Recorder handler;
+  REQUIRE(client.finish(handler, kGet));
+  CHECK(handler.ended);
+  CHECK(handler.body == "ok");
+  CHECK(handler.end.surplus);
+  CHECK_FALSE(handler.end.keep_alive);
+  CHECK(client.pool.counters().surplus_bytes == 17);
+  CHECK(client.pool.counters().idle == 0);
+}
+
+TEST_CASE("row 13: an early 413") {
+  const std::string request = post(16 << 20);  // more than any socket buffer takes
+  const std::string refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
+  Recorder handler;
+  SUBCASE("then the server stops reading") {
+    Server server(
+        [&](Peer& peer, int) {
+          peer.head();
+          peer.send(refusal);
+          peer.wait_for_close();
+        },
+        4096);
+    Client client(server.endpoint());
+    REQUIRE(client.finish(handler, request));
+    CHECK(client.pool.counters().active == 0);
+  }
+  SUBCASE("then it resets") {
+    Signal told;
+    Server server(
+        [&](Peer& peer, int) {
+          peer.head();
+          peer.send(refusal);
+          told.set();
+          peer.reset();
+        },
+        4096);
+    Client client(server.endpoint());
+    client.pool.start(handler, request);
+    REQUIRE(client.run_until([&] { return handler.sent_ns != kNoInstant; }));
+    REQUIRE(told.wait());
+    REQUIRE(client.run_until([&] { return handler.over(); }));
+  }
+  CHECK(handler.ended);
+  CHECK(handler.status == 413);
+  CHECK(handler.body == "no");
+  CHECK(handler.send_done_ns == kNoInstant);
+  CHECK_FALSE(handler.end.keep_alive);
+}
+
+TEST_CASE("a request that the kernel takes in parts") {
+  const std::string request = post(16 << 20);
+  Signal full;
+  size_t received = 0;
+  bool intact = false;
+  Server server(
+      [&](Peer& peer, int) {
+        full.wait();
+        const std::string got = peer.request();
+        received = got.size();
+        intact = got == request;
+        peer.send(kOk);
+        peer.wait_for_close();
+      },
+      4096);
+  Client client(server.endpoint());
+  Recorder handler;
+  client.pool.start(handler, request);
+  REQUIRE(client.run_until([&] { return handler.progress > 0; }));
+  CHECK(handler.bytes_left > 0);
+  CHECK(handler.send_done_ns == kNoInstant);
+  full.set();
+  REQUIRE(client.run_until([&] { return handler.over(); }));
+  CHECK(handler.ended);
+  CHECK(handler.end.keep_alive);
+  CHECK(handler.log.ends_with("sent done head=200 end "));
+  CHECK(handler.progress > 1);
+  CHECK(received == request.size());
+  CHECK(intact);
+  client.pool.close_idle();
+}
+
+TEST_CASE("row 1: nothing listens") {
+  RefusedPort port;
+  Client client(port.endpoint());
+  Recorder handler;
+  client.pool.start(handler, kGet);
+  CHECK_FALSE(handler.over());  // never told from inside start()
+  REQUIRE(client.run_until([&] { return handler.over(); }));
+  CHECK(handler.log == "connecting failure=connect ");
+  CHECK(handler.failure.message == "connect to " + port.endpoint().text + ": Connection refused (ECONNREFUSED)");
+  CHECK(client.pool.counters().connecting == 0);
+}
+
+TEST_CASE("row 9: several addresses") {
+  Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+  Recorder first, second;
+  SUBCASE("the first is refused") {
+    RefusedPort dead;
+    Client client({.endpoints = {dead.endpoint(), server.endpoint()}});
+    REQUIRE(client.finish(first, kGet));
+    CHECK(first.ended);
+    client.pool.close_idle();
+    REQUIRE(client.finish(second, kGet));  // the one that answered is tried first from now on
+    CHECK(second.info.endpoint == server.endpoint().text);
+  }
+  SUBCASE("the first is silent: its accept queue is full") {
+    RefusedPort silent;
+    REQUIRE(::listen(silent.fd(), 0) == 0);
+    std::vector<Socket> crowd(4);  // more than the queue holds, so that the next SYN is dropped
+    for (Socket& socket : crowd) socket.start_connect(silent.endpoint());
+    Client client({.endpoints = {silent.endpoint(), server.endpoint()}, .next_address_ns = 5'000'000});
+    REQUIRE(client.finish(first, kGet));
+    CHECK(first.ended);
+    CHECK(first.info.endpoint == server.endpoint().text);
+    CHECK(first.info.tcp_ready_ns - first.info.connect_ns >= 5'000'000);
+    CHECK(client.pool.counters().opened == 1);
+    CHECK(client.pool.counters().connecting == 0);
+  }
+  SUBCASE("all are refused") {
+    RefusedPort a, b;
+    Client client({.endpoints = {a.endpoint(), b.endpoint()}});
+    REQUIRE(client.finish(first, kGet));
+    CHECK(first.failure.cls == "connect");
+    CHECK(first.failure.message.find(a.endpoint().text) != std::string::npos);
+    CHECK(first.failure.message.find(b.endpoint().text) != std::string::npos);
+  }
+}
+
+TEST_CASE("row 16: descriptors used up") {
+  Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+  Client client(server.endpoint());
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;  // what is open stays open
+  setrlimit(RLIMIT_NOFILE, &none);
+  Recorder handler;
+  client.pool.start(handler, kGet);
+  setrlimit(RLIMIT_NOFILE, &before);
+  REQUIRE(client.run_until([&] { return handler.over(); }));
+  CHECK(handler.failure.cls == "client.fd");
+  CHECK(handler.failure.message.find("EMFILE") != std::string::npos);
+}
+
+TEST_CASE("cancel") {
+  Signal closed;
+  Server server([&](Peer& peer, int) {
+    peer.request();
+    peer.send(kChunkedHead + "5\r\nhello\r\n5\r\nworld\r\n");
+    peer.wait_for_close();
+    closed.set();
+  });
+  Client client(server.endpoint());
+  Recorder handler;
+  const auto cancel = [&] { client.pool.cancel(handler); };
+  std::string expected;
+  SUBCASE("while connecting") {
+    client.pool.start(handler, kGet);
+    const std::string before = handler.log;
+    cancel();
+    expected = before;
+    while (client.io.poll_one() > 0) {
+    }
+    closed.set();
+  }
+  SUBCASE("in on_connection") {
+    handler.at_connection = cancel;
+    expected = "connecting connection ";
+    closed.set();
+  }
+  SUBCASE("in on_head") {
+    handler.at_head = cancel;
+    expected = "connecting connection sent done head=200 ";
+  }
+  SUBCASE("in on_body") {
+    handler.at_body = cancel;
+    expected = "connecting connection sent done head=200 ";
+  }
+  SUBCASE("in on_read_done") {
+    handler.at_read_done = cancel;
+    expected = "connecting connection sent done head=200 ";
+  }
+  if (expected.find("connection") != std::string::npos && handler.log.empty()) {
+    client.pool.start(handler, kGet);
+    REQUIRE(client.run_until([&] { return client.pool.counters().active + client.pool.counters().connecting == 0; }));
+  }
+  CHECK(closed.wait());  // the server saw it
+  CHECK(handler.log == expected);
+  CHECK_FALSE(handler.over());
+  CHECK(client.pool.counters().active == 0);
+  CHECK(client.pool.counters().idle == 0);
+  client.pool.cancel(handler);  // without effect
+}
+
+TEST_CASE("cancel and start again in one callback") {
+  Server server([](Peer& peer, int n) {
+    peer.request();
+    peer.send(n == 0 ? kChunkedHead + "1\r\nx\r\n1\r\ny\r\n" : kOk);
+    peer.wait_for_close();
+  });
+  Client client(server.endpoint());
+  Recorder handler;
+  handler.at_body = [&] {
+    handler.at_body = nullptr;
+    client.pool.cancel(handler);
+    client.pool.start(handler, kGet);
+  };
+  REQUIRE(client.finish(handler, kGet));
+  CHECK(handler.body == "xok");
+  CHECK(handler.ended);
+  client.pool.close_idle();
+}
+
+TEST_CASE("detach: the rest is drained") {
+  Signal detached;
+  std::string rest = "0\r\n\r\n";
+  bool ends = true;
+  SUBCASE("and the connection used again") {}
+  SUBCASE("in the same read") { rest.clear(); }
+  SUBCASE("with late bytes, which are dropped") { rest = "3\r\nabc\r\n0\r\n\r\n"; }
+  SUBCASE("for a while only") { ends = false; }
+  Server server([&](Peer& peer, int n) {
+    peer.request();
+    if (n > 0) return peer.send(kOk);
+    peer.send(kChunkedHead + "6\r\n[DONE]\r\n" + (rest.empty() ? "0\r\n\r\n" : ""));
+    detached.wait();
+    if (ends) {
+      peer.send(rest);
+      peer.request();
+      peer.send(kOk);
+    }
+    peer.wait_for_close();
+  });
+  Client client({.endpoints = {server.endpoint()}, .drain_ns = ends ? int64_t{kSafetySeconds} * 1'000'000'000 : 20'000'000});
+  Recorder handler;
+  handler.at_body = [&] {
+    client.pool.detach(handler);
+    detached.set();
+  };
+  client.pool.start(handler, kGet);
+  REQUIRE(client.run_until([&] {
+    const PoolCounters now = client.pool.counters();
+    return !handler.body.empty() && now.draining == 0 && now.active == 0;
+  }));
+  CHECK(handler.log == "connecting connection sent done head=200 ");  // nothing after the detach
+  CHECK(handler.reads_done == 0);
+  CHECK(handler.body == "[DONE]");
+  CHECK(client.pool.counters().idle == (ends ? 1 : 0));
+  CHECK(client.pool.counters().surplus_bytes == (rest.starts_with('3') ? 3 : 0));
+  Recorder next;
+  REQUIRE(client.finish(next, kGet));
+  CHECK(next.ended);
+  CHECK(next.info.reused == ends);
+  client.pool.close_idle();
+}
+
+TEST_CASE("preconnect") {
+  Result<void> result;
+  bool done = false;
+  const auto note = [&](Result<void> told) {
+    result = std::move(told);
+    done = true;
+  };
+  SUBCASE("more than go at once") {
+    Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+    Client client(server.endpoint());
+    client.pool.preconnect(150, note);
+    REQUIRE(client.run_until([&] { return done; }));
+    CHECK(result);
+    CHECK(client.pool.counters().opened == 150);
+    CHECK(client.pool.counters().idle == 150);
+    Recorder handler;
+    REQUIRE(client.finish(handler, kGet));
+    CHECK(handler.log == "connection sent done head=200 end ");
+    CHECK(handler.info.reused);
+    CHECK(handler.info.connect_ns == kNoInstant);
+    CHECK(client.pool.counters().opened == 150);
+  }
+  SUBCASE("none") {
+    RefusedPort port;
+    Client client(port.endpoint());
+    client.pool.preconnect(0, note);
+    REQUIRE(client.run_until([&] { return done; }));
+    CHECK(result);
+  }
+  SUBCASE("refused") {
+    RefusedPort port;
+    Client client(port.endpoint());
+    client.pool.preconnect(100, note);
+    REQUIRE(client.run_until([&] { return done; }));
+    REQUIRE_FALSE(result);
+    CHECK(result.error().message == "connect: connect to " + port.endpoint().text + ": Connection refused (ECONNREFUSED)");
+  }
+}
+
+TEST_CASE("an idle connection is closed after max_idle") {
+  Signal closed;
+  Server server([&](Peer& peer, int) {
+    answer_all(peer, kOk);
+    closed.set();
+  });
+  Client client({.endpoints = {server.endpoint()}, .max_idle_ns = 10'000'000});
+  Recorder handler;
+  REQUIRE(client.finish(handler, kGet));
+  CHECK(client.pool.counters().idle == 1);
+  REQUIRE(client.run_until([&] { return client.pool.counters().idle == 0; }));
+  CHECK(closed.wait());
+  CHECK(client.pool.counters().closed_idle == 0);
+}
+
+TEST_CASE("a pool may be destroyed with everything under way") {
+  Server server([](Peer& peer, int) {
+    peer.request();
+    peer.send(kChunkedHead);
+    peer.wait_for_close();
+  });
+  Recorder streaming, connecting;
+  Client client(server.endpoint());
+  {
+    Pool pool(client.io, client.poller, client.clock, {.endpoints = {server.endpoint()}});
+    pool.start(streaming, kGet);
+    REQUIRE(client.run_until([&] { return streaming.status == 200; }));
+    pool.start(connecting, kGet);
+    pool.preconnect(3, [](Result<void>) { FAIL("not called any more"); });
+  }
+  while (client.io.poll_one() > 0) {
+  }
+  CHECK_FALSE(streaming.over());
+  CHECK_FALSE(connecting.over());
+}
