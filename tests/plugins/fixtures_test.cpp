@@ -52,7 +52,7 @@ TEST_CASE("recorded responses: split at every point") {
 
 TEST_CASE("recorded failures end in the right kind") {
   struct Row {
-    const char *name, *line;
+    std::string name, line;
   };
   const Row rows[] = {
       {"err_bad_id_stream", "error request 400 "}, {"batch_bad_second", "error request 400 "},
@@ -66,7 +66,7 @@ TEST_CASE("recorded failures end in the right kind") {
     REQUIRE(it != fixtures().end());
     const std::string said = vllm().events(it->response, whole());
     CAPTURE(said);
-    CHECK(('\n' + said).find('\n' + std::string(row.line)) != said.npos);
+    CHECK(('\n' + said).find('\n' + row.line) != said.npos);
   }
 }
 

@@ -16,12 +16,12 @@ namespace processor_test {
 struct Response {
   bool is_stream = true;
   uint32_t choices = 1;
-  std::string model;
+  std::string model = {};
   std::string adapter = {};
   int32_t status = 200;
   std::string content_type = "text/event-stream";
   bool has_clean_end = true;
-  std::string body;
+  std::string body = {};
 };
 
 // Where to cut: given the bytes that are left, how many come next (at least 1).
