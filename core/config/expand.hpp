@@ -39,7 +39,4 @@ struct Sources {
 // Document::faults.
 Result<Document> load_documents(const Sources& sources);
 
-// The rules of one tree over another: maps merge, everything else is replaced. Positions go with the values.
-void merge_over(Node& base, const Node& over);
-
 }  // namespace tokometer

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "base/text.hpp"
-#include "config/expand.hpp"
+#include "config/merge.hpp"
 #include "config/schema.hpp"
 #include "config/sections.hpp"
 #include "config/sentences.hpp"
@@ -24,6 +24,7 @@ using tkm::Json;
 using tkm::JsonDocument;
 
 constexpr size_t kMaxFaults = 20;
+constexpr size_t kMaxNameBytes = 64;
 
 // Our own schemas are part of the program: that they parse is tested, not hoped for.
 const Schema& own_schema(std::string_view text) {
@@ -34,7 +35,9 @@ const Schema& own_schema(std::string_view text) {
 
 class Reader {
  public:
-  Reader(const Node& root, const OptionSchema& option_schema) : root_(root), option_schema_(option_schema) {}
+  Reader(const Node& root, const OptionSchema& option_schema) : root_(root), option_schema_(option_schema) {
+    if (root_.kind == Node::Kind::map && root_.find("name") == nullptr) root_.items.push_back(default_name());
+  }
 
   // The whole file. What went wrong is in faults().
   RunFile read() {
@@ -48,7 +51,6 @@ class Reader {
     component("dataset", root_.find("dataset"), out_.dataset, find_resolved(resolved_, "dataset"));
     component("load", root_.find("load"), out_.load, find_resolved(resolved_, "load"));
     phase_loads();
-    if (resolved_.IsObject()) put(resolved_, "name", Json(out_.name.c_str(), memory()));
     tkm::JsonWriter(out_.resolved_json).value(resolved_);
     return std::move(out_);
   }
@@ -56,6 +58,19 @@ class Reader {
   std::vector<Error>& faults() { return faults_; }
 
  private:
+  // "chat" for chat.yaml; "run" where the file has no name that a directory could carry.
+  Node default_name() const {
+    std::string stem = std::filesystem::path(root_.value_position.file).stem().string();
+    constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    std::replace_if(
+        stem.begin(), stem.end(), [&](char c) { return kAllowed.find(c) == kAllowed.npos; }, '-');
+    stem.resize(std::min(stem.size(), kMaxNameBytes));
+    Node name;
+    name.key = name.path = "name";
+    name.text = name.raw = stem.find_first_not_of("-.") == std::string::npos ? "run" : stem;
+    return name;
+  }
+
   rapidjson::Document::AllocatorType& memory() { return resolved_.GetAllocator(); }
 
   // Collects what a check found besides its JSON.
@@ -198,7 +213,7 @@ class Reader {
     return nullptr;
   }
 
-  const Node& root_;
+  Node root_;  // with its name filled in
   const OptionSchema& option_schema_;
   RunFile out_;
   JsonDocument resolved_;

@@ -1,71 +1,13 @@
 #include "config/sections.hpp"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <filesystem>
-#include <set>
-
 #include "base/text.hpp"
+#include "config/section_values.hpp"
 #include "config/sentences.hpp"
-#include "config/url_fault.hpp"
 
 namespace tokometer {
 namespace {
 
-using tkm::Json;
-
-constexpr size_t kMaxNameBytes = 64;
-
-const Json& section(const Json& object, std::string_view key) {
-  static const Json kEmpty(rapidjson::kObjectType);
-  const Json* found = tkm::find(object, key);
-  return found != nullptr && found->IsObject() ? *found : kEmpty;
-}
-
-int64_t ns_of(double seconds) {
-  return std::llround(seconds * 1e9);
-}
-
-std::optional<int64_t> find_ns(const Json& object, std::string_view key) {
-  const Json* value = tkm::find(object, key);
-  if (value == nullptr || !value->IsNumber()) return std::nullopt;
-  return ns_of(value->GetDouble());
-}
-
-void read_ns(const Json& object, std::string_view key, int64_t& into) {
-  if (const auto ns = find_ns(object, key)) into = *ns;
-}
-
-std::string json_text(const Json& object, std::string_view key) {
-  std::string text;
-  tkm::JsonWriter(text).value(section(object, key));
-  return text;
-}
-
-// The enum value that stands at the same place as the word; `into` keeps its value for any other word.
-template <class Enum, size_t N>
-void read_word(const Json& object, std::string_view key, const std::array<std::string_view, N>& words,
-               Enum& into) {
-  const auto found = std::find(words.begin(), words.end(), tkm::get_string(object, key));
-  if (found != words.end()) into = static_cast<Enum>(found - words.begin());
-}
-
-// The node at a path of keys, or nullptr where nobody wrote it.
-const Node* node_at(const Node& root, std::initializer_list<std::string_view> keys) {
-  const Node* node = &root;
-  for (const std::string_view key : keys) {
-    if (node != nullptr) node = node->find(key);
-  }
-  return node;
-}
-
-uint64_t count_of(std::string_view digits) {
-  uint64_t count = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  return read.ec == std::errc() && read.ptr == digits.data() + digits.size() ? count : 0;
-}
+using namespace section;  // NOLINT: made for this file
 
 class SectionReader {
  public:
@@ -73,122 +15,25 @@ class SectionReader {
       : root_(root), out_(out), faults_(faults) {}
 
   void read(const Json& json) {
-    out_.name = tkm::get_string(json, "name", default_name());
-    for (const auto& tag : section(json, "tags").GetObject()) {
+    out_.name = tkm::get_string(json, "name");
+    for (const auto& tag : child(json, "tags").GetObject()) {
       out_.tags.emplace(tkm::text_of(tag.name), tkm::text_of(tag.value));
     }
     const Json* seed = tkm::find(json, "seed");
     if (seed != nullptr && seed->IsUint64()) out_.seed = seed->GetUint64();
-    target(section(json, "target"));
-    model(section(json, "model"));
-    request(section(json, "request"));
-    rows(section(section(json, "dataset"), "rows"));
-    phases(json);
-    limits(section(json, "limits"));
-    slo(section(json, "slo"));
-    output(section(json, "output"));
+    read_target(child(json, "target"), root_, out_.target, faults_);
+    model(child(json, "model"));
+    request(child(json, "request"));
+    rows(child(child(json, "dataset"), "rows"));
+    read_phases(json, root_, out_, faults_);
+    limits(child(json, "limits"));
+    slo(child(json, "slo"));
+    output(child(json, "output"));
   }
 
  private:
   void fault_at(const Node* node, const std::string& sentence) {
     if (node != nullptr && !node->unresolved) faults_.push_back(fault_at_value(*node, sentence));
-  }
-
-  // "chat" for chat.yaml; "run" where the file has no name that a directory could carry.
-  std::string default_name() const {
-    std::string stem = std::filesystem::path(root_.value_position.file).stem().string();
-    constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    std::replace_if(
-        stem.begin(), stem.end(), [&](char c) { return kAllowed.find(c) == kAllowed.npos; }, '-');
-    stem.resize(std::min(stem.size(), kMaxNameBytes));
-    return stem.find_first_not_of("-.") == std::string::npos ? "run" : stem;
-  }
-
-  void target(const Json& json) {
-    const Node* node = root_.find("target");
-    const bool has_url = tkm::find(json, "url") != nullptr, has_sim = tkm::find(json, "sim") != nullptr;
-    if (node != nullptr && node->kind == Node::Kind::scalar && node->type() == Node::Type::text) {
-      fault_at(node, "must be sim, or a map with \"url\" or \"sim\" " + got(*node));
-    } else if (node != nullptr && node->kind == Node::Kind::map && has_url == has_sim) {
-      const std::string sentence =
-          has_url ? "give only one of \"url\", \"sim\"" : "give one of \"url\", \"sim\"";
-      faults_.push_back(fault_at_key(*node, sentence));
-    }
-    out_.target.simulate = has_sim;
-    urls(node_at(root_, {"target", "url"}));
-    out_.target.api_key = Secret(std::string(tkm::get_string(json, "api_key")));
-    headers(section(json, "headers"));
-    timeouts(section(json, "timeouts"));
-    const Json& connections = section(json, "connections");
-    read_word(connections, "policy", std::array<std::string_view, 2>{"reuse", "fresh"},
-              out_.target.connections.policy);
-    read_ns(connections, "max_idle", out_.target.connections.max_idle_ns);
-    read_ns(json, "wait_ready", out_.target.wait_ready_ns);
-    out_.target.reset_cache = tkm::get_bool(section(json, "prepare"), "reset_cache");
-  }
-
-  void urls(const Node* node) {
-    if (node == nullptr) return;
-    if (node->kind == Node::Kind::sequence) {
-      if (node->items.size() > 1) fault_at(node, "more than one URL is not available in this version");
-      for (const Node& item : node->items) url(item);
-    } else {
-      url(*node);
-    }
-  }
-
-  void url(const Node& node) {
-    if (node.kind != Node::Kind::scalar || node.type() != Node::Type::text || node.unresolved) return;
-    const std::string sentence = url_fault(node.text);
-    if (!sentence.empty()) fault_at(&node, sentence);
-    out_.target.urls.push_back(node.text);
-  }
-
-  void headers(const Json& json) {
-    const Node* nodes = node_at(root_, {"target", "headers"});
-    for (const auto& header : json.GetObject()) {
-      const std::string name(tkm::text_of(header.name)), value(tkm::text_of(header.value));
-      const Node* node = nodes != nullptr ? nodes->find(name) : nullptr;
-      const std::string sentence = header_fault(name, value);
-      if (node != nullptr && !sentence.empty()) faults_.push_back(fault_at_key(*node, sentence));
-      out_.target.headers.emplace_back(name, value);
-    }
-  }
-
-  // The value is never shown: it may be secret.
-  static std::string header_fault(const std::string& name, const std::string& value) {
-    constexpr std::string_view kTokenCharacters =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
-    const auto is_control = [](char c) {
-      return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-    };
-    if (std::any_of(name.begin(), name.end(), is_control) ||
-        std::any_of(value.begin(), value.end(), is_control)) {
-      return "control characters are not allowed";
-    }
-    if (name.empty() || name.find_first_not_of(kTokenCharacters) != std::string::npos) {
-      return "not a valid header name";
-    }
-    std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    for (const char* own : {"host", "content-length", "transfer-encoding", "connection", "te", "trailer",
-                            "upgrade", "expect"}) {
-      if (lower == own) return "this header is set by tokometer itself";
-    }
-    return {};
-  }
-
-  void timeouts(const Json& json) {
-    RunFile::Timeouts& timeouts = out_.target.timeouts;
-    read_ns(json, "dns", timeouts.dns_ns);
-    read_ns(json, "connect", timeouts.connect_ns);
-    read_ns(json, "send", timeouts.send_ns);
-    read_ns(json, "headers", timeouts.headers_ns);
-    read_ns(json, "first_token", timeouts.first_token_ns);
-    read_ns(json, "idle", timeouts.idle_ns);
-    read_ns(json, "total", timeouts.total_ns);
-    read_ns(json, "preflight", timeouts.preflight_ns);
   }
 
   void model(const Json& json) {
@@ -222,80 +67,6 @@ class SectionReader {
     read_word(json, "on_bad", std::array<std::string_view, 2>{"error", "skip"}, out_.rows.on_bad);
   }
 
-  void phases(const Json& json) {
-    const Json* list = tkm::find(json, "phases");
-    const Node* nodes = root_.find("phases");
-    if (list == nullptr && nodes == nullptr) {
-      out_.phases.emplace_back().name = "main";
-      if (root_.kind == Node::Kind::map && out_.rows.on_end != RunFile::Rows::OnEnd::stop) {
-        faults_.push_back(fault_at_key(
-            root_, "\"phases\" is missing (or dataset.rows.on_end: stop, to end with the data)"));
-      }
-      return;
-    }
-    if (list == nullptr || !list->IsArray() || nodes->kind != Node::Kind::sequence) return;
-    std::set<std::string> names;
-    for (size_t index = 0; index < nodes->items.size(); ++index) {
-      const Node& node = nodes->items[index];
-      if (node.kind != Node::Kind::map) continue;
-      RunFile::Phase& phase = out_.phases.emplace_back();
-      phase.name = tkm::get_string((*list)[static_cast<rapidjson::SizeType>(index)], "name",
-                                   nodes->items.size() == 1 ? "main" : "phase" + std::to_string(index + 1));
-      if (!names.insert(phase.name).second) {
-        const Node* name = node.find("name");
-        fault_at(name != nullptr ? name : &node, "two phases are named \"" + phase.name + "\"");
-      }
-      read_phase((*list)[static_cast<rapidjson::SizeType>(index)], node, phase);
-    }
-  }
-
-  void read_phase(const Json& json, const Node& node, RunFile::Phase& phase) {
-    phase.duration_ns = find_ns(json, "duration");
-    if (const int64_t requests = tkm::get_int(json, "requests", 0); requests > 0) {
-      phase.requests = static_cast<uint64_t>(requests);
-    }
-    const bool has_duration = node.find("duration") != nullptr,
-               has_requests = node.find("requests") != nullptr;
-    const bool ends_with_data = out_.rows.on_end == RunFile::Rows::OnEnd::stop;
-    if (has_duration && has_requests) fault_at(&node, "give only one of \"duration\", \"requests\"");
-    if (!has_duration && !has_requests && !ends_with_data) {
-      fault_at(&node, "give one of \"duration\", \"requests\"");
-    }
-    phase.warmup = span(node.find("warmup"));
-    phase.cooldown = span(node.find("cooldown"));
-    read_word(json, "drain", std::array<std::string_view, 3>{"wait", "cancel", "none"}, phase.drain);
-    phase.measure = tkm::get_bool(json, "measure", true);
-    check_warmup(node.find("warmup"), phase);
-  }
-
-  RunFile::Span span(const Node* node) {
-    using Kind = RunFile::Span::Kind;
-    if (node == nullptr || node->kind != Node::Kind::scalar || node->unresolved || node->text == "auto")
-      return {};
-    if (node->text == "none") return {Kind::none, 0, 0};
-    if (node->type() == Node::Type::integer) {
-      if (const uint64_t count = count_of(node->text); count > 0) return {Kind::count, 0, count};
-    } else if (const auto ns = parse_duration_ns(node->text)) {
-      return *ns > 0 ? RunFile::Span{Kind::duration, *ns, 0} : RunFile::Span{Kind::none, 0, 0};
-    } else if (node->type() != Node::Type::text) {
-      return {};  // the schema said so already
-    }
-    fault_at(node, "must be auto, none, a time such as 10s, or a number of requests " + got(*node));
-    return {};
-  }
-
-  void check_warmup(const Node* node, const RunFile::Phase& phase) {
-    using Kind = RunFile::Span::Kind;
-    if (phase.warmup.kind == Kind::duration && phase.duration_ns && phase.warmup.ns >= *phase.duration_ns) {
-      fault_at(node, "must be shorter than the phase's duration, " + format_duration(*phase.duration_ns) +
-                         ", which it is part of " + got(*node));
-    }
-    if (phase.warmup.kind == Kind::count && phase.requests && phase.warmup.count >= *phase.requests) {
-      fault_at(node, "must be less than the phase's requests, " + std::to_string(*phase.requests) +
-                         ", which it is part of " + got(*node));
-    }
-  }
-
   void limits(const Json& json) {
     RunFile::Limits& limits = out_.limits;
     limits.max_in_flight =
@@ -308,7 +79,7 @@ class SectionReader {
   }
 
   void slo(const Json& json) {
-    const Json& request = section(json, "per_request");
+    const Json& request = child(json, "per_request");
     out_.slo.ttft_ns = find_ns(request, "ttft");
     out_.slo.tpot_ns = find_ns(request, "tpot");
     out_.slo.e2e_ns = find_ns(request, "e2e");
@@ -322,7 +93,7 @@ class SectionReader {
     RunFile::Output& output = out_.output;
     output.dir = tkm::get_string(json, "dir", output.dir);
     output.console = tkm::get_string(json, "console", output.console);
-    const Json& records = section(json, "records");
+    const Json& records = child(json, "records");
     output.record_gaps = tkm::get_string(records, "events") != "none";
     save_text(node_at(root_, {"output", "records", "save_text"}));
     sync(node_at(root_, {"output", "records", "sync"}));

@@ -33,7 +33,7 @@ std::string joined(const std::vector<std::string>& words, std::string_view betwe
   return text;
 }
 
-// " > 0", " from 0 to 1", " >= 1"; in seconds for durations, where only "> 0" is worth saying.
+// " > 0", " from 0 to 1", " >= 1".
 std::string bounds(const Json& schema) {
   const Json *least = tkm::find(schema, "minimum"), *most = tkm::find(schema, "maximum");
   const Json* above = tkm::find(schema, "exclusiveMinimum");
@@ -45,9 +45,11 @@ std::string bounds(const Json& schema) {
   return most != nullptr ? " <= " + shown(*most) : "";
 }
 
-std::string bounds_in(const Json& schema, std::string_view unit) {
-  std::string text = bounds(schema);
-  return text.empty() ? text : text + std::string(unit);
+// Bounds of what is written with a unit. Nobody writes a negative one.
+std::string unit_bounds(const Json& schema, std::string_view unit) {
+  const std::string text = bounds(schema);
+  if (text == " >= 0") return "";
+  return text.empty() || text == " > 0" ? text : text + std::string(unit);
 }
 
 std::string named_type(std::string_view type, const Json& schema) {
@@ -70,10 +72,10 @@ std::string named_type(std::string_view type, const Json& schema) {
 
 std::string formatted(std::string_view format, const Json& schema) {
   if (format == "duration") {
-    return "a duration with a unit, such as 30s or 200ms" + bounds_in(schema, " s") +
+    return "a duration" + unit_bounds(schema, " s") + ", such as 30s or 200ms" +
            (may_be_off(schema) ? ", or off" : "");
   }
-  if (format == "bytes") return "a size with a unit, such as 64MiB" + bounds_in(schema, " bytes");
+  if (format == "bytes") return "a size" + unit_bounds(schema, " bytes") + ", such as 64MiB";
   if (format == "ratio") return "a ratio from 0 to 1, such as 1% or 0.01";
   if (format == "auto") return "auto or a whole number" + bounds(schema);
   if (format == "secret") return "text, or {file: PATH}";
@@ -170,6 +172,10 @@ bool breaks(const Json& schema, const Json& value) {
 
 std::string must_be(const Json& schema, const Node& found) {
   std::string sentence = "must be " + expectation(schema) + " " + got(found);
+  const std::string_view format = tkm::get_string(schema, "format");
+  const bool number = found.kind == Node::Kind::scalar &&
+                      (found.type() == Node::Type::integer || found.type() == Node::Type::number);
+  if (number && (format == "duration" || format == "bytes")) sentence += ": the unit is missing";
   const Json* list = choices(schema);
   if (list == nullptr || found.kind != Node::Kind::scalar) return sentence;
   std::vector<std::string> words;

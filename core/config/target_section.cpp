@@ -1,0 +1,122 @@
+// The target: where requests go, what they carry, and when they are given up.
+#include "base/text.hpp"
+#include "config/section_values.hpp"
+#include "config/sections.hpp"
+#include "config/sentences.hpp"
+#include "config/url_fault.hpp"
+
+namespace tokometer {
+namespace {
+
+using namespace section;  // NOLINT: made for this file
+
+class TargetReader {
+ public:
+  TargetReader(const Node& root, RunFile::Target& out, std::vector<Error>& faults)
+      : root_(root), out_(out), faults_(faults) {}
+
+  void read(const Json& json) {
+    const Node* node = root_.find("target");
+    const bool has_url = tkm::find(json, "url") != nullptr, has_sim = tkm::find(json, "sim") != nullptr;
+    if (node != nullptr && node->kind == Node::Kind::scalar && node->type() == Node::Type::text) {
+      fault_at(node, "must be sim, or a map with \"url\" or \"sim\" " + got(*node));
+    } else if (node != nullptr && node->kind == Node::Kind::map && has_url == has_sim) {
+      const std::string sentence =
+          has_url ? "give only one of \"url\", \"sim\"" : "give one of \"url\", \"sim\"";
+      faults_.push_back(fault_at_key(*node, sentence));
+    }
+    out_.simulate = has_sim;
+    urls(node_at(root_, {"target", "url"}));
+    out_.api_key = Secret(std::string(tkm::get_string(json, "api_key")));
+    headers(child(json, "headers"));
+    timeouts(child(json, "timeouts"));
+    const Json& connections = child(json, "connections");
+    read_word(connections, "policy", std::array<std::string_view, 2>{"reuse", "fresh"},
+              out_.connections.policy);
+    read_ns(connections, "max_idle", out_.connections.max_idle_ns);
+    read_ns(json, "wait_ready", out_.wait_ready_ns);
+    out_.reset_cache = tkm::get_bool(child(json, "prepare"), "reset_cache");
+  }
+
+ private:
+  void fault_at(const Node* node, const std::string& sentence) {
+    if (node != nullptr && !node->unresolved) faults_.push_back(fault_at_value(*node, sentence));
+  }
+
+  void urls(const Node* node) {
+    if (node == nullptr) return;
+    if (node->kind == Node::Kind::sequence) {
+      if (node->items.size() > 1) fault_at(node, "more than one URL is not available in this version");
+      for (const Node& item : node->items) url(item);
+    } else {
+      url(*node);
+    }
+  }
+
+  void url(const Node& node) {
+    if (node.kind != Node::Kind::scalar || node.type() != Node::Type::text || node.unresolved) return;
+    const std::string sentence = url_fault(node.text);
+    if (!sentence.empty()) fault_at(&node, sentence);
+    out_.urls.push_back(node.text);
+  }
+
+  void headers(const Json& json) {
+    const Node* nodes = node_at(root_, {"target", "headers"});
+    for (const auto& header : json.GetObject()) {
+      const std::string name(tkm::text_of(header.name)), value(tkm::text_of(header.value));
+      const Node* node = nodes != nullptr ? nodes->find(name) : nullptr;
+      const std::string sentence = header_fault(name, value);
+      if (node != nullptr && !sentence.empty()) faults_.push_back(fault_at_key(*node, sentence));
+      out_.headers.emplace_back(name, value);
+    }
+  }
+
+  // The value is never shown: it may be secret.
+  static std::string header_fault(const std::string& name, const std::string& value) {
+    constexpr std::string_view kTokenCharacters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
+    const auto is_control = [](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+    };
+    if (std::any_of(name.begin(), name.end(), is_control) ||
+        std::any_of(value.begin(), value.end(), is_control)) {
+      return "control characters are not allowed";
+    }
+    if (name.empty() || name.find_first_not_of(kTokenCharacters) != std::string::npos) {
+      return "not a valid header name";
+    }
+    std::string lower = name;
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    for (const char* own : {"host", "content-length", "transfer-encoding", "connection", "te", "trailer",
+                            "upgrade", "expect"}) {
+      if (lower == own) return "this header is set by tokometer itself";
+    }
+    return {};
+  }
+
+  void timeouts(const Json& json) {
+    RunFile::Timeouts& timeouts = out_.timeouts;
+    read_ns(json, "dns", timeouts.dns_ns);
+    read_ns(json, "connect", timeouts.connect_ns);
+    read_ns(json, "send", timeouts.send_ns);
+    read_ns(json, "headers", timeouts.headers_ns);
+    read_ns(json, "first_token", timeouts.first_token_ns);
+    read_ns(json, "idle", timeouts.idle_ns);
+    read_ns(json, "total", timeouts.total_ns);
+    read_ns(json, "preflight", timeouts.preflight_ns);
+  }
+
+  const Node& root_;
+  RunFile::Target& out_;
+  std::vector<Error>& faults_;
+};
+
+}  // namespace
+
+void read_target(const tkm::Json& target, const Node& root, RunFile::Target& out,
+                 std::vector<Error>& faults) {
+  TargetReader(root, out, faults).read(target);
+}
+
+}  // namespace tokometer
