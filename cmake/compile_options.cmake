@@ -17,6 +17,9 @@ set(TOKOMETER_SANITIZE "" CACHE STRING "Sanitizers to build with, for example ad
 if(TOKOMETER_SANITIZE)
   add_compile_options(-fsanitize=${TOKOMETER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TOKOMETER_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_compile_options(-fsanitize-ignorelist=${CMAKE_CURRENT_LIST_DIR}/sanitizer_ignorelist.txt)
+  endif()
 else()
   # _FORTIFY_SOURCE needs optimisation and hides reads from the sanitizers
   target_compile_definitions(tokometer_options INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)

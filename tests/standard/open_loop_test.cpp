@@ -119,7 +119,7 @@ TEST_CASE("constant: the k-th release is at k / rate, to the nanosecond, however
 TEST_CASE("poisson and gamma: the gaps have their distribution (Kolmogorov-Smirnov at 1 %)") {
   constexpr size_t kGaps = 20'000;
   const double limit = 1.628 / std::sqrt(static_cast<double>(kGaps));
-  for (const uint64_t seed : {1, 2, 3, 4, 5}) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
     CAPTURE(seed);
     CHECK(ks_distance(gaps_s(schedule("poisson", {.config = rate(20), .seed = seed}, kGaps)), 1, 0.05) <
           limit);
