@@ -47,7 +47,7 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
 
   void preconnect(size_t n, std::function<void(Result<void>)> done) {
     assert(!preconnect_);
-    preconnect_.emplace();
+    preconnect_ = std::make_unique<Preconnect>();
     preconnect_->left = n;
     preconnect_->done = std::move(done);
     wake();
@@ -167,9 +167,8 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
       add().open(options_.endpoints, preferred_);
     }
     if (preconnect_->running > 0) return;
-    const Preconnect job = std::move(*preconnect_);
-    preconnect_.reset();
-    job.done(job.error ? Result<void>(*job.error) : Result<void>());
+    const std::unique_ptr<Preconnect> job = std::move(preconnect_);
+    job->done(job->error ? Result<void>(*job->error) : Result<void>());
   }
 
   void on_preconnected(std::optional<Error> error) {
@@ -212,7 +211,7 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   std::list<Connection> dead_;
   Alarm alarm_;
   PoolCounters counters_;
-  std::optional<Preconnect> preconnect_;
+  std::unique_ptr<Preconnect> preconnect_;  // the job under way
   uint64_t last_id_ = 0;
   size_t preferred_ = 0;  // the address that answered last
   bool after_stale_ = false;
