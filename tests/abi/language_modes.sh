@@ -15,8 +15,7 @@ for mode in c11 c17 gnu11 c++11 c++14 c++17 c++20; do
   "$compiler" -x $language -std=$mode "${flags[@]}" "$here/macros.c"
 done
 for mode in c++20 gnu++20; do
-  for name in plugin options json random sse openai; do
-    echo "$compiler -std=$mode <tokometer/$name.hpp>"
-    "$compiler" -x c++ -std=$mode -pedantic -Wall -Wextra -Werror -fsyntax-only "-I$include" - <<<"#include <tokometer/$name.hpp>"
-  done
+  echo "$compiler -std=$mode <tokometer/*.hpp>"
+  printf '#include <tokometer/%s.hpp>\n' plugin options json random sse openai |
+    "$compiler" -x c++ -std=$mode -pedantic -Wall -Wextra -Werror -fsyntax-only "-I$include" -
 done
