@@ -1,7 +1,9 @@
 #include "sim/connection.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -64,6 +66,9 @@ void Connection::set_reset_on_close() {
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-void Connection::shut_down() { ::shutdown(socket_.get(), SHUT_WR); }
+bool Connection::is_delivered() const {
+  int queued = 0;
+  return unsent_.empty() && (::ioctl(socket_.get(), SIOCOUTQ, &queued) != 0 || queued == 0);
+}
 
 }  // namespace tokometer::sim

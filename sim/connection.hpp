@@ -1,5 +1,5 @@
-// One accepted connection: the request reader, and sends that never block. Bytes that the socket does not take wait
-// here and leave when it is writable. Owned by the Server; single thread.
+// One accepted connection: the request reader, and sends that never block. Bytes that the socket does not
+// take wait here and leave when it is writable. Owned by the Server; single thread.
 #pragma once
 
 #include <cstdint>
@@ -23,24 +23,28 @@ class Connection {
   int fd() const { return socket_.get(); }
   uint32_t number() const { return number_; }
 
-  // Reads what is there into the reader. False: the peer is gone (or has closed its half, which counts as gone).
+  // Reads what is there into the reader. False: the peer is gone (or has closed its half, which counts as
+  // gone).
   bool receive();
   // Sends at once what the socket takes; cut as `split` says, one send() a piece.
   void send(std::string_view bytes, Split split = Split::whole);
   void flush();  // when the socket is writable again
   bool has_unsent() const { return !unsent_.empty(); }
   bool broken() const { return broken_; }
-  void set_reset_on_close();  // close() will send RST
-  void shut_down();  // FIN, after what is unsent
+  // Bytes that the peer's kernel has not acknowledged: a reset would throw them away.
+  bool is_delivered() const;
+  void set_reset_on_close();  // closing will send RST
 
   RequestReader reader;
-  std::unique_ptr<Exchange> exchange;    // the request being answered
-  std::unique_ptr<ScriptPlay> script;    // the case file being played instead
-  bool keep_alive = true;                // of the request being answered
+  std::unique_ptr<Exchange> exchange;  // the request being answered
+  std::unique_ptr<ScriptPlay> script;  // the case file being played instead
+  bool keep_alive = true;              // of the request being answered
   bool close_when_sent = false;
+  bool resets = false;  // will be reset when all is delivered
   bool watches_writable = false;
   uint32_t replies = 0;
-  uint32_t idle_serial = 0;  // counts up when a request begins, so that an old idle deadline is known as stale
+  uint32_t idle_serial =
+      0;  // counts up when a request begins, so that an old idle deadline is known as stale
 
  private:
   void send_piece(std::string_view bytes);

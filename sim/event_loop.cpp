@@ -42,7 +42,9 @@ void EventLoop::change(int fd, uint64_t tag, uint32_t events) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
 }
 
-void EventLoop::forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void EventLoop::forget(int fd) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void EventLoop::push(int64_t due_ns, Wake::Kind kind, uint32_t slot, uint32_t serial) {
   heap_.push_back({.due_ns = due_ns, .order = pushed_++, .kind = kind, .slot = slot, .serial = serial});
@@ -71,7 +73,8 @@ std::span<const epoll_event> EventLoop::wait(int64_t now_ns, int64_t until_ns) {
     ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
     armed_for_ns_ = due;
   }
-  const int ready = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), poll_only ? 0 : -1);
+  const int ready =
+      ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), poll_only ? 0 : -1);
   size_t count = ready > 0 ? static_cast<size_t>(ready) : 0;
   for (size_t at = 0; at < count; ++at) {
     if (events_[at].data.u64 != kTimerTag) continue;

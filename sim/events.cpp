@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kFingerprint = R"("system_fingerprint":"tokometer-sim")";
 
 void append_hex(std::string& out, uint64_t number, int digits) {
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[(number >> shift) & 15u];
+  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
+    out += "0123456789abcdef"[(number >> shift) & 15u];
 }
 
 std::string quoted(std::string_view text) {
@@ -27,7 +28,8 @@ EventWriter::EventWriter(const Generation& generation, ChunkBuffer& buffer)
   const bool wrong = generation.fault.kind == FaultKind::wrong_model;
   start_ = R"(data: {"id":)" + quoted(generation.id) + R"(,"object":")" +
            (generation.chat ? "chat.completion.chunk" : "text_completion") + R"(","created":)" +
-           std::to_string(std::time(nullptr)) + R"(,"model":)" + quoted(wrong ? "another-model" : generation.model) + R"(,"choices":[)";
+           std::to_string(std::time(nullptr)) + R"(,"model":)" +
+           quoted(wrong ? "another-model" : generation.model) + R"(,"choices":[)";
 }
 
 void EventWriter::begin() {
@@ -143,7 +145,8 @@ EventWriter::Event EventWriter::finish(uint32_t choice, const char* reason, cons
   begin();
   open_choice(choice);
   std::string& out = buffer_.text();
-  out.append(generation_.chat ? R"(,"delta":{})" : R"(,"text":"")").append(R"(,"logprobs":null,"finish_reason":")");
+  out.append(generation_.chat ? R"(,"delta":{})" : R"(,"text":"")")
+      .append(R"(,"logprobs":null,"finish_reason":")");
   out.append(reason).append(R"(","stop_reason":null,"token_ids":null}])");
   if (generation_.usage_each) out += ',', append_usage(out, usage);
   return end(false, 0, 0);
@@ -180,13 +183,16 @@ std::string EventWriter::whole_body(const Usage& usage, const char* finish, uint
     out.append(R"({"index":)");
     append_number(out, choice);
     if (generation_.chat) {
-      out.append(R"(,"message":{"role":"assistant","content":")").append(text).append(R"(","refusal":null,"reasoning":)");
+      out.append(R"(,"message":{"role":"assistant","content":")")
+          .append(text)
+          .append(R"(","refusal":null,"reasoning":)");
       out.append(reasoning.empty() ? "null" : "\"" + reasoning + "\"").append(R"(,"tool_calls":[]})");
     } else {
       out.append(R"(,"text":")").append(text).append("\"");
     }
     out.append(R"(,"logprobs":null,"finish_reason":)");
-    out.append(finish == nullptr ? "null" : "\"" + std::string(finish) + "\"").append(R"(,"stop_reason":null,"token_ids":null})");
+    out.append(finish == nullptr ? "null" : "\"" + std::string(finish) + "\"")
+        .append(R"(,"stop_reason":null,"token_ids":null})");
   }
   out.append("],").append(kFingerprint).append(",");
   if (generation_.fault.kind != FaultKind::usage_missing) append_usage(out, usage), out += ',';

@@ -1,6 +1,7 @@
-// The events of one stream in vLLM's wire form, each as one HTTP chunk, and the body of a reply that is not streamed.
-// The constant parts are made once a request; an event is a few appends into a buffer that is kept, so it allocates
-// nothing. One EventWriter a request; the ChunkBuffer belongs to the server, and each result is valid until the next.
+// The events of one stream in vLLM's wire form, each as one HTTP chunk, and the body of a reply that is not
+// streamed. The constant parts are made once a request; an event is a few appends into a buffer that is kept,
+// so it allocates nothing. One EventWriter a request; the ChunkBuffer belongs to the server, and each result
+// is valid until the next.
 #pragma once
 
 #include <cstdint>

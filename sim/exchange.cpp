@@ -18,14 +18,18 @@ void write_hex(char* out, uint64_t number) {
 
 bool has_place(FaultKind kind) {
   using enum FaultKind;
-  return kind == error || kind == FaultKind::abort || kind == stall || kind == rst || kind == fin || kind == cut_json;
+  return kind == error || kind == FaultKind::abort || kind == stall || kind == rst || kind == fin ||
+         kind == cut_json;
 }
 
-double seconds(int64_t ns) { return static_cast<double>(ns) / 1e9; }
+double seconds(int64_t ns) {
+  return static_cast<double>(ns) / 1e9;
+}
 
 }  // namespace
 
-Exchange::Exchange(Books& books, Connection& connection, Generation generation, uint32_t stream, int64_t received_ns, int64_t cached)
+Exchange::Exchange(Books& books, Connection& connection, Generation generation, uint32_t stream,
+                   int64_t received_ns, int64_t cached)
     : books_(books),
       connection_(connection),
       generation_(std::move(generation)),
@@ -68,10 +72,13 @@ void Exchange::send_roles() {
 
 Usage Exchange::usage() const {
   using enum FaultKind;
-  Usage usage{.prompt = generation_.prompt_tokens, .completion = sent_ * generation_.choices, .cached = cached_};
+  Usage usage{
+      .prompt = generation_.prompt_tokens, .completion = sent_ * generation_.choices, .cached = cached_};
   const Fault& fault = generation_.fault;
   if (fault.kind == usage_zero) return {.prompt = 0, .completion = 0};
-  if (fault.kind == usage_off) usage.completion = static_cast<uint64_t>(std::max<int64_t>(0, static_cast<int64_t>(usage.completion) + fault.by));
+  if (fault.kind == usage_off)
+    usage.completion =
+        static_cast<uint64_t>(std::max<int64_t>(0, static_cast<int64_t>(usage.completion) + fault.by));
   return usage;
 }
 
@@ -84,7 +91,8 @@ const char* Exchange::finish_reason() const {
 uint64_t Exchange::event_size() const {
   uint64_t most = generation_.output_tokens - sent_;
   const Fault& fault = generation_.fault;
-  if (has_place(fault.kind) && !fault_done_ && fault.after > sent_) most = std::min(most, fault.after - sent_);
+  if (has_place(fault.kind) && !fault_done_ && fault.after > sent_)
+    most = std::min(most, fault.after - sent_);
   return std::min(most, generation_.shape.tokens_per_event);
 }
 
@@ -97,7 +105,8 @@ bool Exchange::fault_is_due() const {
 Exchange::Step Exchange::advance(int64_t due_ns) {
   using enum FaultKind;
   const FaultKind kind = generation_.fault.kind;
-  if (generation_.stream && (kind == empty || kind == done_only || kind == role_only || kind == comments_only)) {
+  if (generation_.stream &&
+      (kind == empty || kind == done_only || kind == role_only || kind == comments_only)) {
     return without_tokens(due_ns);
   }
   if (fault_is_due()) return fire(due_ns);
@@ -112,7 +121,9 @@ void Exchange::send_tokens(int64_t due_ns) {
   const uint64_t count = event_size();
   const bool first = sent_ == 0;
   send_head();
-  if (first && generation_.stream && generation_.chat && generation_.shape.first_event == FirstEvent::role_with_token) send_roles();
+  if (first && generation_.stream && generation_.chat &&
+      generation_.shape.first_event == FirstEvent::role_with_token)
+    send_roles();
   const uint64_t before = sent_;
   sent_ += count;
   ready_ -= std::min(ready_, count);
@@ -177,7 +188,8 @@ Exchange::Step Exchange::without_tokens(int64_t due_ns) {
   }
   if (generation_.fault.kind == role_only) {
     if (generation_.chat) send_roles();
-    for (uint32_t choice = 0; choice < generation_.choices; ++choice) send(writer_.finish(choice, "stop", usage()).bytes);
+    for (uint32_t choice = 0; choice < generation_.choices; ++choice)
+      send(writer_.finish(choice, "stop", usage()).bytes);
   }
   return finish(generation_.fault.kind != empty, "without_tokens");
 }
@@ -197,7 +209,8 @@ Exchange::Step Exchange::fire(int64_t due_ns) {
   if (fault.kind == fin) return {Next::close};
   if (fault.kind == FaultKind::abort) return this->abort();
   if (!generation_.stream) {
-    send(whole_response(500, "application/json", error_json({500, "simulated failure", "InternalServerError", ""})));
+    send(whole_response(500, "application/json",
+                        error_json({500, "simulated failure", "InternalServerError", ""})));
     return end_of_reply();
   }
   send_head();
@@ -215,7 +228,8 @@ Exchange::Step Exchange::abort() {
   outcome_ = "abort";
   if (!generation_.stream) return finish_whole("abort", books_.clock.now_ns());
   send_head();
-  for (uint32_t choice = 0; choice < generation_.choices; ++choice) send(writer_.finish(choice, "abort", usage()).bytes);
+  for (uint32_t choice = 0; choice < generation_.choices; ++choice)
+    send(writer_.finish(choice, "abort", usage()).bytes);
   return finish(true, nullptr);
 }
 
@@ -225,7 +239,8 @@ Exchange::Step Exchange::finish(bool done_event, const char* failure) {
   const FaultKind kind = generation_.fault.kind;
   std::string& tail = books_.tail;
   tail.clear();
-  if (generation_.include_usage && failure == nullptr && kind != usage_missing) tail.append(writer_.usage(usage()).bytes);
+  if (generation_.include_usage && failure == nullptr && kind != usage_missing)
+    tail.append(writer_.usage(usage()).bytes);
   if (done_event && kind != no_done) tail.append(writer_.text(kDone).bytes);
   if (done_event && kind == double_done) tail.append(writer_.text(kDone).bytes);
   if (kind != no_last_chunk) tail.append(kLastChunk);
@@ -274,15 +289,21 @@ void Exchange::end(std::string_view outcome) {
                              .output = sent_ * generation_.choices,
                              .choices = generation_.choices,
                              .asked = generation_.output_tokens,
-                             .reason = outcome == "abort" ? "abort" : generation_.ends_by_itself ? "stop" : "length"});
+                             .reason = outcome == "abort"           ? "abort"
+                                       : generation_.ends_by_itself ? "stop"
+                                                                    : "length"});
   }
-  if (books_.truth != nullptr && !books_.truth->add_request(truth_line(outcome, now_ns))) books_.truth_lost = true;
+  if (books_.truth != nullptr && !books_.truth->add_request(truth_line(outcome, now_ns)))
+    books_.truth_lost = true;
 }
 
 std::string Exchange::truth_line(std::string_view outcome, int64_t end_ns) const {
   std::string line;
   tkm::JsonWriter json(line);
-  json.begin_object().member("stream", stream_).member("x_request_id", generation_.request_id).member("outcome", outcome);
+  json.begin_object()
+      .member("stream", stream_)
+      .member("x_request_id", generation_.request_id)
+      .member("outcome", outcome);
   json.member("route", generation_.chat ? "chat" : "completions").member("model", generation_.model);
   json.member("streamed", generation_.stream).member("choices", generation_.choices);
   json.member("prompt_tokens", generation_.prompt_tokens).member("tokens", sent_ * generation_.choices);

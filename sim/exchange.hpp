@@ -1,6 +1,6 @@
-// One generation request being answered: which bytes leave at the next due time, faults included, and what is noted
-// about them. It knows no timers: the Server calls advance() when tokens are due and does what the answer says.
-// Owned by its Connection, which must outlive it; single thread.
+// One generation request being answered: which bytes leave at the next due time, faults included, and what is
+// noted about them. It knows no timers: the Server calls advance() when tokens are due and does what the
+// answer says. Owned by its Connection, which must outlive it; single thread.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,8 @@ class Exchange {
     int64_t at_ns = 0;
   };
 
-  Exchange(Books& books, Connection& connection, Generation generation, uint32_t stream, int64_t received_ns, int64_t cached);
+  Exchange(Books& books, Connection& connection, Generation generation, uint32_t stream, int64_t received_ns,
+           int64_t cached);
 
   // The head of a streamed reply, and what comes before the first token.
   Step start();
@@ -65,7 +66,7 @@ class Exchange {
   const Generation& generation() const { return generation_; }
   uint32_t stream() const { return stream_; }
   uint64_t events() const { return events_; }  // token events so far, per choice
-  int64_t cached() const { return cached_; }  // prompt tokens in the prefix cache; -1: no such cache
+  int64_t cached() const { return cached_; }   // prompt tokens in the prefix cache; -1: no such cache
   int64_t received_ns() const { return received_ns_; }
   void set_entered(int64_t at_ns) {  // has left the waiting queue; the first time counts
     if (entered_ns_ == received_ns_) entered_ns_ = at_ns;
@@ -97,7 +98,8 @@ class Exchange {
   uint32_t stream_;
   int64_t received_ns_, cached_;
   int64_t entered_ns_, first_ns_ = 0, last_ns_ = 0, last_write_ns_ = 0;
-  uint64_t sent_ = 0, ready_ = 0, events_ = 0;  // tokens of each choice; those that wait for their event; events
+  uint64_t sent_ = 0, ready_ = 0,
+           events_ = 0;  // tokens of each choice; those that wait for their event; events
   uint32_t seq_ = 0;
   uint32_t blocked_ = 0;  // events that met a full socket: their "sent" is when they were queued
   bool head_sent_ = false, fault_done_ = false, stalled_ = false;

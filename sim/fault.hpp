@@ -47,7 +47,8 @@ struct Fault {
   enum class At { head, first, token } at = At::token;
   int code = 500;
   std::string form = "vllm";  // error event: vllm, sglang, tgi, tgi_chat, llama_cpp, triton, event
-  std::string body = "nested";  // error body: nested, flat, tgi, fastapi, fastapi_list, triton, bare, html, text, empty
+  std::string body =
+      "nested";  // error body: nested, flat, tgi, fastapi, fastapi_list, triton, bare, html, text, empty
   std::string retry_after;
   int64_t for_ns = 3'600'000'000'000;  // stall
   int64_t by = 1;
@@ -55,8 +56,8 @@ struct Fault {
   bool announced = true;  // close: with "connection: close"
 };
 
-// Reads "fault=rst; after=3; itl=1ms" (the first word may stand without "fault="). Keys that are no part of a fault
-// change `shape`. Fails, with the nearest name, on unknown words.
+// Reads "fault=rst; after=3; itl=1ms" (the first word may stand without "fault="). Keys that are no part of a
+// fault change `shape`. Fails, with the nearest name, on unknown words.
 Result<Fault> parse_fault(std::string_view text, Shape& shape);
 
 // The body of an error reply in a server's form, and its media type (empty body: no media type).

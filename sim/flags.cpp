@@ -215,7 +215,8 @@ class Parser {
     }
   }
 
-  // Text of a flag as the JSON that its type asks for; text that is no such JSON stays text, and the check says so.
+  // Text of a flag as the JSON that its type asks for; text that is no such JSON stays text, and the check
+  // says so.
   Json value_of(const Json& schema, const std::string& text) {
     const std::string_view type = tkm::get_string(schema, "type");
     Json plain(text.data(), static_cast<rapidjson::SizeType>(text.size()), memory());
@@ -283,7 +284,8 @@ std::string help_text(std::string_view schema) {
       for (const Json& choice : choices->GetArray()) text += std::string(tkm::text_of(choice)) + "|";
       text.back() = ']';
     }
-    if (const Json* standard = tkm::find(item.value, "default")) text += " (default " + shown(*standard) + ")";
+    if (const Json* standard = tkm::find(item.value, "default"))
+      text += " (default " + shown(*standard) + ")";
     text += "\n";
   }
   return text;

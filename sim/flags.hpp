@@ -1,6 +1,7 @@
-// The command line of the simulator, made from the one schema of its options: each key is a flag (--tokens-per-event 4,
-// --crlf, --adapters a,b, --stall '{"at":"2s","for":"500ms"}'), and --options takes them all as JSON. Later ones win.
-// Pure: arguments in, JSON out.
+// The command line of the simulator, made from the one schema of its options: each key is a flag
+// (--tokens-per-event 4,
+// --crlf, --adapters a,b, --stall '{"at":"2s","for":"500ms"}'), and --options takes them all as JSON. Later
+// ones win. Pure: arguments in, JSON out.
 #pragma once
 
 #include <cstdint>

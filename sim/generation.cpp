@@ -17,8 +17,9 @@ ErrorReply bad(std::string message, std::string param = {}) {
 }
 
 ErrorReply invalid(const std::string& what, const std::string& where, const std::string& message) {
-  return {400, "1 validation error:\n  {'type': '" + what + "', 'loc': '" + where + "', 'msg': '" + message + "'}", "Bad Request",
-          where};
+  return {400,
+          "1 validation error:\n  {'type': '" + what + "', 'loc': '" + where + "', 'msg': '" + message + "'}",
+          "Bad Request", where};
 }
 
 // Reads one request step by step; the first fault found stands.
@@ -29,8 +30,8 @@ class Reader {
   std::variant<Generation, ErrorReply> read(const Request& request, uint32_t serial) {
     out_.chat = request.target.ends_with("/chat/completions");
     out_.shape = options_.shape;
-    (void)(media_type(request) && control(request) && json(request.body) && prompt() && model() && count() && output() &&
-           streaming());
+    (void)(media_type(request) && control(request) && json(request.body) && prompt() && model() && count() &&
+           output() && streaming());
     if (!error_.message.empty()) return error_;
     name(request, serial);
     return out_;
@@ -41,7 +42,8 @@ class Reader {
 
   bool media_type(const Request& request) {
     if (request.field("content-type").starts_with("application/json")) return true;
-    return fail({400, "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed", "Bad Request", ""});
+    return fail({400, "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed",
+                 "Bad Request", ""});
   }
 
   bool control(const Request& request) {
@@ -69,7 +71,9 @@ class Reader {
     const Json* list = tkm::find(body_, "messages");
     if (list == nullptr) return fail(invalid("missing", "body.messages", "Field required"));
     if (!list->IsArray()) return fail(invalid("list_type", "body.messages", "Input should be a valid list"));
-    if (list->Empty()) return fail(bad("List should have at least 1 item after validation, not 0 (parameter=messages)", "messages"));
+    if (list->Empty())
+      return fail(
+          bad("List should have at least 1 item after validation, not 0 (parameter=messages)", "messages"));
     out_.prompt_tokens = kTokensPerChat + kTokensPerMessage * list->Size();
     for (const Json& message : list->GetArray()) {
       const Json* content = tkm::find(message, "content");
@@ -84,9 +88,12 @@ class Reader {
 
   bool prompts() {
     const Json* given = tkm::find(body_, "prompt");
-    const bool empty = given == nullptr || given->IsNull() || (given->IsString() && given->GetStringLength() == 0) ||
+    const bool empty = given == nullptr || given->IsNull() ||
+                       (given->IsString() && given->GetStringLength() == 0) ||
                        (given->IsArray() && given->Empty());
-    if (empty) return fail(bad("Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)", "prompt"));
+    if (empty)
+      return fail(
+          bad("Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)", "prompt"));
     const bool many = given->IsArray() && !(*given)[0].IsNumber();
     if (!many) return one_prompt(*given);
     for (const Json& prompt : given->GetArray()) {
@@ -98,11 +105,13 @@ class Reader {
 
   bool one_prompt(const Json& given) {
     if (given.IsString()) return take_text(tkm::text_of(given)), true;
-    if (!given.IsArray()) return fail(invalid("string_type", "body.prompt", "Input should be a valid string"));
+    if (!given.IsArray())
+      return fail(invalid("string_type", "body.prompt", "Input should be a valid string"));
     for (const Json& id : given.GetArray()) {
       const auto number = tkm::int_of(id);
       if (!number) return fail(invalid("int_type", "body.prompt", "Input should be a valid integer"));
-      if (*number < 0 || *number >= kVocabulary) return fail(bad("Token id " + std::to_string(*number) + " is out of vocabulary"));
+      if (*number < 0 || *number >= kVocabulary)
+        return fail(bad("Token id " + std::to_string(*number) + " is out of vocabulary"));
       ++out_.prompt_tokens;
       if (wants_ids_) out_.prompt_ids.push_back(static_cast<int32_t>(*number));
     }
@@ -119,15 +128,19 @@ class Reader {
     const std::string_view name = tkm::get_string(body_, "model", options_.model);
     out_.model = std::string(name);
     const auto& adapters = options_.adapters;
-    if (name == options_.model || std::find(adapters.begin(), adapters.end(), name) != adapters.end()) return true;
-    return fail({404, "The model `" + escape_terminal(name) + "` does not exist. Valid aliases: " + options_.model + ".",
-                 "NotFoundError", "model"});
+    if (name == options_.model || std::find(adapters.begin(), adapters.end(), name) != adapters.end())
+      return true;
+    return fail(
+        {404,
+         "The model `" + escape_terminal(name) + "` does not exist. Valid aliases: " + options_.model + ".",
+         "NotFoundError", "model"});
   }
 
   bool count() {
     const int64_t n = tkm::get_int(body_, "n", 1);
     if (n < 1) return fail(bad("n must be at least 1, got " + std::to_string(n) + "."));
-    if (n * static_cast<int64_t>(prompts_) > 1024) return fail(bad("n must be at most 1024, got " + std::to_string(n) + "."));
+    if (n * static_cast<int64_t>(prompts_) > 1024)
+      return fail(bad("n must be at most 1024, got " + std::to_string(n) + "."));
     out_.choices = static_cast<uint32_t>(n) * static_cast<uint32_t>(prompts_);
     return true;
   }
@@ -136,7 +149,8 @@ class Reader {
     const Json* value = tkm::find(body_, key);
     if (value == nullptr || value->IsNull()) return true;
     out = tkm::int_of(*value);
-    return out.has_value() || fail(invalid("int_parsing", std::string("body.") + key, "Input should be a valid integer"));
+    return out.has_value() ||
+           fail(invalid("int_parsing", std::string("body.") + key, "Input should be a valid integer"));
   }
 
   bool output() {
@@ -145,26 +159,31 @@ class Reader {
     if (out_.chat && !whole_number("max_completion_tokens", limit)) return false;
     const auto context = static_cast<int64_t>(options_.max_model_len);
     if (limit && *limit < 1) {
-      return fail(bad("max_tokens must be at least 1, got " + std::to_string(*limit) + ". (parameter=max_tokens, value=" +
-                          std::to_string(*limit) + ")",
+      return fail(bad("max_tokens must be at least 1, got " + std::to_string(*limit) +
+                          ". (parameter=max_tokens, value=" + std::to_string(*limit) + ")",
                       "max_tokens"));
     }
     if (limit && *limit > context) {
-      return fail(bad("max_tokens=" + std::to_string(*limit) + " cannot be greater than max_model_len=" + std::to_string(context) +
-                          ". Please request fewer output tokens. (parameter=max_tokens, value=" + std::to_string(*limit) + ")",
+      return fail(bad("max_tokens=" + std::to_string(*limit) +
+                          " cannot be greater than max_model_len=" + std::to_string(context) +
+                          ". Please request fewer output tokens. (parameter=max_tokens, value=" +
+                          std::to_string(*limit) + ")",
                       "max_tokens"));
     }
     const auto prompt = static_cast<int64_t>(out_.prompt_tokens / prompts_);
     if (prompt >= context) return fail(too_long(prompt, context));
     const int64_t asked = limit.value_or(static_cast<int64_t>(options_.output_tokens));
-    end_of_output(static_cast<uint64_t>(std::min(asked, context - prompt)), static_cast<uint64_t>(std::max<int64_t>(least.value_or(0), 0)));
+    end_of_output(static_cast<uint64_t>(std::min(asked, context - prompt)),
+                  static_cast<uint64_t>(std::max<int64_t>(least.value_or(0), 0)));
     return true;
   }
 
   static ErrorReply too_long(int64_t prompt, int64_t context) {
-    return bad("This model's maximum context length is " + std::to_string(context) + " tokens. However, your prompt contains " +
-                   std::to_string(prompt) + " input tokens, which exceeds this limit even without any output tokens. Please reduce "
-                   "the length of the input prompt. (parameter=input_tokens, value=" + std::to_string(prompt) + ")",
+    return bad("This model's maximum context length is " + std::to_string(context) +
+                   " tokens. However, your prompt contains " + std::to_string(prompt) +
+                   " input tokens, which exceeds this limit even without any output tokens. Please reduce "
+                   "the length of the input prompt. (parameter=input_tokens, value=" +
+                   std::to_string(prompt) + ")",
                "input_tokens");
   }
 
@@ -174,21 +193,24 @@ class Reader {
     out_.ends_by_itself = out_.shape.eos_after != 0 && eos < most && !tkm::get_bool(body_, "ignore_eos");
     out_.output_tokens = out_.ends_by_itself ? eos : most;
     const auto fewer = static_cast<uint64_t>(std::max<int64_t>(out_.fault.by, 0));
-    if (out_.fault.kind == FaultKind::short_output) out_.output_tokens -= std::min(out_.output_tokens - 1, fewer);
+    if (out_.fault.kind == FaultKind::short_output)
+      out_.output_tokens -= std::min(out_.output_tokens - 1, fewer);
   }
 
   bool streaming() {
     out_.stream = tkm::get_bool(body_, "stream");
     const Json* options = tkm::find(body_, "stream_options");
     if (options != nullptr && options->IsObject() && !out_.stream) {
-      return fail(bad("Stream options can only be defined when `stream=True`. (parameter=stream_options)", "stream_options"));
+      return fail(bad("Stream options can only be defined when `stream=True`. (parameter=stream_options)",
+                      "stream_options"));
     }
     if (options != nullptr) {
       out_.include_usage = tkm::get_bool(*options, "include_usage");
       out_.usage_each = out_.include_usage && tkm::get_bool(*options, "continuous_usage_stats");
     }
     const UsageMode usage = out_.shape.usage;
-    if (usage != UsageMode::asked) out_.include_usage = usage != UsageMode::none, out_.usage_each = usage == UsageMode::each;
+    if (usage != UsageMode::asked)
+      out_.include_usage = usage != UsageMode::none, out_.usage_each = usage == UsageMode::each;
     return true;
   }
 
@@ -197,7 +219,8 @@ class Reader {
     std::string id(tkm::get_string(body_, "request_id", out_.request_id));
     if (id.empty()) {
       char text[24];
-      std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>((uint64_t{serial} + 1) * 0x9E3779B97F4A7C15));
+      std::snprintf(text, sizeof text, "%016llx",
+                    static_cast<unsigned long long>((uint64_t{serial} + 1) * 0x9E3779B97F4A7C15));
       id = text;
     }
     out_.id = (out_.chat ? "chatcmpl-" : "cmpl-") + id;
@@ -227,8 +250,8 @@ std::string error_json(const ErrorReply& error) {
   return text;
 }
 
-std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options, bool wants_ids,
-                                                     uint32_t serial) {
+std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options,
+                                                     bool wants_ids, uint32_t serial) {
   return Reader(options, wants_ids).read(request, serial);
 }
 

@@ -1,5 +1,6 @@
-// What a client asked for: an OpenAI chat or completions request, checked as vLLM checks it and in its words. Pure:
-// a request and the server's limits in, a Generation or an error reply out. (The dialect's events: events.hpp.)
+// What a client asked for: an OpenAI chat or completions request, checked as vLLM checks it and in its words.
+// Pure: a request and the server's limits in, a Generation or an error reply out. (The dialect's events:
+// events.hpp.)
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,10 @@ struct Generation {
   bool chat = true;
   bool stream = false;
   bool include_usage = false, usage_each = false, token_ids = false;
-  uint32_t choices = 1;         // prompts times n
-  uint64_t prompt_tokens = 0;   // of all prompts
-  uint64_t output_tokens = 0;   // of each choice
-  bool ends_by_itself = false;  // finish_reason stop
+  uint32_t choices = 1;               // prompts times n
+  uint64_t prompt_tokens = 0;         // of all prompts
+  uint64_t output_tokens = 0;         // of each choice
+  bool ends_by_itself = false;        // finish_reason stop
   std::string model, id, request_id;  // id: "chatcmpl-..."; request_id: the client's X-Request-Id
   std::string cache_salt;
   std::vector<int32_t> prompt_ids;  // of the first prompt; only where `wants_ids` was set or the client asked
@@ -37,9 +38,10 @@ struct ErrorReply {
 // The JSON body of vLLM's error replies.
 std::string error_json(const ErrorReply& error);
 
-// `wants_ids`: fill prompt_ids (the prefix cache needs them). `serial` makes an id where the client gave none.
-std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options, bool wants_ids,
-                                                     uint32_t serial);
+// `wants_ids`: fill prompt_ids (the prefix cache needs them). `serial` makes an id where the client gave
+// none.
+std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options,
+                                                     bool wants_ids, uint32_t serial);
 
 // Ids of a prompt given as JSON: a string, an array of token ids, or chat messages.
 std::vector<int32_t> prompt_ids(std::string_view text);

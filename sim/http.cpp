@@ -22,7 +22,9 @@ struct RequestReader::Parser {
   }
 };
 
-RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) { parser_->reset(); }
+RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) {
+  parser_->reset();
+}
 RequestReader::~RequestReader() = default;
 
 RequestReader::State RequestReader::read() {
@@ -30,7 +32,8 @@ RequestReader::State RequestReader::read() {
   boost::system::error_code failure;
   size_t used = 0;
   while (used < buffer_.size() && !request.is_done()) {
-    const size_t put = request.put(boost::asio::buffer(buffer_.data() + used, buffer_.size() - used), failure);
+    const size_t put =
+        request.put(boost::asio::buffer(buffer_.data() + used, buffer_.size() - used), failure);
     used += put;
     if (failure == http::error::need_more) break;
     if (failure) return State::bad;
@@ -85,7 +88,8 @@ std::string response_head(int status, std::string_view fields) {
   return head;
 }
 
-std::string whole_response(int status, std::string_view media_type, std::string_view body, std::string_view fields) {
+std::string whole_response(int status, std::string_view media_type, std::string_view body,
+                           std::string_view fields) {
   std::string lines = "content-length: " + std::to_string(body.size()) + "\r\n";
   if (!media_type.empty()) lines.append("content-type: ").append(media_type).append("\r\n");
   lines.append(fields);

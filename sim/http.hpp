@@ -1,5 +1,6 @@
-// HTTP/1.1 as the simulator reads and writes it: a request reader without a socket (bytes in, requests out, pipelined
-// ones included), heads and chunks as text. Boost.Beast's parser inside; nothing of core/net, which it judges.
+// HTTP/1.1 as the simulator reads and writes it: a request reader without a socket (bytes in, requests out,
+// pipelined ones included), heads and chunks as text. Boost.Beast's parser inside; nothing of core/net, which
+// it judges.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 namespace tokometer::sim {
 
 struct Request {
-  std::string method, target;  // target without the query
+  std::string method, target;                               // target without the query
   std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
   std::string body;
   bool keep_alive = true;
@@ -45,12 +46,13 @@ class RequestReader {
 std::string response_head(int status, std::string_view fields);
 
 // A whole response with its content-length. Media type: empty: none. `fields`: more complete lines.
-std::string whole_response(int status, std::string_view media_type, std::string_view body, std::string_view fields = {});
+std::string whole_response(int status, std::string_view media_type, std::string_view body,
+                           std::string_view fields = {});
 
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
-// Text that will leave as one HTTP chunk, written into a buffer that is kept: begin(), append to text(), end() puts the
-// size line in front and gives the bytes, valid until the next begin().
+// Text that will leave as one HTTP chunk, written into a buffer that is kept: begin(), append to text(),
+// end() puts the size line in front and gives the bytes, valid until the next begin().
 class ChunkBuffer {
  public:
   void begin() { text_.assign(kSizeLine, ' '); }

@@ -1,5 +1,5 @@
-// How late the simulator itself was: send time minus due time of each token event, in log-linear buckets (1.6 % wide),
-// fixed memory. No claim about a client is finer than what this says.
+// How late the simulator itself was: send time minus due time of each token event, in log-linear buckets (1.6
+// % wide), fixed memory. No claim about a client is finer than what this says.
 #pragma once
 
 #include <array>
@@ -45,7 +45,7 @@ class Lateness {
     return ((kFine + bucket % kFine + 1) << shift) - 1;
   }
 
-  std::array<uint64_t, kFine * (64 - kBits + 1)> buckets_{};
+  std::array<uint64_t, kFine*(64 - kBits + 1)> buckets_{};
   uint64_t count_ = 0, max_ns_ = 0;
 };
 

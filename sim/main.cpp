@@ -70,4 +70,6 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace tokometer::sim
 
-int main(int argc, char** argv) { return tokometer::sim::run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  return tokometer::sim::run({argv + 1, argv + argc});
+}

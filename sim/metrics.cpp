@@ -8,12 +8,14 @@
 namespace tokometer::sim {
 namespace {
 
-constexpr double kLong_s[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,  15,   20,
+constexpr double kLong_s[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
                               30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
 constexpr double kFirst_s[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
                                1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};
-constexpr double kGap_s[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80};
-constexpr double kTokens[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
+constexpr double kGap_s[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
+                             0.75, 1,     2.5,  5,     7.5, 10,   20,  40,  80};
+constexpr double kTokens[] = {1,   2,    5,    10,   20,    50,    100,   200,
+                              500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 constexpr double kStepTokens[] = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
 constexpr double kChoices[] = {1, 2, 5, 10, 20};
 
@@ -27,14 +29,21 @@ std::string number(double value) {
 }
 
 void head(std::string& out, std::string_view name, std::string_view type) {
-  out.append("# HELP ").append(name).append(" (simulated)\n# TYPE ").append(name).append(" ").append(type).append("\n");
+  out.append("# HELP ")
+      .append(name)
+      .append(" (simulated)\n# TYPE ")
+      .append(name)
+      .append(" ")
+      .append(type)
+      .append("\n");
 }
 
 void sample(std::string& out, std::string_view name, std::string_view labels, double value) {
   out.append(name).append("{").append(labels).append("} ").append(number(value)).append("\n");
 }
 
-void one(std::string& out, std::string_view type, const std::string& name, std::string_view labels, double value) {
+void one(std::string& out, std::string_view type, const std::string& name, std::string_view labels,
+         double value) {
   head(out, name, type);
   sample(out, name, labels, value);
 }
@@ -113,9 +122,11 @@ std::string Metrics::render(std::string_view model, const Gauges& gauges) const 
   one(out, "counter", "vllm:generation_tokens_total", labels, count(generation_tokens));
   head(out, "vllm:request_success_total", "counter");
   for (const auto& [reason, total] : success_) {
-    sample(out, "vllm:request_success_total", "engine=\"0\",finished_reason=\"" + reason + "\"," + name, count(total));
+    sample(out, "vllm:request_success_total", "engine=\"0\",finished_reason=\"" + reason + "\"," + name,
+           count(total));
   }
-  one(out, "counter", "vllm:admission_rejections_total", name + ",reason=\"max_num_queued_reqs\"", count(rejected));
+  one(out, "counter", "vllm:admission_rejections_total", name + ",reason=\"max_num_queued_reqs\"",
+      count(rejected));
   iteration_tokens.render(out, "vllm:iteration_tokens_total", labels);
   ttft.render(out, "vllm:time_to_first_token_seconds", labels);
   itl.render(out, "vllm:inter_token_latency_seconds", labels);

@@ -13,7 +13,8 @@ namespace tokometer::sim {
 
 class Buckets {
  public:
-  explicit Buckets(std::span<const double> edges) : edges_(edges.begin(), edges.end()), counts_(edges.size() + 1) {}
+  explicit Buckets(std::span<const double> edges)
+      : edges_(edges.begin(), edges.end()), counts_(edges.size() + 1) {}
   void add(double value);
   double sum() const { return sum_; }
   uint64_t count() const { return count_; }

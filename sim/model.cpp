@@ -29,7 +29,8 @@ constexpr double kLaunch_s = 1.15e-3, kWeightEfficiency = 0.855, kKvEfficiency =
 }  // namespace
 
 GpuModel gpu_preset(std::string_view name) {
-  const auto* gpu = std::find_if(kGpus.begin(), kGpus.end(), [&](const Gpu& one) { return one.name == name; });
+  const auto* gpu =
+      std::find_if(kGpus.begin(), kGpus.end(), [&](const Gpu& one) { return one.name == name; });
   assert(gpu != kGpus.end());
   const double bytes_per_s = gpu->tera_bytes_per_s * 1e12;
   return {.base_s = kLaunch_s + kWeightBytes / (kWeightEfficiency * bytes_per_s),
@@ -44,7 +45,8 @@ Engine::Engine(const Options& options)
     : options_(options),
       blocks_((options.kv_tokens != 0 ? options.kv_tokens : options.gpu.kv_tokens) / 16),
       random_(options.seed, "engine") {
-  if (options_.gpu.most_seqs != 0) options_.max_num_seqs = std::min(options_.max_num_seqs, options_.gpu.most_seqs);
+  if (options_.gpu.most_seqs != 0)
+    options_.max_num_seqs = std::min(options_.max_num_seqs, options_.gpu.most_seqs);
   blocks_ = std::max<uint64_t>(blocks_, 1);
 }
 
@@ -82,15 +84,16 @@ void Engine::admit() {
 
 // Takes the blocks that the sequence's context and its next token need.
 bool Engine::grow(Sequence& sequence) {
-  const uint64_t more = blocks_for(sequence.context + 1) - std::min(sequence.blocks, blocks_for(sequence.context + 1));
+  const uint64_t more =
+      blocks_for(sequence.context + 1) - std::min(sequence.blocks, blocks_for(sequence.context + 1));
   if (blocks_used_ + more > blocks_) return false;
   blocks_used_ += more;
   sequence.blocks += more;
   return true;
 }
 
-// Each running sequence needs room for its next token. Where there is none, the newest goes back to the queue's head
-// and will be computed again.
+// Each running sequence needs room for its next token. Where there is none, the newest goes back to the
+// queue's head and will be computed again.
 void Engine::make_room() {
   for (size_t at = 0; at < batch_.size(); ++at) {
     while (!grow(batch_[at])) {

@@ -1,6 +1,7 @@
-// When tokens come in mode `model`: a GPU server's engine loop with continuous batching, as arithmetic. It owns the
-// batch slots, the waiting queue, KV blocks and preemption; it knows no sockets and no clock: the caller says what time
-// it is, and calls end_step() when the step that begin_step() announced is over. Single thread.
+// When tokens come in mode `model`: a GPU server's engine loop with continuous batching, as arithmetic. It
+// owns the batch slots, the waiting queue, KV blocks and preemption; it knows no sockets and no clock: the
+// caller says what time it is, and calls end_step() when the step that begin_step() announced is over. Single
+// thread.
 //
 //   t_step = t0 + W/(ew*BW) + kappa*K/(ek*BW) + 2*P*c/(MFU*F) + r*B   (docs/internals/simulator.md)
 #pragma once
@@ -33,11 +34,11 @@ class Engine {
   struct Options {
     GpuModel gpu;
     uint32_t max_num_seqs = 256;
-    uint64_t queue_limit = 0;         // 0: none
-    uint64_t kv_tokens = 0;           // 0: the GPU's
-    uint64_t prefill_budget = 2048;   // prefill tokens in one step
-    double jitter = 0.025;            // sigma of the lognormal factor on a step
-    double stall_chance = 1e-4;       // a step that takes U(20, 80) ms longer
+    uint64_t queue_limit = 0;        // 0: none
+    uint64_t kv_tokens = 0;          // 0: the GPU's
+    uint64_t prefill_budget = 2048;  // prefill tokens in one step
+    double jitter = 0.025;           // sigma of the lognormal factor on a step
+    double stall_chance = 1e-4;      // a step that takes U(20, 80) ms longer
     uint64_t seed = 42;
   };
   struct Progress {
@@ -51,8 +52,8 @@ class Engine {
   bool fits(uint64_t prompt, uint64_t output) const { return blocks_for(prompt + output) <= blocks_; }
   // Would one more have to be refused? `entering`: requests on their way to add().
   bool full(size_t entering) const;
-  // A request, which must fit, enters at the end of the waiting queue. cached: prompt tokens that need no prefill
-  // (fewer than prompt). Ids are the caller's, one request each.
+  // A request, which must fit, enters at the end of the waiting queue. cached: prompt tokens that need no
+  // prefill (fewer than prompt). Ids are the caller's, one request each.
   void add(uint32_t id, uint64_t prompt, uint64_t cached, uint64_t output);
   // The client is gone. Unknown ids are ignored.
   void remove(uint32_t id);

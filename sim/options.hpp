@@ -1,5 +1,5 @@
-// What the simulator is asked to be: the options of share/schema/sim-1.schema.json as a struct. The same JSON comes
-// from a run file's target.sim (--options) and from the flags. Plain values, made once at start.
+// What the simulator is asked to be: the options of share/schema/sim-1.schema.json as a struct. The same JSON
+// comes from a run file's target.sim (--options) and from the flags. Plain values, made once at start.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ enum class Shutdown { close, abort, finish, stall };
 
 struct Options {
   Mode mode = Mode::fixed;
-  Shape shape;  // what a single request may change by header
-  bool step = false;             // all running streams send at once, on a grid of itl
+  Shape shape;        // what a single request may change by header
+  bool step = false;  // all running streams send at once, on a grid of itl
   int64_t ttft_spread_ns = 0;
   std::optional<double> jitter;  // sigma; the mode decides where it is absent
   uint64_t output_tokens = 128;
@@ -46,8 +46,8 @@ struct Options {
   uint64_t seed = 42;
 };
 
-// Reads checked options (see flags.hpp): every key is there or has its default in the struct, durations are seconds.
-// Fails where a value is of the right type but makes no sense, such as an unknown word in `failure`.
+// Reads checked options (see flags.hpp): every key is there or has its default in the struct, durations are
+// seconds. Fails where a value is of the right type but makes no sense, such as an unknown word in `failure`.
 Result<Options> read_options(const std::string& json);
 
 }  // namespace tokometer::sim

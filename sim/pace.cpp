@@ -27,7 +27,8 @@ int64_t Pace::on_grid(int64_t at_ns) const {
 int64_t Pace::jittered(int64_t gap_ns, uint32_t stream, uint64_t index) const {
   if (options_.jitter == 0 || gap_ns == 0) return gap_ns;
   tkm::Random random(options_.seed ^ (uint64_t{stream} << 32u) ^ (index * 0x9E3779B97F4A7C15), "jitter");
-  return static_cast<int64_t>(random.lognormal(static_cast<double>(gap_ns), options_.jitter * static_cast<double>(gap_ns)));
+  return static_cast<int64_t>(
+      random.lognormal(static_cast<double>(gap_ns), options_.jitter * static_cast<double>(gap_ns)));
 }
 
 }  // namespace tokometer::sim

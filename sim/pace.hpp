@@ -1,5 +1,6 @@
-// When tokens are due in mode `fixed`: pure functions of options, seed, request number and the instant of arrival.
-// Same seed, same due times, whatever else runs. One Pace for the server; no state but the grid's origin and the stall.
+// When tokens are due in mode `fixed`: pure functions of options, seed, request number and the instant of
+// arrival. Same seed, same due times, whatever else runs. One Pace for the server; no state but the grid's
+// origin and the stall.
 #pragma once
 
 #include <cstdint>

@@ -12,25 +12,35 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 
-Page json_page(std::string body) { return {.media_type = std::string(kJson), .body = std::move(body)}; }
+Page json_page(std::string body) {
+  return {.media_type = std::string(kJson), .body = std::move(body)};
+}
 
 Page error_page(const ErrorReply& error) {
   return {.status = error.status, .media_type = std::string(kJson), .body = error_json(error)};
 }
 
 Page detail(int status, std::string_view text, std::string fields = {}) {
-  return {.status = status, .media_type = std::string(kJson), .body = error_body("fastapi", status, text).text, .fields = std::move(fields)};
+  return {.status = status,
+          .media_type = std::string(kJson),
+          .body = error_body("fastapi", status, text).text,
+          .fields = std::move(fields)};
 }
 
-Page health(const Request&, const PageState& state) { return {.status = state.starting ? 503 : 200}; }
+Page health(const Request&, const PageState& state) {
+  return {.status = state.starting ? 503 : 200};
+}
 
-Page version(const Request&, const PageState&) { return json_page(R"({"version":"0.32.0+sim"})"); }
+Page version(const Request&, const PageState&) {
+  return json_page(R"({"version":"0.32.0+sim"})");
+}
 
 Page load(const Request&, const PageState& state) {
   return json_page("{\"server_load\":" + std::to_string(state.gauges.running + state.gauges.waiting) + "}");
 }
 
-void model_entry(tkm::JsonWriter& json, std::string_view name, const std::string& parent, const Options& options) {
+void model_entry(tkm::JsonWriter& json, std::string_view name, const std::string& parent,
+                 const Options& options) {
   json.begin_object().member("id", name).member("object", "model").member("created", std::time(nullptr));
   json.member("owned_by", "tokometer-sim").member("root", name).key("parent");
   if (parent.empty()) {
@@ -52,7 +62,8 @@ Page models(const Request&, const PageState& state) {
   tkm::JsonWriter json(body);
   json.begin_object().member("object", "list").key("data").begin_array();
   model_entry(json, state.options.model, "", state.options);
-  for (const std::string& adapter : state.options.adapters) model_entry(json, adapter, state.options.model, state.options);
+  for (const std::string& adapter : state.options.adapters)
+    model_entry(json, adapter, state.options.model, state.options);
   json.end_array().end_object();
   return json_page(std::move(body));
 }
@@ -79,11 +90,13 @@ std::vector<std::string_view> pieces_of(const tkm::Json& body) {
 Page tokenize(const Request& request, const PageState& state) {
   tkm::JsonDocument given;
   if (!tkm::parse_json(request.body, given) || !given.IsObject()) {
-    return error_page({400, "1 validation error:\n  {'type': 'json_invalid', 'msg': 'JSON decode error'}", "Bad Request", "body"});
+    return error_page({400, "1 validation error:\n  {'type': 'json_invalid', 'msg': 'JSON decode error'}",
+                       "Bad Request", "body"});
   }
   if (tkm::find(given, "prompt") == nullptr && tkm::find(given, "messages") == nullptr) {
-    return error_page({400, "1 validation error:\n  {'type': 'missing', 'loc': 'body.prompt', 'msg': 'Field required'}", "Bad Request",
-                       "body.prompt"});
+    return error_page(
+        {400, "1 validation error:\n  {'type': 'missing', 'loc': 'body.prompt', 'msg': 'Field required'}",
+         "Bad Request", "body.prompt"});
   }
   const auto pieces = pieces_of(given);
   std::string body;
@@ -104,7 +117,8 @@ Page tokenize(const Request& request, const PageState& state) {
 }
 
 Page metrics(const Request&, const PageState& state) {
-  return {.media_type = "text/plain; version=1.0.0; charset=utf-8", .body = state.metrics.render(state.options.model, state.gauges)};
+  return {.media_type = "text/plain; version=1.0.0; charset=utf-8",
+          .body = state.metrics.render(state.options.model, state.gauges)};
 }
 
 Page reset_cache(const Request&, const PageState&) {
@@ -118,9 +132,15 @@ struct Route {
   Page (*make)(const Request&, const PageState&);
 };
 constexpr Route kRoutes[] = {
-    {"GET", "/health", health},        {"GET", "/ping", health},      {"POST", "/ping", health},
-    {"GET", "/version", version},      {"GET", "/load", load},        {"GET", "/v1/models", models},
-    {"POST", "/tokenize", tokenize},   {"GET", "/metrics", metrics},  {"POST", "/reset_prefix_cache", reset_cache},
+    {"GET", "/health", health},
+    {"GET", "/ping", health},
+    {"POST", "/ping", health},
+    {"GET", "/version", version},
+    {"GET", "/load", load},
+    {"GET", "/v1/models", models},
+    {"POST", "/tokenize", tokenize},
+    {"GET", "/metrics", metrics},
+    {"POST", "/reset_prefix_cache", reset_cache},
 };
 constexpr std::string_view kGenerations[] = {"/v1/chat/completions", "/v1/completions"};
 
@@ -133,14 +153,18 @@ bool is_generation_path(std::string_view path) {
 
 }  // namespace
 
-bool is_generation(const Request& request) { return request.method == "POST" && is_generation_path(request.target); }
+bool is_generation(const Request& request) {
+  return request.method == "POST" && is_generation_path(request.target);
+}
 
 bool is_authorized(const Request& request, const Options& options) {
   if (options.api_key.empty() || !request.target.starts_with("/v1")) return true;
   return request.field("authorization") == "Bearer " + options.api_key;
 }
 
-Page unauthorized() { return {.status = 401, .media_type = std::string(kJson), .body = R"({"error":"Unauthorized"})"}; }
+Page unauthorized() {
+  return {.status = 401, .media_type = std::string(kJson), .body = R"({"error":"Unauthorized"})"};
+}
 
 Page make_page(const Request& request, const PageState& state) {
   std::string allowed = is_generation_path(request.target) ? "POST" : "";

@@ -1,5 +1,6 @@
-// Everything a server answers besides generations: /health, /v1/models, /version, /tokenize, /detokenize, /metrics,
-// /load, /ping, /reset_prefix_cache, and the errors of unknown paths and methods. Pure: request in, reply out.
+// Everything a server answers besides generations: /health, /v1/models, /version, /tokenize, /detokenize,
+// /metrics, /load, /ping, /reset_prefix_cache, and the errors of unknown paths and methods. Pure: request in,
+// reply out.
 #pragma once
 
 #include <string>
@@ -14,7 +15,7 @@ namespace tokometer::sim {
 struct Page {
   int status = 200;
   std::string media_type = {}, body = {}, fields = {};  // fields: more header lines
-  bool resets_cache = false;             // the server shall forget its prefix cache
+  bool resets_cache = false;                            // the server shall forget its prefix cache
 };
 
 struct PageState {

@@ -11,7 +11,8 @@ namespace {
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -71,7 +72,8 @@ std::optional<ScriptStep> head_step(std::string_view rest) {
   const std::string_view number = word(rest);
   std::from_chars(number.data(), number.data() + number.size(), status);
   if (status < 100 || status > 999 || rest.empty()) return std::nullopt;
-  return ScriptStep{.bytes = response_head(status, "content-type: " + std::string(rest) + "\r\ntransfer-encoding: chunked\r\n")};
+  return ScriptStep{.bytes = response_head(
+                        status, "content-type: " + std::string(rest) + "\r\ntransfer-encoding: chunked\r\n")};
 }
 
 std::optional<ScriptStep> wait_step(std::string_view rest) {

@@ -1,4 +1,5 @@
-// The loop: sockets, due times, the engine's steps, the end of connections. What is answered: server_answers.cpp.
+// The loop: sockets, due times, the engine's steps, the end of connections. What is answered:
+// server_answers.cpp.
 #include "sim/server.hpp"
 
 #include <arpa/inet.h>
@@ -20,10 +21,12 @@ namespace {
 
 constexpr uint64_t kListenerTag = ~uint64_t{1}, kSignalTag = ~uint64_t{2}, kStdinTag = ~uint64_t{3};
 constexpr int64_t kForEver_ns = std::numeric_limits<int64_t>::max() / 2;
-constexpr int64_t kHiccup_ns = 1'000'000, kSilence_ns = 10'000'000'000;
+constexpr int64_t kHiccup_ns = 1'000'000, kSilence_ns = 10'000'000'000, kResetRetry_ns = 1'000'000;
 constexpr int kMostDueInARow = 1024, kMostAcceptsInARow = 64;
 
-uint64_t tag_of(uint32_t slot, uint32_t number) { return (uint64_t{number} << 32u) | slot; }
+uint64_t tag_of(uint32_t slot, uint32_t number) {
+  return (uint64_t{number} << 32u) | slot;
+}
 
 Engine::Options engine_options(const Options& options) {
   return {.gpu = gpu_preset(options.preset),
@@ -67,8 +70,8 @@ void sleep_until(int64_t at_ns) {
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::listen(Options options, const Clock& clock, TruthLog* truth, const std::string& host,
-                                               uint16_t port) {
+Result<std::unique_ptr<Server>> Server::listen(Options options, const Clock& clock, TruthLog* truth,
+                                               const std::string& host, uint16_t port) {
   Script script;
   if (options.mode == Mode::script) {
     auto text = read_file(options.script, 64u << 20u);
@@ -81,7 +84,8 @@ Result<std::unique_ptr<Server>> Server::listen(Options options, const Clock& clo
   if (!listener) return listener.errors();
   auto loop = EventLoop::create(options.busy);
   if (!loop) return loop.errors();
-  std::unique_ptr<Server> server(new Server(std::move(options), clock, truth, std::move(*loop), std::move(*listener)));
+  std::unique_ptr<Server> server(
+      new Server(std::move(options), clock, truth, std::move(*loop), std::move(*listener)));
   server->script_ = std::move(script);
   return server;
 }
@@ -175,9 +179,11 @@ void Server::on_socket(uint64_t tag, uint32_t events) {
   Connection& connection = *slots_[slot];
   if ((events & EPOLLOUT) != 0) {
     connection.flush();
-    if (connection.script != nullptr && !connection.script->waits && !connection.has_unsent()) return play_script(slot);
+    if (connection.script != nullptr && !connection.script->waits && !connection.has_unsent())
+      return play_script(slot);
   }
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !connection.receive()) return close(slot, "client_gone");
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !connection.receive())
+    return close(slot, "client_gone");
   read_requests(slot);
 }
 
@@ -197,6 +203,11 @@ Exchange* Server::exchange_of(const Wake& wake) {
   return exchange != nullptr && exchange->stream() == wake.serial ? exchange : nullptr;
 }
 
+bool Server::is_for_connection(const Wake& wake) const {
+  return wake.slot < slots_.size() && slots_[wake.slot] != nullptr &&
+         slots_[wake.slot]->number() == wake.serial;
+}
+
 void Server::handle(const Wake& wake) {
   if (silent_ && wake.kind != Wake::Kind::quit) return;
   Exchange* exchange = exchange_of(wake);
@@ -213,17 +224,21 @@ void Server::handle(const Wake& wake) {
       --entering_;
       if (exchange != nullptr) enter_engine(wake.slot, wake.due_ns);
       return;
-    case Wake::Kind::end_step: return end_engine_step(wake.due_ns);
+    case Wake::Kind::end_step:
+      return end_engine_step(wake.due_ns);
     case Wake::Kind::script:
-      if (wake.slot >= slots_.size() || slots_[wake.slot] == nullptr || slots_[wake.slot]->number() != wake.serial) return;
-      if (slots_[wake.slot]->script == nullptr) return;
+      if (!is_for_connection(wake) || slots_[wake.slot]->script == nullptr) return;
       slots_[wake.slot]->script->waits = false;
       return play_script(wake.slot);
+    case Wake::Kind::reset:
+      if (is_for_connection(wake)) reset(wake.slot);
+      return;
     case Wake::Kind::accept:
       if (!listener_) return;
       loop_.change(listener_.get(), kListenerTag, EPOLLIN);
       return accept_all();
-    case Wake::Kind::quit: quit_ = true;
+    case Wake::Kind::quit:
+      quit_ = true;
   }
 }
 
@@ -253,12 +268,15 @@ void Server::schedule(uint32_t slot, Exchange::Step step, int64_t due_ns, bool f
   Exchange& exchange = *slots_[slot]->exchange;
   const uint32_t stream = exchange.stream();
   if (step.next == Exchange::Next::later) loop_.push(step.at_ns, Wake::Kind::token, slot, stream);
-  if (step.next == Exchange::Next::done || step.next == Exchange::Next::close || step.next == Exchange::Next::reset) {
+  if (step.next == Exchange::Next::done || step.next == Exchange::Next::close ||
+      step.next == Exchange::Next::reset) {
     return finish_exchange(slot, step);
   }
   if (options_.mode == Mode::model) {
     constexpr int64_t kBeforeEngine_ns = 3'000'000;  // a0: tokenizing, scheduling
-    if (first) ++entering_, loop_.push(pace_.stall().after(exchange.received_ns()) + kBeforeEngine_ns, Wake::Kind::enter_engine, slot, stream);
+    if (first)
+      ++entering_, loop_.push(pace_.stall().after(exchange.received_ns()) + kBeforeEngine_ns,
+                              Wake::Kind::enter_engine, slot, stream);
   } else if (step.next == Exchange::Next::tokens) {
     const Shape& shape = exchange.generation().shape;
     const int64_t next_ns = options_.mode == Mode::instant ? clock_.now_ns()
@@ -274,7 +292,8 @@ void Server::advance(uint32_t slot, int64_t due_ns) {
   Exchange& exchange = *slots_[slot]->exchange;
   if (model && !exchange.can_advance()) return;
   Exchange::Step step = exchange.advance(due_ns);
-  while (model && step.next == Exchange::Next::tokens && exchange.can_advance()) step = exchange.advance(due_ns);
+  while (model && step.next == Exchange::Next::tokens && exchange.can_advance())
+    step = exchange.advance(due_ns);
   schedule(slot, step, due_ns, false);
   if (slots_[slot] != nullptr && slots_[slot]->exchange == nullptr) read_requests(slot);
 }
@@ -317,8 +336,7 @@ void Server::finish_exchange(uint32_t slot, Exchange::Step step) {
   engine_.remove(slot);
   if (stopping_ && running_ == 0) quit_ = true;
   if (step.next == Exchange::Next::reset) {
-    connection.set_reset_on_close();
-    return close(slot, {});
+    return reset(slot);
   }
   if (closes) connection.close_when_sent = true;
   end_of_reply(slot);
@@ -328,18 +346,21 @@ void Server::end_of_reply(uint32_t slot) {
   Connection& connection = *slots_[slot];
   ++connection.replies;
   if (!connection.keep_alive) connection.close_when_sent = true;
-  if (options_.close_after != 0 && connection.replies >= options_.close_after) connection.close_when_sent = true;
+  if (options_.close_after != 0 && connection.replies >= options_.close_after)
+    connection.close_when_sent = true;
   if (options_.idle_close_ns > 0 && !connection.close_when_sent) {
-    idle_.push_back({clock_.now_ns() + options_.idle_close_ns, slot, connection.number(), connection.idle_serial});
+    idle_.push_back(
+        {clock_.now_ns() + options_.idle_close_ns, slot, connection.number(), connection.idle_serial});
   }
   settle(slot);
 }
 
-// After something was sent: what did not fit waits for a writable socket; a connection that is over is closed.
+// After something was sent: what did not fit waits for a writable socket; a connection that is over is
+// closed.
 void Server::settle(uint32_t slot) {
   Connection& connection = *slots_[slot];
   if (connection.broken()) return close(slot, "client_gone");
-  if (connection.close_when_sent && !connection.has_unsent()) return close(slot, {});
+  if (connection.close_when_sent && !connection.resets && !connection.has_unsent()) return close(slot, {});
   if (connection.has_unsent() == connection.watches_writable) return;
   connection.watches_writable = connection.has_unsent();
   const uint32_t events = connection.watches_writable ? EPOLLIN | EPOLLOUT : EPOLLIN;
@@ -359,12 +380,25 @@ void Server::close(uint32_t slot, std::string_view outcome) {
   free_slots_.push_back(slot);
 }
 
+// A reset throws away what the peer has not got yet, so it waits for that; a peer that takes nothing is not
+// reset.
+void Server::reset(uint32_t slot) {
+  Connection& connection = *slots_[slot];
+  connection.resets = connection.close_when_sent = true;  // nothing more is answered
+  if (!connection.is_delivered())
+    return loop_.push(clock_.now_ns() + kResetRetry_ns, Wake::Kind::reset, slot, connection.number());
+  connection.set_reset_on_close();
+  close(slot, {});
+}
+
 void Server::close_idle(int64_t now_ns) {
   while (!idle_.empty() && idle_.front().deadline_ns <= now_ns) {
     const IdleConnection idle = idle_.front();
     idle_.pop_front();
     const Connection* connection = slots_[idle.slot].get();
-    if (connection == nullptr || connection->number() != idle.number || connection->idle_serial != idle.idle_serial) continue;
+    if (connection == nullptr || connection->number() != idle.number ||
+        connection->idle_serial != idle.idle_serial)
+      continue;
     close(idle.slot, {});
   }
 }
@@ -378,13 +412,20 @@ void Server::play_script(uint32_t slot) {
       return end_of_reply(slot);
     }
     switch (step->kind) {
-      case ScriptStep::Kind::send: connection.send(step->bytes, options_.shape.split); break;
+      case ScriptStep::Kind::send:
+        connection.send(step->bytes, options_.shape.split);
+        break;
       case ScriptStep::Kind::wait:
         connection.script->waits = true;
         return loop_.push(clock_.now_ns() + step->wait_ns, Wake::Kind::script, slot, connection.number());
-      case ScriptStep::Kind::hang: connection.script->waits = true; return;
-      case ScriptStep::Kind::rst: connection.set_reset_on_close(); return close(slot, {});
-      case ScriptStep::Kind::fin: return close(slot, {});
+      case ScriptStep::Kind::hang:
+        connection.script->waits = true;
+        return;
+      case ScriptStep::Kind::rst:
+        connection.script->waits = true;
+        return reset(slot);
+      case ScriptStep::Kind::fin:
+        return close(slot, {});
     }
   }
   settle(slot);
@@ -402,10 +443,11 @@ std::string Server::lateness_report() const {
   const Lateness& late = books_.lateness;
   const auto ms = [](uint64_t ns) { return static_cast<double>(ns) / 1e6; };
   char text[256];
-  std::snprintf(text, sizeof text,
-                "%llu events of %u requests; lateness p50 %.3f ms, p99 %.3f ms, max %.3f ms; %llu hiccups over 1 ms",
-                static_cast<unsigned long long>(late.count()), requests_, ms(late.quantile_ns(0.5)), ms(late.quantile_ns(0.99)),
-                ms(late.max_ns()), static_cast<unsigned long long>(hiccups_));
+  std::snprintf(
+      text, sizeof text,
+      "%llu events of %u requests; lateness p50 %.3f ms, p99 %.3f ms, max %.3f ms; %llu hiccups over 1 ms",
+      static_cast<unsigned long long>(late.count()), requests_, ms(late.quantile_ns(0.5)),
+      ms(late.quantile_ns(0.99)), ms(late.max_ns()), static_cast<unsigned long long>(hiccups_));
   return text;
 }
 

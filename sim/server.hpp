@@ -1,5 +1,6 @@
-// The simulated server: it listens, accepts, hands each request to an Exchange or a page, and keeps the times: fixed
-// pace, engine model, stalls, faults by rate. One thread, one EventLoop. docs/internals/simulator.md
+// The simulated server: it listens, accepts, hands each request to an Exchange or a page, and keeps the
+// times: fixed pace, engine model, stalls, faults by rate. One thread, one EventLoop.
+// docs/internals/simulator.md
 #pragma once
 
 #include <deque>
@@ -25,8 +26,8 @@ namespace tokometer::sim {
 class Server {
  public:
   // Listens on host:port. `truth` may be null and must outlive the server, as must `clock`.
-  static Result<std::unique_ptr<Server>> listen(Options options, const Clock& clock, TruthLog* truth, const std::string& host,
-                                                uint16_t port);
+  static Result<std::unique_ptr<Server>> listen(Options options, const Clock& clock, TruthLog* truth,
+                                                const std::string& host, uint16_t port);
   std::string url() const;
 
   // Serves until SIGTERM or SIGINT (read from `signal_fd`), or until `stdin_fd` (-1: none) reaches its end.
@@ -66,9 +67,11 @@ class Server {
   void play_script(uint32_t slot);
 
   void close(uint32_t slot, std::string_view outcome);
+  void reset(uint32_t slot);
   void settle(uint32_t slot);
   void close_idle(int64_t now_ns);
   Exchange* exchange_of(const Wake& wake);
+  bool is_for_connection(const Wake& wake) const;
   Metrics::Gauges gauges() const;
   bool is_starting(int64_t now_ns) const { return now_ns < started_ns_ + options_.startup_ns; }
 

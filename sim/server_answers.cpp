@@ -10,13 +10,17 @@ namespace {
 
 Page error_page(int status, std::string_view form, std::string_view message, std::string fields = {}) {
   ErrorBody body = error_body(form, status, message);
-  return {.status = status, .media_type = std::string(body.media_type), .body = std::move(body.text), .fields = std::move(fields)};
+  return {.status = status,
+          .media_type = std::string(body.media_type),
+          .body = std::move(body.text),
+          .fields = std::move(fields)};
 }
 
 Page login_page() {
   return {.media_type = "text/html; charset=utf-8",
-          .body = "<!doctype html>\n<html><head><title>Sign in</title></head><body><form action=\"/login\" "
-                  "method=\"post\"><input name=\"user\"></form></body></html>\n"};
+          .body =
+              "<!doctype html>\n<html><head><title>Sign in</title></head><body><form action=\"/login\" "
+              "method=\"post\"><input name=\"user\"></form></body></html>\n"};
 }
 
 }  // namespace
@@ -24,11 +28,13 @@ Page login_page() {
 void Server::read_requests(uint32_t slot) {
   while (slots_[slot] != nullptr) {
     Connection& connection = *slots_[slot];
-    if (connection.exchange != nullptr || connection.script != nullptr || connection.close_when_sent) return settle(slot);
+    if (connection.exchange != nullptr || connection.script != nullptr || connection.close_when_sent)
+      return settle(slot);
     if (connection.reader.buffered() > 0) ++connection.idle_serial;  // no longer idle
     const auto state = connection.reader.read();
     if (state == RequestReader::State::bad) {
-      connection.send(whole_response(400, "text/plain; charset=utf-8", "Invalid HTTP request received.", "connection: close\r\n"));
+      connection.send(whole_response(400, "text/plain; charset=utf-8", "Invalid HTTP request received.",
+                                     "connection: close\r\n"));
       connection.close_when_sent = true;
       continue;
     }
@@ -63,8 +69,9 @@ void Server::send_page(uint32_t slot, const Request& request, const Page& page) 
   const std::string fields = page.fields + (connection.keep_alive ? "" : "connection: close\r\n");
   std::string reply = whole_response(page.status, page.media_type, page.body, fields);
   if (request.method == "HEAD") reply.resize(reply.size() - page.body.size());
-  ++books_.metrics.http["handler=\"" + std::string(page.status == 404 ? "none" : request.target) + "\",method=\"" + request.method +
-                        "\",status=\"" + std::to_string(page.status / 100) + "xx\""];
+  ++books_.metrics
+        .http["handler=\"" + std::string(page.status == 404 ? "none" : request.target) + "\",method=\"" +
+              request.method + "\",status=\"" + std::to_string(page.status / 100) + "xx\""];
   connection.send(reply);
   end_of_reply(slot);
 }
@@ -80,7 +87,8 @@ void Server::answer_generation(uint32_t slot, const Request& request) {
   const bool wants_ids = options_.prefix_cache;
   auto read = read_generation(request, options_, wants_ids, stream);
   if (const auto* error = std::get_if<ErrorReply>(&read)) {
-    return refuse(slot, request, stream, {.status = error->status, .media_type = "application/json", .body = error_json(*error)});
+    return refuse(slot, request, stream,
+                  {.status = error->status, .media_type = "application/json", .body = error_json(*error)});
   }
   Generation& generation = std::get<Generation>(read);
   if (generation.fault.kind == FaultKind::none) draw_failure(generation, stream);
@@ -110,7 +118,8 @@ std::optional<Page> Server::early_failure(const Generation& generation, int64_t 
   }
   if (!engine_.full(entering_)) return std::nullopt;
   ++books_.metrics.rejected;
-  return error_page(429, "nested", "The engine is currently busy and cannot accept new requests. Please try again later.");
+  return error_page(429, "nested",
+                    "The engine is currently busy and cannot accept new requests. Please try again later.");
 }
 
 void Server::refuse(uint32_t slot, const Request& request, uint32_t stream, const Page& page) {
@@ -118,7 +127,9 @@ void Server::refuse(uint32_t slot, const Request& request, uint32_t stream, cons
     std::string line;
     tkm::JsonWriter json(line);
     json.begin_object().member("stream", stream).member("x_request_id", request.field("x-request-id"));
-    json.member("outcome", "status." + std::to_string(page.status)).member("tokens", 0).member("received_ns", clock_.now_ns());
+    json.member("outcome", "status." + std::to_string(page.status))
+        .member("tokens", 0)
+        .member("received_ns", clock_.now_ns());
     json.end_object();
     if (!books_.truth->add_request(line)) books_.truth_lost = true;
   }
@@ -127,7 +138,8 @@ void Server::refuse(uint32_t slot, const Request& request, uint32_t stream, cons
 
 int64_t Server::look_up_prefix(const Generation& generation) {
   if (!options_.prefix_cache) return -1;
-  const uint64_t cached = prefixes_.look_up(generation.prompt_ids, generation.model + '\0' + generation.cache_salt);
+  const uint64_t cached =
+      prefixes_.look_up(generation.prompt_ids, generation.model + '\0' + generation.cache_salt);
   books_.metrics.prefix_queries += generation.prompt_tokens;
   books_.metrics.prefix_hits += cached;
   books_.metrics.cached_tokens += cached;
@@ -140,7 +152,8 @@ void Server::begin_exchange(uint32_t slot, Generation generation, uint32_t strea
   if (fault.kind == FaultKind::not_streamed) generation.stream = false;
   if (fault.kind == FaultKind::close && fault.announced) connection.keep_alive = false;
   const int64_t cached = look_up_prefix(generation);
-  connection.exchange = std::make_unique<Exchange>(books_, connection, std::move(generation), stream, now_ns, cached);
+  connection.exchange =
+      std::make_unique<Exchange>(books_, connection, std::move(generation), stream, now_ns, cached);
   ++running_;
   const int64_t comments_ns = connection.exchange->generation().shape.comments_ns;
   if (comments_ns > 0 && connection.exchange->generation().stream) {

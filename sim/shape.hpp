@@ -1,5 +1,5 @@
-// How one stream looks on the wire and in time. Options give the default; the header X-Tkm-Sim may change it for one
-// request: "ttft=20ms; itl=1ms; usage=none". Plain values.
+// How one stream looks on the wire and in time. Options give the default; the header X-Tkm-Sim may change it
+// for one request: "ttft=20ms; itl=1ms; usage=none". Plain values.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct Shape {
   bool stamp = true;
 };
 
-// Sets the key's value from its text. False: no such key (nothing changed). Fails when the value is not one of it.
+// Sets the key's value from its text. False: no such key (nothing changed). Fails when the value is not one
+// of it.
 Result<bool> set_shape(Shape& shape, std::string_view key, std::string_view value);
 
 }  // namespace tokometer::sim

@@ -9,7 +9,9 @@ namespace {
 
 constexpr size_t kLongestPiece = 16;
 
-bool is_space(char letter) { return letter == ' ' || (letter >= '\t' && letter <= '\r'); }
+bool is_space(char letter) {
+  return letter == ' ' || (letter >= '\t' && letter <= '\r');
+}
 
 uint64_t mix(uint64_t hash, std::string_view bytes) {
   for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001B3;
@@ -52,7 +54,9 @@ std::vector<std::string_view> split_tokens(std::string_view text) {
   return pieces;
 }
 
-int32_t token_id(std::string_view piece) { return static_cast<int32_t>(mix(kHashStart, piece) % kVocabulary); }
+int32_t token_id(std::string_view piece) {
+  return static_cast<int32_t>(mix(kHashStart, piece) % kVocabulary);
+}
 
 void append_token(std::string& out, uint32_t stream, uint32_t choice, uint64_t index) {
   out += " r";

@@ -1,6 +1,7 @@
-// The simulator's tokenizer and its prompts' prefix cache. The rule, so that counts can be predicted: a token is a word
-// (bytes between white space), or each started 16 bytes of a longer one. A chat prompt has 4 tokens more a message and
-// 3 more in all (a chat template's share); token ids count one each. Pure functions but for the cache.
+// The simulator's tokenizer and its prompts' prefix cache. The rule, so that counts can be predicted: a token
+// is a word (bytes between white space), or each started 16 bytes of a longer one. A chat prompt has 4 tokens
+// more a message and 3 more in all (a chat template's share); token ids count one each. Pure functions but
+// for the cache.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ uint64_t count_tokens(std::string_view text);
 std::vector<std::string_view> split_tokens(std::string_view text);
 int32_t token_id(std::string_view piece);
 
-// The text of output token `index` of a choice: " r12t7" (choice 0), " r12c1t7". One word, so one token. Appends.
+// The text of output token `index` of a choice: " r12t7" (choice 0), " r12c1t7". One word, so one token.
+// Appends.
 void append_token(std::string& out, uint32_t stream, uint32_t choice, uint64_t index);
 
 // In decimal, appended.
@@ -31,8 +33,8 @@ void append_number(std::string& out, uint64_t number);
 class PrefixCache {
  public:
   explicit PrefixCache(uint64_t capacity_tokens) : capacity_(capacity_tokens / kBlock) {}
-  // How many tokens at the prompt's start are known (never all of it); then all its blocks are. Prompts with other
-  // salts share nothing.
+  // How many tokens at the prompt's start are known (never all of it); then all its blocks are. Prompts with
+  // other salts share nothing.
   uint64_t look_up(const std::vector<int32_t>& prompt, std::string_view salt);
   void clear();
 

@@ -37,7 +37,8 @@ bool TruthLog::next_window() noexcept {
   const auto offset = static_cast<off_t>(rows_ * sizeof(TruthRow));
   // Real blocks, so that a full disk is an error here and not a SIGBUS at some store.
   if (::posix_fallocate(file_.get(), offset, kWindowBytes) != 0) return false;
-  void* window = ::mmap(nullptr, kWindowBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file_.get(), offset);
+  void* window =
+      ::mmap(nullptr, kWindowBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file_.get(), offset);
   if (window == MAP_FAILED) return false;
   window_ = next_ = static_cast<TruthRow*>(window);
   end_ = window_ + kWindowRows;

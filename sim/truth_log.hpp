@@ -1,6 +1,6 @@
-// What was really sent, and when: truth.bin has a row for each token event, truth.jsonl a line for each request.
-// Rows go into a shared mapping, so they survive the death of this process at any instant and cost no system call.
-// A file that was not closed ends in rows of zeros: readers stop at the first. Single thread.
+// What was really sent, and when: truth.bin has a row for each token event, truth.jsonl a line for each
+// request. Rows go into a shared mapping, so they survive the death of this process at any instant and cost
+// no system call. A file that was not closed ends in rows of zeros: readers stop at the first. Single thread.
 #pragma once
 
 #include <cstddef>
