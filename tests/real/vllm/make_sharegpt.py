@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""make_sharegpt.py ROWS: conversations in the ShareGPT form on stdout, the same each time.
+
+Made-up text: questions of 5 to 150 words (which the tiny model's tokens split into a few hundred at most), answers of 5
+to 80. A tenth begins with the assistant, as rows of the real file do where a conversation was cut.
+"""
+import json
+import random
+import sys
+
+WORDS = ("the of and to in is that it was for on are as with at be this have from or one had by word but not what all "
+         "were we when your can said there use an each which she do how their if will up other about out many then "
+         "them these so some her would make like him into time has look two more write go see number no way could "
+         "people my than first water been call who oil its now find long down day did get come made may part "
+         "café naïve 東京 🙂 \"quoted\" back\\slash tab\there").split(" ")
+
+
+def text(rng, low, high):
+    return " ".join(rng.choice(WORDS) for _ in range(rng.randint(low, high))).capitalize() + "."
+
+
+def row(rng, number):
+    turns = [{"from": "human", "value": text(rng, 5, 150)}, {"from": "gpt", "value": text(rng, 5, 80)}]
+    if rng.random() < 0.1:
+        turns.insert(0, {"from": "gpt", "value": text(rng, 5, 20)})
+    if rng.random() < 0.3:
+        turns += [{"from": "human", "value": text(rng, 5, 40)}, {"from": "gpt", "value": text(rng, 5, 80)}]
+    return {"id": f"row-{number}", "conversations": turns}
+
+
+def main():
+    rng = random.Random(1)
+    json.dump([row(rng, number) for number in range(int(sys.argv[1]))], sys.stdout, ensure_ascii=False, indent=1)
+
+
+main()
