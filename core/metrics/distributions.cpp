@@ -184,8 +184,9 @@ void adjust(Distribution& d, const std::vector<int64_t>& ok, std::vector<int64_t
   const auto value_at = [&](uint64_t rank) -> Adjusted {
     if (rank > finite) return {Adjusted::Kind::infinite, 0};
     const int64_t value = merged[rank - 1];
-    // A censored request at or below this rank may in truth stand above it, so the true value is at least this one.
-    const bool exact = at_least.empty() || at_least.front() > value;
+    // With the censored requests at their ages this rank holds `value`; with them infinitely slow it holds ok[rank].
+    // The truth lies between: it is known where the two are equal.
+    const bool exact = rank <= ok.size() && ok[rank - 1] == value;
     return {exact ? Adjusted::Kind::value : Adjusted::Kind::at_least, static_cast<double>(value)};
   };
   d.adjusted_count = all;
@@ -196,27 +197,52 @@ void adjust(Distribution& d, const std::vector<int64_t>& ok, std::vector<int64_t
   d.adjusted_max = value_at(all);
 }
 
-std::vector<Distribution> phase_distributions(const PhaseFigures& figures) {
-  const std::vector<size_t> order = window_rows_in_s_order(figures.rows);
-  std::vector<Distribution> found;
-  for (const RowMetric& metric : kRowMetrics) {
-    Distribution d = from_rows(figures.rows, order, metric);
-    if (d.count != 0 || metric.always || d.adjusted) found.push_back(std::move(d));
+namespace {
+
+Histogram histogram_of(const RequestRows& rows, const std::vector<size_t>& order, const RowMetric& metric) {
+  Histogram histogram;
+  for (const size_t row : order) {
+    const int64_t value = (rows.*metric.value)(row);
+    if (value != kAbsent && (rows.ok(row) || metric.all)) histogram.record(value);
   }
+  return histogram;
+}
+
+void add_row_metrics(const RequestRows& rows, const std::vector<size_t>& order, PhaseSummary& summary) {
+  for (const RowMetric& metric : kRowMetrics) {
+    Distribution d = from_rows(rows, order, metric);
+    if (d.count != 0) summary.histograms.emplace_back(d.id, histogram_of(rows, order, metric));
+    if (d.count != 0 || metric.always || d.adjusted) summary.metrics.push_back(std::move(d));
+  }
+}
+
+void add_pooled(PhaseFigures& figures, PhaseSummary& summary) {
   Distribution itl = from_gaps("itl", figures.itl);
   if (itl.count != 0) {
     fill_batch_intervals(itl, figures);
-    found.push_back(std::move(itl));
-    found.push_back(from_gaps("itl_per_token", figures.itl_per_token));
+    summary.metrics.push_back(std::move(itl));
+    summary.metrics.push_back(from_gaps("itl_per_token", figures.itl_per_token));
+    summary.histograms.emplace_back("itl", std::move(figures.itl.histogram));
+    summary.histograms.emplace_back("itl_per_token", std::move(figures.itl_per_token.histogram));
   }
+  summary.metrics.push_back(client_lag(figures.client.lag));
+  if (figures.client.lag.count() != 0) summary.histograms.emplace_back("client_lag", std::move(figures.client.lag));
+}
+
+}  // namespace
+
+void add_distributions(PhaseFigures& figures, PhaseSummary& summary) {
+  const std::vector<size_t> order = window_rows_in_s_order(figures.rows);
+  add_row_metrics(figures.rows, order, summary);
+  add_pooled(figures, summary);
   for (const bool from_schedule : {false, true}) {
     Distribution d = user_rate(figures.rows, order, from_schedule ? "user_tokens_per_s_sched" : "user_tokens_per_s", from_schedule);
-    if (d.count != 0) found.push_back(std::move(d));
+    if (d.count != 0) summary.metrics.push_back(std::move(d));
   }
-  found.push_back(client_lag(figures.client.lag));
-  const auto place = [](const Distribution& d) { return find_distribution_info(d.id); };  // order of the catalogue
-  std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
-  return found;
+  const auto place = [](std::string_view id) { return find_distribution_info(id); };  // the catalogue's order
+  std::sort(summary.metrics.begin(), summary.metrics.end(), [&](const auto& a, const auto& b) { return place(a.id) < place(b.id); });
+  std::sort(summary.histograms.begin(), summary.histograms.end(),
+            [&](const auto& a, const auto& b) { return place(a.first) < place(b.first); });
 }
 
 }  // namespace tokometer

@@ -9,8 +9,9 @@
 
 namespace tokometer {
 
-// All distributions of the catalogue that have at least one value, and the lags even when they have none.
-std::vector<Distribution> phase_distributions(const PhaseFigures& figures);
+// Puts all distributions of the catalogue that have at least one value (the lags even when they have none) and their
+// histograms into `summary`. Takes the pooled histograms out of `figures`.
+void add_distributions(PhaseFigures& figures, PhaseSummary& summary);
 
 // Percentiles in which what did not end well counts (docs/methodology.md): `ok` sorted, `at_least` the ages of the
 // censored requests (any order), `infinite` the number of the others.

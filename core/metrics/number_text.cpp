@@ -17,7 +17,12 @@ std::string fixed(double value, int decimals) {
 std::string percent_text(double ratio) {
   const double percent = ratio * 100, size = std::abs(percent);
   if (size != 0 && size < 0.01) return "< 0.01 %";
-  return fixed(percent, size >= 99.95 || percent == std::round(percent) ? 0 : size >= 10 ? 1 : 2) + " %";
+  std::string text = fixed(percent, size >= 99.95 ? 0 : size >= 10 ? 1 : 2);
+  if (text.find('.') != std::string::npos) {
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+  }
+  return text + " %";
 }
 
 std::string milliseconds_text(double ns) {

@@ -195,7 +195,7 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   s.cooled_down = scan.load_end_ns != kAbsent && scan.load_end_ns > scan.w1_ns;
   s.ended_after_load = f.ended_after_load;
   s.counts = f.counts, s.phase_counts = scan.counts;
-  s.metrics = phase_distributions(f);
+  add_distributions(f, s);
   put_counts(s.scalars, f.counts);
   put_window(s.scalars, f, manifest);
   put_whole(s.scalars, f, manifest);
@@ -206,8 +206,6 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   s.good = static_cast<uint64_t>(f.good.total);
   s.short_output = f.short_output, s.wrong_model = f.wrong_model;
   s.vllm = vllm_figures(f);
-  s.itl_histogram = std::move(f.itl.histogram);
-  s.itl_per_token_histogram = std::move(f.itl_per_token.histogram);
   s.gates = evaluate_gates(manifest, s, f.rows);
   return s;
 }

@@ -53,7 +53,6 @@ void add_client(PhaseSummary& phase, PhaseFigures& figures) {
     }
     phase.busiest_thread = std::max(phase.busiest_thread, static_cast<double>(thread.cpu_ns - before) / static_cast<double>(ticked_ns));
   }
-  phase.client_lag_histogram = std::move(client.lag);
 }
 
 }  // namespace

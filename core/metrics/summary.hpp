@@ -154,7 +154,7 @@ struct PhaseSummary {
   double busiest_thread = 0;          // share of a core
   double kernel_stamp_share = 0;      // of the reads
   bool has_client = false;            // ticks fell in the window
-  Histogram itl_histogram, itl_per_token_histogram, client_lag_histogram;
+  std::vector<std::pair<std::string, Histogram>> histograms;  // by metric id; what merge and the exporters add up
 
   const Distribution* find_metric(std::string_view id) const;
   const Scalar* find_scalar(std::string_view id) const;

@@ -95,7 +95,7 @@ Check judge_end(const Summary& s) {
   } else if (s.totals.planned == 0) {
     grade = Grade::invalid;
   }
-  return check("V1", "complete", grade, reason, "", "", advice);
+  return check("V1", "run", grade, reason, "", "", advice);
 }
 
 // --- one phase
@@ -110,7 +110,7 @@ class PhaseJudge {
   }
 
   std::vector<Check> all() {
-    if (empty()) return {check("V1", "complete", Grade::invalid, "empty window", "", "", "no request was scheduled in the measure window: run longer")};
+    if (empty()) return {check("V1", "run", Grade::invalid, "empty window", "", "", "no request was scheduled in the measure window: run longer")};
     std::vector<Check> checks{size(), schedule_lag(), p_.plan.open_loop ? open_load() : closed_load()};
     checks.push_back(client_lag());
     checks.push_back(flagged());
