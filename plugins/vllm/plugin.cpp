@@ -74,7 +74,6 @@ class Vllm : public tkm::OpenAiProcessor {
                          .asks_token_ids = options.token_ids,
                          .has_exact_output = true,
                          .has_cache_salt = true,
-                         .has_null_limit = true,
                          .has_own_sampling = true},
                         {"time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms",
                          "tokens_per_second"}) {}

@@ -108,8 +108,6 @@ TEST_CASE("no limit") {
   CHECK(
       make_vllm(kChat).encode(prompt.text("x").it).body ==
       R"({"messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true}})");
-  CHECK(make_vllm(kCompletions).encode(prompt.it).body ==
-        R"({"prompt":"x","max_tokens":null,"stream":true,"stream_options":{"include_usage":true}})");
 }
 
 TEST_CASE("messages of all kinds") {
@@ -162,7 +160,8 @@ TEST_CASE("what cannot be said is refused") {
        "exact output length"},
       {kChat, [](Prompt& p) { p.it.output_mode = TKM_OUTPUT_EXACT, p.it.output_tokens = -1; }, TKM_E_INPUT,
        TKM_E_INPUT, "request.output_tokens"},
-      {kCompletions, [](Prompt& p) { p.it.output_tokens = -1; }, TKM_OK, TKM_E_UNSUPPORTED, "16 tokens"},
+      {kCompletions, [](Prompt& p) { p.it.output_tokens = -1; }, TKM_E_UNSUPPORTED, TKM_E_UNSUPPORTED,
+       "16 tokens"},
       {kChat, [](Prompt& p) { p.it.cache_salt = tkm::str("s"); }, TKM_OK, TKM_E_UNSUPPORTED, "cache salt"},
       {kChat, [](Prompt& p) { p.it.sampling = tkm::str(R"({"top_k":1})"); }, TKM_OK, TKM_E_UNSUPPORTED,
        "put it in extra"},

@@ -29,7 +29,6 @@ struct OpenAiDialect {
   bool asks_token_ids = false;      // return_token_ids
   bool has_exact_output = false;    // ignore_eos, min_tokens
   bool has_cache_salt = false;      // cache_salt
-  bool has_null_limit = false;      // completions: max_tokens null is "to the end of the context"
   bool has_own_sampling = false;    // takes more sampling parameters than OpenAI's
 };
 
@@ -157,8 +156,6 @@ class OpenAiRequest {
       json.member(field, prompt.output_tokens);
     } else if (is_exact) {
       throw input_error("an exact length is asked for, but no length is given: set request.output_tokens");
-    } else if (!dialect_.is_chat && dialect_.has_null_limit) {
-      json.member(field, nullptr);
     } else if (!dialect_.is_chat) {
       throw unsupported(
           "api: completions needs a length, or servers stop at 16 tokens: set request.output_tokens");
