@@ -1,9 +1,11 @@
 #include "config/schema.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <tokometer/json.hpp>
 
+#include "base/text.hpp"
 #include "config/schema_walk.hpp"
 #include "config/sentences.hpp"
 #include "config/validator.hpp"
@@ -70,6 +72,15 @@ Place step(const Place& from, const std::string& part) {
   return {from.node != nullptr ? from.node->find(part) : nullptr, schema, tkm::find(*from.value, part)};
 }
 
+// Was the missing key written with a fault? "did you mean" says enough then.
+bool is_misspelt(const std::string& key, const Node& node, const Json& schema) {
+  const Json* properties = properties_of(schema);
+  return std::any_of(node.items.begin(), node.items.end(), [&](const Node& item) {
+    const bool unknown = properties != nullptr && tkm::find(*properties, item.key) == nullptr;
+    return unknown && nearest_name(item.key, std::vector{key}).has_value();
+  });
+}
+
 void explain(const Place& place, const Pointer& pointer, std::vector<Error>& faults) {
   if (place.schema == nullptr || place.value == nullptr) return;
   if (place.node == nullptr) {  // nobody wrote it: a default
@@ -86,7 +97,7 @@ void explain(const Place& place, const Pointer& pointer, std::vector<Error>& fau
   if (required == nullptr || !place.value->IsObject()) return;
   for (const Json& name : required->GetArray()) {
     const std::string key(tkm::text_of(name));
-    if (tkm::find(*place.value, key) == nullptr) {
+    if (tkm::find(*place.value, key) == nullptr && !is_misspelt(key, *place.node, *place.schema)) {
       faults.push_back(fault_at_key(*place.node, "\"" + key + "\" is missing"));
     }
   }

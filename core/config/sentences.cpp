@@ -75,7 +75,7 @@ std::string formatted(std::string_view format, const Json& schema) {
     return "a duration" + unit_bounds(schema, " s") + ", such as 30s or 200ms" +
            (may_be_off(schema) ? ", or off" : "");
   }
-  if (format == "bytes") return "a size" + unit_bounds(schema, " bytes") + ", such as 64MiB";
+  if (format == "bytes") return "a size" + unit_bounds(schema, " B") + ", such as 64MiB";
   if (format == "ratio") return "a ratio from 0 to 1, such as 1% or 0.01";
   if (format == "auto") return "auto or a whole number" + bounds(schema);
   if (format == "secret") return "text, or {file: PATH}";
@@ -149,7 +149,7 @@ std::string expectation(const Json& schema) {
   for (const std::string& type : types_of(schema)) {
     if (text.empty() || type == "array" || type == "object") words.push_back(named_type(type, schema));
   }
-  return joined(words, " or ");
+  return joined(words, text.empty() ? " or " : ", or ");
 }
 
 bool breaks(const Json& schema, const Json& value) {

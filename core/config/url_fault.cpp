@@ -52,10 +52,10 @@ std::string authority_fault(std::string_view authority) {
   }
   const size_t colon = authority.find(':');
   const std::string_view host = authority.substr(0, colon);
-  if (host.empty()) return "the host is missing";
   if (colon != std::string_view::npos && authority.find(':', colon + 1) != std::string_view::npos) {
     return "an IPv6 address needs [ ]" + got(authority);
   }
+  if (host.empty()) return "the host is missing";
   return colon == std::string_view::npos ? "" : port_fault(authority.substr(colon + 1));
 }
 

@@ -61,12 +61,12 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    check_properties(mark, anchor, tag);
+    const bool refused = check_properties(mark, anchor, tag);
     if (auto unclosed = source_.unclosed_quote(place_of(mark))) throw SyntaxFault{*unclosed};
     if (expects_key()) {
       begin_member(mark, value, tag == "?");
     } else {
-      add_scalar(mark, value, tag == "?");
+      add_scalar(mark, value, tag == "?").unresolved = refused;
     }
   }
 
@@ -89,7 +89,7 @@ class TreeBuilder final : public YAML::EventHandler {
     bool has_key = false;  // maps: the key came, its value is next
     std::string key = {};
     YAML::Mark key_mark = {};
-    const Node* first = nullptr;  // maps: the earlier member of the same name
+    bool drop = false;  // maps: the member is parsed for its faults of syntax, but not kept
   };
 
   bool expects_key() const {
@@ -100,11 +100,14 @@ class TreeBuilder final : public YAML::EventHandler {
     document_.faults.push_back(source_.fault(place_of(mark), message));
   }
 
-  void check_properties(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
+  // True: there is one, and it is told.
+  bool check_properties(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
+    const size_t before = document_.faults.size();
     if (anchor != 0) fault(mark, "anchors and aliases are not allowed");
     if ((tag != "?" && tag != "!" && !tag.empty()) || source_.byte_at(place_of(mark)) == '!') {
       fault(mark, "tags are not allowed");
     }
+    return document_.faults.size() > before;
   }
 
   void begin_member(const YAML::Mark& mark, const std::string& key, bool plain) {
@@ -112,11 +115,15 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!level.flow) {
       if (auto tab = source_.tab_indentation(place_of(mark))) throw SyntaxFault{*tab};
     }
-    if (plain && key == "<<") fault(mark, "merge keys are not allowed");
+    level.drop = level.node->find(key) != nullptr;
+    if (level.drop) duplicate(level, mark, key);
+    if (plain && key == "<<") {
+      fault(mark, "merge keys are not allowed");
+      level.drop = true;
+    }
     level.has_key = true;
     level.key = key;
     level.key_mark = mark;
-    level.first = level.node->find(key);
   }
 
   // The place of the next value: in a sequence, under the current key, or the root.
@@ -132,21 +139,18 @@ class TreeBuilder final : public YAML::EventHandler {
       node.key = level.key;
       node.key_position = source_.position(place_of(level.key_mark));
       level.has_key = false;
-      if (level.first != nullptr) return drop_duplicate(level, std::move(node));
       node.path = member_path(level.node->path, level.key);
+      if (level.drop) return dropped_.emplace_back(std::move(node));
     } else {
       node.path = item_path(level.node->path, level.node->items.size());
     }
     return level.node->items.emplace_back(std::move(node));
   }
 
-  // The first value counts; the second is parsed all the same, for its faults of syntax.
-  Node& drop_duplicate(const Level& level, Node node) {
-    const std::string path = member_path(level.node->path, level.key);
-    fault(level.key_mark,
-          path + ": given twice (first at line " + std::to_string(level.first->key_position.line) + ")");
-    node.path = path;
-    return dropped_.emplace_back(std::move(node));
+  // The first value counts.
+  void duplicate(const Level& level, const YAML::Mark& mark, const std::string& key) {
+    fault(mark, member_path(level.node->path, key) + ": given twice (first at line " +
+                    std::to_string(level.node->find(key)->key_position.line) + ")");
   }
 
   Node& add_scalar(const YAML::Mark& mark, const std::string& text, bool plain) {
@@ -157,10 +161,16 @@ class TreeBuilder final : public YAML::EventHandler {
     return node;
   }
 
+  // yaml-cpp takes a bracket that never closes for the start of a key.
+  std::string bracket_as_key(const YAML::Mark& mark) const {
+    return std::string("a key cannot begin with \"") + source_.byte_at(place_of(mark)) +
+           "\"; is it never closed?";
+  }
+
   void open_collection(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value style, Node::Kind kind) {
     check_properties(mark, anchor, tag);
-    if (expects_key()) throw SyntaxFault{source_.fault(place_of(mark), "a key must be plain text")};
+    if (expects_key()) throw SyntaxFault{source_.fault(place_of(mark), bracket_as_key(mark))};
     if (open_.size() >= static_cast<size_t>(kMaxYamlDepth))
       throw SyntaxFault{source_.fault("nested deeper than 32 levels")};
     Node& node = next_value(mark);
@@ -171,7 +181,7 @@ class TreeBuilder final : public YAML::EventHandler {
   const YamlSource& source_;
   Document document_;
   std::vector<Level> open_;
-  std::deque<Node> dropped_;  // second values of a key
+  std::deque<Node> dropped_;  // second values of a key, merge keys
   int documents_ = 0;
 };
 
