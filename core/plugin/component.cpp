@@ -11,7 +11,7 @@ bool Component::has_capability(std::string_view capability) const {
 }
 
 std::string_view Component::config_schema() const {
-  if (entry->config_schema.size == 0) return "{}";
+  if (entry->config_schema.size == 0) return R"({"type": "object", "properties": {}})";
   return {entry->config_schema.data, entry->config_schema.size};
 }
 

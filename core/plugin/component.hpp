@@ -27,7 +27,7 @@ struct Component {
   std::string_view module_name() const { return {module->name.data, module->name.size}; }
   std::string_view version() const { return {module->version.data, module->version.size}; }
   std::string_view summary() const { return {entry->summary.data, entry->summary.size}; }
-  // JSON Schema of the options; "{}" where the plugin gave none.
+  // JSON Schema of the options; one that allows none where the plugin gave an empty text.
   std::string_view config_schema() const;
   int32_t kind() const { return entry->kind; }
 };

@@ -100,7 +100,7 @@ Option make_option(const Json& schema, std::string_view name, const std::string&
     option.example = yaml_text((*examples)[0]);
   option.help = tkm::get_string(schema, "description");
   option.deprecated = tkm::get_bool(schema, "deprecated");
-  if (tkm::get_bool(schema, "writeOnly")) option.type += ", secret";
+  if (tkm::get_bool(schema, "writeOnly") && type_name(schema) != "secret") option.type += ", secret";
   const Json* properties = tkm::find(schema, "properties");
   option.has_children = properties != nullptr && properties->IsObject() && properties->MemberCount() > 0;
   return option;
@@ -243,17 +243,17 @@ std::string render_component_yaml(const Component& component) {
   text += section_of(component) + ":\n  use: " + qualified_name(component) + "\n";
   if (options.empty()) return text;
   text += has_required ? "  options:\n" : "  # options:\n";
+  const std::string comment = has_required ? "    # " : "  #   ";
   std::vector<bool> is_live;  // for each depth: is this object written out, not commented?
   for (const Option& option : options) {
     is_live.resize(option.depth + 1);
     is_live[option.depth] = option.required && (option.depth == 0 || is_live[option.depth - 1]);
-    const std::string indent(4 + 2 * option.depth, ' ');
+    const std::string indent(2 * option.depth, ' ');
     const std::string help =
         option.help.empty() ? option.type : one_line(option.help) + " (" + option.type + ")";
-    const bool is_commented = !is_live[option.depth];
-    text += is_commented
-                ? "  # " + indent.substr(2) + option.name + ":" + yaml_value(option) + "   # " + help + "\n"
-                : indent + option.name + ":" + yaml_value(option) + "   # required: " + help + "\n";
+    const std::string setting = indent + option.name + ":" + yaml_value(option) + "   # ";
+    text += is_live[option.depth] ? "    " + setting + "required: " + help + "\n"
+                                  : comment + setting + help + "\n";
   }
   return text;
 }

@@ -50,8 +50,7 @@ std::string json_text(const Json& value) {
 // A JSON pointer under `key`; a fault unless it is one.
 std::string read_pointer(ProfileReader& reader, std::string_view key) {
   const std::string pointer = reader.text(key).value_or("");
-  if (!is_pointer(pointer))
-    reader.findings().fault(reader.path_of(key), "must be a JSON pointer that begins with \"/\"");
+  if (!is_pointer(pointer)) reader.fault(key, "must be a JSON pointer that begins with \"/\"");
   return pointer;
 }
 
@@ -59,7 +58,7 @@ std::string read_pointer(ProfileReader& reader, std::string_view key) {
 std::string read_port_name(ProfileReader& reader) {
   const std::string port = reader.text("port").value_or("");
   if (port.empty() || port == "http" || port == "grpc" || port == "metrics") return port;
-  reader.findings().fault(reader.path_of("port"), "must be \"http\", \"grpc\" or \"metrics\"");
+  reader.fault("port", "must be \"http\", \"grpc\" or \"metrics\"");
   return {};
 }
 
@@ -73,17 +72,16 @@ void read_call(ProfileReader& reader, Probe& probe) {
     probe.grpc = std::string_view(key) == "grpc";
     probe.method = std::string_view(key) == "get" ? "GET" : probe.grpc ? "" : "POST";
     probe.path = tkm::text_of(*value);
-    if (!is_path(probe.path))
-      reader.findings().fault(reader.path_of(key), "must be a path that begins with \"/\"", *value);
+    if (!is_path(probe.path)) reader.fault(key, "must be a path that begins with \"/\"", *value);
   }
-  if (calls != 1) reader.findings().fault(reader.path_of("get"), "give one of \"get\", \"post\", \"grpc\"");
+  if (calls != 1) reader.fault("get", "give one of \"get\", \"post\", \"grpc\"");
 }
 
 std::optional<std::string> read_base64(ProfileReader& reader, std::string_view key) {
   const auto text = reader.text(key);
   if (!text) return std::nullopt;
   auto bytes = decode_base64(*text);
-  if (!bytes) reader.findings().fault(reader.path_of(key), "must be base64");
+  if (!bytes) reader.fault(key, "must be base64");
   return bytes;
 }
 
@@ -93,8 +91,7 @@ void read_body(ProfileReader& reader, Probe& probe) {
     probe.body_is_json = true;
   }
   if (auto bytes = read_base64(reader, "body_base64")) {
-    if (probe.body_is_json)
-      reader.findings().fault(reader.path_of("json"), "give one of \"json\", \"body_base64\"");
+    if (probe.body_is_json) reader.fault("json", "give one of \"json\", \"body_base64\"");
     probe.body = std::move(*bytes);
   }
 }
@@ -123,8 +120,7 @@ int64_t read_timeout_ns(ProfileReader& reader) {
     return std::llround(value->GetDouble() * 1e9);
   }
   if (const auto ns = parse_duration_ns(tkm::text_of(*value)); ns && *ns > 0) return *ns;
-  reader.findings().fault(reader.path_of("timeout"), "must be a duration such as 5 (seconds) or \"5s\"",
-                          *value);
+  reader.fault("timeout", "must be a duration such as 5 (seconds) or \"5s\"", *value);
   return 0;
 }
 
@@ -140,7 +136,7 @@ void read_when(ProfileReader& reader, Probe& probe) {
   const Json* value = reader.get("when");
   if (value == nullptr) return;
   probe.when_idle = tkm::text_of(*value) == "idle";
-  if (!probe.when_idle) reader.findings().fault(reader.path_of("when"), "must be \"idle\"", *value);
+  if (!probe.when_idle) reader.fault("when", "must be \"idle\"", *value);
 }
 
 Probe read_probe(ProfileReader& reader) {
@@ -176,7 +172,7 @@ std::optional<ModelsProbe> read_models_probe(ProfileReader& reader) {
   if (value == nullptr) return std::nullopt;
   ProfileReader inner(reader.findings(), *value, reader.path_of("models"));
   ModelsProbe models{read_probe(inner), read_pointer(inner, "names"), read_pointer(inner, "context")};
-  if (models.names.empty()) reader.findings().fault(inner.path_of("names"), "is missing");
+  if (models.names.empty()) inner.fault("names", "is missing");
   return models;
 }
 
@@ -185,7 +181,7 @@ std::optional<TokenizeProbe> read_tokenize(ProfileReader& reader) {
   if (value == nullptr) return std::nullopt;
   ProfileReader inner(reader.findings(), *value, reader.path_of("tokenize"));
   TokenizeProbe tokenize{read_probe(inner), read_pointer(inner, "ids")};
-  if (tokenize.ids.empty()) reader.findings().fault(inner.path_of("ids"), "is missing");
+  if (tokenize.ids.empty()) inner.fault("ids", "is missing");
   return tokenize;
 }
 
@@ -193,14 +189,14 @@ Fold read_fold(ProfileReader& reader) {
   const std::string fold = reader.text("fold").value_or("sum");
   if (fold == "max") return Fold::max;
   if (fold == "mean") return Fold::mean;
-  if (fold != "sum") reader.findings().fault(reader.path_of("fold"), "must be \"sum\", \"max\" or \"mean\"");
+  if (fold != "sum") reader.fault("fold", "must be \"sum\", \"max\" or \"mean\"");
   return Fold::sum;
 }
 
 Candidate read_candidate(ProfileReader& reader) {
   Candidate candidate;
   candidate.metric = reader.text("metric").value_or("");
-  if (candidate.metric.empty()) reader.findings().fault(reader.path_of("metric"), "is missing");
+  if (candidate.metric.empty()) reader.fault("metric", "is missing");
   candidate.labels = reader.text_members("labels");
   candidate.scale = reader.number("scale").value_or(1.0);
   candidate.divide_by = reader.text("divide_by").value_or("");
@@ -235,8 +231,7 @@ bool read_quantity(ProfileReader& page, const Json& value, const std::string& pa
 MetricsPage read_page(ProfileReader& reader) {
   MetricsPage page;
   page.path = reader.text("get").value_or("");
-  if (!is_path(page.path))
-    reader.findings().fault(reader.path_of("get"), "must be a path that begins with \"/\"");
+  if (!is_path(page.path)) reader.fault("get", "must be a path that begins with \"/\"");
   page.port = read_port_name(reader);
   reader.each_member("quantities", [&](const Json& value, const std::string& name, const std::string& path) {
     Quantity quantity{name, {}, {}};
@@ -252,7 +247,7 @@ RequestMetric read_request_metric(ProfileReader& reader) {
   if (better == "lower") metric.better = RequestMetric::Better::lower;
   if (better == "higher") metric.better = RequestMetric::Better::higher;
   if (better != "lower" && better != "higher" && better != "neither") {
-    reader.findings().fault(reader.path_of("better"), "must be \"lower\", \"higher\" or \"neither\"");
+    reader.fault("better", "must be \"lower\", \"higher\" or \"neither\"");
   }
   return metric;
 }

@@ -45,6 +45,14 @@ std::string ProfileReader::path_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }
 
+void ProfileReader::fault(std::string_view key, const std::string& sentence) {
+  if (object_.IsObject()) findings_.fault(path_of(key), sentence);
+}
+
+void ProfileReader::fault(std::string_view key, const std::string& rule, const Json& got) {
+  if (object_.IsObject()) findings_.fault(path_of(key), rule, got);
+}
+
 const Json* ProfileReader::get(std::string_view key) {
   asked_.emplace(key);
   return tkm::find(object_, key);

@@ -46,6 +46,9 @@ class ProfileReader {
   void each(std::string_view key, const Visit& visit);         // items of a list; name: the index
   void each_member(std::string_view key, const Visit& visit);  // members of an object
 
+  // About the value of `key`; nothing where there is no object, which is a fault by itself.
+  void fault(std::string_view key, const std::string& sentence);
+  void fault(std::string_view key, const std::string& rule, const tkm::Json& got);
   std::string path_of(std::string_view key) const;
   ProfileFindings& findings() { return findings_; }
 

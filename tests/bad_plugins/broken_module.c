@@ -1,13 +1,14 @@
-/* A module that breaks one rule of loading. CMakeLists.txt builds it once for each rule, as MODULE, with FAULT_... set;
- * without one it is good. */
+/* A module that breaks one rule of loading. CMakeLists.txt builds it once for each rule, as MODULE, with
+ * FAULT_... set; without one it is good. */
 #include <tokometer/abi.h>
 
-#define STR(text) {text, sizeof(text) - 1}
+#define STR(text) \
+  { text, sizeof(text) - 1 }
 
 #if defined FAULT_OTHER_ABI
-TKM_NOTE_TEXT(MODULE, "1.0.0", 2, 0, 0, 0);
+TKM_NOTE_EXPANDED(MODULE, "1.0.0", 2, 0, 0, 0);
 #elif defined FAULT_OTHER_DRAFT
-TKM_NOTE_TEXT(MODULE, "1.0.0", 1, 0, 0, 999);
+TKM_NOTE_EXPANDED(MODULE, "1.0.0", 1, 0, 0, 999);
 #elif defined FAULT_NEWER_HOST
 TKM_NOTE_EXPANDED(MODULE, "1.0.0", TKM_ABI_MAJOR, 9, 9, TKM_ABI_DRAFT);
 #elif defined FAULT_NAME_IN_NOTE
@@ -22,7 +23,9 @@ static tkm_status create(const tkm_create_args* args, const tkm_writer* err, tkm
   (void)args, (void)err, (void)out;
   return TKM_E_INTERNAL;
 }
-static void destroy(tkm_dataset* self) { (void)self; }
+static void destroy(tkm_dataset* self) {
+  (void)self;
+}
 static int64_t size(tkm_dataset* self) {
   (void)self;
   return 0;
@@ -42,14 +45,14 @@ static const tkm_dataset_ops ops = {
 #else
     sizeof ops,
 #endif
-    0, create, destroy, size, next};
+    0,  create, destroy, size, next};
 
 #if defined FAULT_BAD_SCHEMA
 #define SCHEMA STR("{\"type\": \"object\", \"oneOf\": []}")
 #elif defined FAULT_NULL_TEXT
 #define SCHEMA {NULL, 40}
 #else
-#define SCHEMA STR("{}")
+#define SCHEMA STR("{\"type\": \"object\", \"properties\": {}}")
 #endif
 #if defined FAULT_BAD_ID
 #define ID STR("Bad Id")
@@ -104,7 +107,9 @@ static const tkm_module module = {
 #else
     sizeof module,
 #endif
-    TKM_ABI_MINOR, TKM_ABI_MIN_HOST_MINOR, 0,
+    TKM_ABI_MINOR,
+    TKM_ABI_MIN_HOST_MINOR,
+    0,
 #ifdef FAULT_NAME_IN_DESCRIPTOR
     STR("other-name"),
 #else
@@ -127,11 +132,15 @@ static const tkm_module module = {
 void foo(void);
 #endif
 #ifdef FAULT_CRASH_AT_LOAD
-__attribute__((constructor)) static void crash(void) { __builtin_trap(); }
+__attribute__((constructor)) static void crash(void) {
+  __builtin_trap();
+}
 #endif
 
 #ifdef FAULT_NO_ENTRY
-const void* reference_to_keep_the_module(void) { return &module; }
+const void* reference_to_keep_the_module(void) {
+  return &module;
+}
 #else
 const tkm_module* tkm_module_v1(void) {
 #ifdef FAULT_UNDEFINED_SYMBOL

@@ -1,5 +1,5 @@
-// A processor, a dataset and a load pattern that break the rules of calls. What is broken is chosen by the text of the
-// configuration (for create) and of the prompt (for the rest).
+// A processor, a dataset and a load pattern that break the rules of calls. What is broken is chosen by the
+// text of the configuration (for create) and of the prompt (for the rest).
 #include <tokometer/abi.h>
 
 #include <csignal>
@@ -18,8 +18,12 @@ struct tkm_pattern {
 
 namespace {
 
-std::string_view view(tkm_str text) { return {text.data, text.size}; }
-tkm_str str(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(tkm_str text) {
+  return {text.data, text.size};
+}
+tkm_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 // What every call with a status may do wrong; TKM_OK for a text that means nothing here.
 tkm_status misbehave(std::string_view fault, const tkm_writer* err) {
@@ -70,7 +74,8 @@ tkm_status describe(tkm_processor*, const tkm_writer* json, const tkm_writer*) {
 tkm_status learn(tkm_processor*, const tkm_answer* answer, const tkm_writer* err) {
   return misbehave(view(answer->body), err);
 }
-tkm_status encode(tkm_processor*, const tkm_prompt* prompt, const tkm_request_out* out, const tkm_writer* err) {
+tkm_status encode(tkm_processor*, const tkm_prompt* prompt, const tkm_request_out* out,
+                  const tkm_writer* err) {
   if (view(prompt->text) == "header with CRLF") {
     const tkm_call call{sizeof call, TKM_HTTP, str("GET"), str("/")};
     out->begin(out->ctx, &call);
@@ -112,13 +117,22 @@ tkm_status next_step(tkm_pattern* self, const tkm_load_state*, tkm_load_step* st
 }  // namespace
 
 extern "C" const tkm_module* tkm_module_v1() {
-  static const tkm_processor_ops processor_ops{
-      sizeof processor_ops, 0, create_plain<tkm_processor>, destroy<tkm_processor>, describe, learn, encode, open,
-      head,                 data, end,                      close};
+  static const tkm_processor_ops processor_ops{sizeof processor_ops,
+                                               0,
+                                               create_plain<tkm_processor>,
+                                               destroy<tkm_processor>,
+                                               describe,
+                                               learn,
+                                               encode,
+                                               open,
+                                               head,
+                                               data,
+                                               end,
+                                               close};
   static const tkm_dataset_ops dataset_ops{sizeof dataset_ops,   0,    create_later<tkm_dataset>,
                                            destroy<tkm_dataset>, size, next_sample};
-  static const tkm_pattern_ops pattern_ops{sizeof pattern_ops, 0, create_later<tkm_pattern>, destroy<tkm_pattern>,
-                                           next_step};
+  static const tkm_pattern_ops pattern_ops{sizeof pattern_ops, 0, create_later<tkm_pattern>,
+                                           destroy<tkm_pattern>, next_step};
   static const tkm_str closed_loop[] = {str("closed-loop")};
   static const tkm_component processor{sizeof processor, TKM_KIND_PROCESSOR, str("calls"), {}, {}, nullptr, 0,
                                        &processor_ops};
@@ -127,8 +141,15 @@ extern "C" const tkm_module* tkm_module_v1() {
   static const tkm_component pattern{sizeof pattern, TKM_KIND_PATTERN, str("steps"), {}, {}, closed_loop, 1,
                                      &pattern_ops};
   static const tkm_component* const components[] = {&processor, &dataset, &pattern};
-  static const tkm_module module{sizeof module, TKM_ABI_MINOR,     TKM_ABI_MIN_HOST_MINOR, 0, str("misbehaving"),
-                                 str("6.6.6"),  str("Apache-2.0"), components,             3};
+  static const tkm_module module{sizeof module,
+                                 TKM_ABI_MINOR,
+                                 TKM_ABI_MIN_HOST_MINOR,
+                                 0,
+                                 str("misbehaving"),
+                                 str("6.6.6"),
+                                 str("Apache-2.0"),
+                                 components,
+                                 3};
   return &module;
 }
 TKM_NOTE("misbehaving", "6.6.6");

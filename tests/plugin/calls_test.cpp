@@ -55,11 +55,12 @@ TEST_CASE("the watchdog sees other threads, whose slots go to later threads") {
   std::thread([&] {
     const CallScope scope(kPlugin, "encode", CallTime::limited);
     first = this_thread_calls();
-    std::thread([&] {   // a second thread looks at the first one's call
+    std::thread([&] {  // a second thread looks at the first one's call
       CHECK(this_thread_calls() == nullptr);
       CHECK(told(watchdog, 0) == Lines{});
       CHECK(told(watchdog, 200) == Lines{"slow encode"});
-    }).join();
+    })
+        .join();
   }).join();
   std::thread([&] {
     const CallScope scope(kPlugin, "encode", CallTime::limited);

@@ -13,23 +13,27 @@ TEST_CASE("the table of a component's options") {
   CHECK(render_component_table(component(good("plain-cpp"), TKM_KIND_PROCESSOR)) ==
         "plain-cpp: processor, module plain-cpp 0.4.0\n"
         "Echoes the prompt\n"
-        "File: " + good("plain-cpp").string() + "\n"
-        "Capabilities: proto.http reply.stream\n"
-        "\n"
-        "OPTION       TYPE                      DEFAULT   HELP\n"
-        "api          one of chat, completions  required  Which API to speak\n"
-        "timeout      duration                  \"30s\"     How long to wait\n"
-        "retry        object                    -\n"
-        "retry.times  integer, >= 0             2         Tries after the first\n"
-        "retry.old    boolean                   -         (deprecated)\n"
-        "key          secret                    -\n");
+        "File: " +
+            good("plain-cpp").string() +
+            "\n"
+            "Capabilities: proto.http reply.stream\n"
+            "\n"
+            "OPTION       TYPE                      DEFAULT   HELP\n"
+            "api          one of chat, completions  required  Which API to speak\n"
+            "timeout      duration                  \"30s\"     How long to wait\n"
+            "retry        object                    -\n"
+            "retry.times  integer, >= 0             2         Tries after the first\n"
+            "retry.old    boolean                   -         (deprecated)\n"
+            "key          secret                    -\n");
   CHECK(render_component_table(component(good("plain-c"), TKM_KIND_DATASET)) ==
         "plain-c/words: dataset, module plain-c 1.2.3\n"
         "Two words and a bad record\n"
-        "File: " + good("plain-c").string() + "\n"
-        "Capabilities: com.acme.later\n"
-        "\n"
-        "No options.\n");
+        "File: " +
+            good("plain-c").string() +
+            "\n"
+            "Capabilities: com.acme.later\n"
+            "\n"
+            "No options.\n");
 }
 
 TEST_CASE("the skeleton of a run file's section") {
@@ -76,7 +80,8 @@ TEST_CASE("the list of modules") {
         "MODULE  VERSION  ABI          FILE\n"
         "vllm    0.2.0    1.0 draft 3  /opt/p/vllm.so\n"
         "vllm    0.2.0    1.0 draft 3  /usr/lib/p/vllm.so  shadowed by /opt/p/vllm.so\n"
-        "x       -        -            /opt/p/x.so         cannot be loaded: not a shared object for this machine\n"
+        "x       -        -            /opt/p/x.so         cannot be loaded: not a shared object for this "
+        "machine\n"
         "\n"
         "Searched, first wins:\n"
         "  /opt/p  (--plugin-dir)\n"

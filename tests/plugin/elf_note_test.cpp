@@ -31,7 +31,9 @@ std::string complaint(const std::string& bytes) {
   return note ? "" : note.error().message;
 }
 
-std::string plugin_bytes() { return read_bytes(good("plain-c")); }
+std::string plugin_bytes() {
+  return read_bytes(good("plain-c"));
+}
 
 template <class T>
 void patch(std::string& bytes, size_t offset, T value) {
@@ -71,25 +73,50 @@ TEST_CASE("the note of a good plugin") {
 
 TEST_CASE("files that are no shared object for this machine") {
   std::string bytes = plugin_bytes();
-  SUBCASE("empty") { bytes.clear(); }
-  SUBCASE("text") { bytes = "#!/bin/sh\necho this is not a plugin, however long its text may be, padding, padding\n"; }
-  SUBCASE("wrong machine") { patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_machine), EM_S390); }
-  SUBCASE("32 bits") { bytes[EI_CLASS] = ELFCLASS32; }
-  SUBCASE("big endian") { bytes[EI_DATA] = ELFDATA2MSB; }
-  SUBCASE("an object file") { patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_type), ET_REL); }
-  SUBCASE("segments outside the file") { patch<uint64_t>(bytes, offsetof(Elf64_Ehdr, e_phoff), UINT64_MAX - 8); }
+  SUBCASE("empty") {
+    bytes.clear();
+  }
+  SUBCASE("text") {
+    bytes = "#!/bin/sh\necho this is not a plugin, however long its text may be, padding, padding\n";
+  }
+  SUBCASE("wrong machine") {
+    patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_machine), EM_S390);
+  }
+  SUBCASE("32 bits") {
+    bytes[EI_CLASS] = ELFCLASS32;
+  }
+  SUBCASE("big endian") {
+    bytes[EI_DATA] = ELFDATA2MSB;
+  }
+  SUBCASE("an object file") {
+    patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_type), ET_REL);
+  }
+  SUBCASE("segments outside the file") {
+    patch<uint64_t>(bytes, offsetof(Elf64_Ehdr, e_phoff), UINT64_MAX - 8);
+  }
   SUBCASE("a segment longer than the file") {
     const auto at = peek<Elf64_Ehdr>(bytes, 0).e_phoff + offsetof(Elf64_Phdr, p_filesz);
     patch<uint64_t>(bytes, at, UINT64_MAX);
   }
-  SUBCASE("too many segments") { patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_phnum), 0xffff); }
-  SUBCASE("sections outside the file") { patch<uint64_t>(bytes, offsetof(Elf64_Ehdr, e_shoff), UINT64_MAX - 64); }
-  SUBCASE("too many sections") { patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_shnum), 0xffff); }
-  SUBCASE("no section of names") { patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_shstrndx), 0xfff0); }
-  SUBCASE("odd header sizes") { patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_shentsize), 1); }
+  SUBCASE("too many segments") {
+    patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_phnum), 0xffff);
+  }
+  SUBCASE("sections outside the file") {
+    patch<uint64_t>(bytes, offsetof(Elf64_Ehdr, e_shoff), UINT64_MAX - 64);
+  }
+  SUBCASE("too many sections") {
+    patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_shnum), 0xffff);
+  }
+  SUBCASE("no section of names") {
+    patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_shstrndx), 0xfff0);
+  }
+  SUBCASE("odd header sizes") {
+    patch<uint16_t>(bytes, offsetof(Elf64_Ehdr, e_shentsize), 1);
+  }
   SUBCASE("names of 2^63 bytes") {
     const auto head = peek<Elf64_Ehdr>(bytes, 0);
-    patch<uint64_t>(bytes, head.e_shoff + head.e_shstrndx * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_size),
+    patch<uint64_t>(bytes,
+                    head.e_shoff + head.e_shstrndx * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_size),
                     uint64_t{1} << 63u);
   }
   CHECK(complaint(bytes) == kNotForUs);
@@ -111,9 +138,10 @@ TEST_CASE("damage to any one byte gives a note or a sentence") {
     damaged[at] = static_cast<char>(~damaged[at]);
     const std::string sentence = complaint(damaged);
     refused += !sentence.empty();
-    if (!sentence.empty() && sentence != kNotForUs && sentence != kNoNote && sentence != kDamaged) FAIL(sentence);
+    if (!sentence.empty() && sentence != kNotForUs && sentence != kNoNote && sentence != kDamaged)
+      FAIL(sentence);
   }
-  CHECK(refused > 50);   // headers, name table, note
+  CHECK(refused > 50);  // headers, name table, note
 }
 
 TEST_CASE("damaged notes") {
@@ -121,17 +149,39 @@ TEST_CASE("damaged notes") {
   const size_t section = section_header(bytes, ".note.tokometer");
   const size_t note = peek<Elf64_Shdr>(bytes, section).sh_offset;
   const size_t text = bytes.find("module=plain-c", note);
-  SUBCASE("all zero") { std::fill_n(bytes.begin() + static_cast<long>(note), peek<Elf64_Shdr>(bytes, section).sh_size, '\0'); }
-  SUBCASE("another owner") { bytes[bytes.find("tokometer", note)] = 'T'; }
-  SUBCASE("another type") { patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_type), 2); }
-  SUBCASE("a name of 4 GiB") { patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_namesz), 0xfffffffe); }
-  SUBCASE("content of 4 GiB") { patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_descsz), 0xfffffffe); }
-  SUBCASE("too short for its words") { patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_descsz), 12); }
-  SUBCASE("section outside the file") { patch<uint64_t>(bytes, section + offsetof(Elf64_Shdr, sh_offset), UINT64_MAX - 4); }
-  SUBCASE("section of 1 TiB") { patch<uint64_t>(bytes, section + offsetof(Elf64_Shdr, sh_size), uint64_t{1} << 40u); }
-  SUBCASE("no module line") { bytes[text] = 'M'; }
-  SUBCASE("no valid name") { bytes[text + 7] = 'P'; }
-  SUBCASE("no version") { bytes[bytes.find("version=", text)] = 'V'; }
+  SUBCASE("all zero") {
+    std::fill_n(bytes.begin() + static_cast<long>(note), peek<Elf64_Shdr>(bytes, section).sh_size, '\0');
+  }
+  SUBCASE("another owner") {
+    bytes[bytes.find("tokometer", note)] = 'T';
+  }
+  SUBCASE("another type") {
+    patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_type), 2);
+  }
+  SUBCASE("a name of 4 GiB") {
+    patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_namesz), 0xfffffffe);
+  }
+  SUBCASE("content of 4 GiB") {
+    patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_descsz), 0xfffffffe);
+  }
+  SUBCASE("too short for its words") {
+    patch<uint32_t>(bytes, note + offsetof(Elf64_Nhdr, n_descsz), 12);
+  }
+  SUBCASE("section outside the file") {
+    patch<uint64_t>(bytes, section + offsetof(Elf64_Shdr, sh_offset), UINT64_MAX - 4);
+  }
+  SUBCASE("section of 1 TiB") {
+    patch<uint64_t>(bytes, section + offsetof(Elf64_Shdr, sh_size), uint64_t{1} << 40u);
+  }
+  SUBCASE("no module line") {
+    bytes[text] = 'M';
+  }
+  SUBCASE("no valid name") {
+    bytes[text + 7] = 'P';
+  }
+  SUBCASE("no version") {
+    bytes[bytes.find("version=", text)] = 'V';
+  }
   CHECK(complaint(bytes) == kDamaged);
 }
 
@@ -142,9 +192,12 @@ TEST_CASE("no note") {
     bytes[at + 1] = 'N';
   }
   SUBCASE("a section without content") {
-    patch<uint32_t>(bytes, section_header(bytes, ".note.tokometer") + offsetof(Elf64_Shdr, sh_type), SHT_NOBITS);
+    patch<uint32_t>(bytes, section_header(bytes, ".note.tokometer") + offsetof(Elf64_Shdr, sh_type),
+                    SHT_NOBITS);
   }
-  SUBCASE("no sections at all") { patch<uint64_t>(bytes, offsetof(Elf64_Ehdr, e_shoff), 0); }
+  SUBCASE("no sections at all") {
+    patch<uint64_t>(bytes, offsetof(Elf64_Ehdr, e_shoff), 0);
+  }
   CHECK(complaint(bytes) == kNoNote);
 }
 
@@ -162,7 +215,8 @@ TEST_CASE("versions that do not fit") {
   SUBCASE("another draft") {
     note.draft = 999;
     CHECK(sentence() == "built for plugin ABI 1 draft 999; this program speaks plugin ABI 1 draft " +
-                            std::to_string(TKM_ABI_DRAFT) + "; build the plugin again with its tokometer-dev");
+                            std::to_string(TKM_ABI_DRAFT) +
+                            "; build the plugin again with its tokometer-dev");
   }
   SUBCASE("needs a newer host") {
     note.min_host_minor = 9;

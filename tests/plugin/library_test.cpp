@@ -20,7 +20,7 @@ std::string complaint(const fs::path& path, Trust trust = Trust::check) {
 TEST_CASE("plugins in C and in C++ load with what the manifest wants to know") {
   const auto c = load_library(good("plain-c"), Trust::check);
   REQUIRE_MESSAGE(c.ok(), all_messages(c));
-  REQUIRE((*c)->size() == 2);   // a third component is of a kind that this host does not know
+  REQUIRE((*c)->size() == 2);  // a third component is of a kind that this host does not know
   const Component& ticks = (**c)[0];
   CHECK(ticks.name() == "ticks");
   CHECK(ticks.kind() == TKM_KIND_PATTERN);
@@ -30,7 +30,8 @@ TEST_CASE("plugins in C and in C++ load with what the manifest wants to know") {
   CHECK(ticks.sha256.size() == 64);
   CHECK(ticks.has_capability("open-loop"));
   CHECK(!ticks.has_capability("open"));
-  CHECK((**c)[1].config_schema() == "{}");   // the plugin gave an empty text
+  CHECK((**c)[1].config_schema() ==
+        R"({"type": "object", "properties": {}})");  // the plugin gave an empty text
 
   const auto cpp = load_library(good("plain-cpp"), Trust::check);
   REQUIRE_MESSAGE(cpp.ok(), all_messages(cpp));
@@ -62,14 +63,22 @@ TEST_CASE("files that are refused before any of their code runs") {
   const fs::path path = folder.path() / "x.so";
   std::string bytes = read_bytes(good("plain-c"));
   std::string sentence = "not a shared object for this machine";
-  SUBCASE("text") { bytes = "not a plugin\n"; }
-  SUBCASE("empty") { bytes.clear(); }
-  SUBCASE("cut") { bytes.resize(bytes.size() / 2); }
+  SUBCASE("text") {
+    bytes = "not a plugin\n";
+  }
+  SUBCASE("empty") {
+    bytes.clear();
+  }
+  SUBCASE("cut") {
+    bytes.resize(bytes.size() / 2);
+  }
   SUBCASE("wrong machine") {
     const uint16_t machine = EM_S390;
     std::memcpy(bytes.data() + offsetof(Elf64_Ehdr, e_machine), &machine, sizeof machine);
   }
-  SUBCASE("another name") { sentence = "is module \"plain-c\"; its file must be named plain-c.so"; }
+  SUBCASE("another name") {
+    sentence = "is module \"plain-c\"; its file must be named plain-c.so";
+  }
   write_bytes(path, bytes);
   CHECK(complaint(path) == path.string() + ": " + sentence + "\n");
 }
@@ -86,8 +95,8 @@ TEST_CASE("a file that others can write is refused unless the user trusts the fo
 
 TEST_CASE("each broken module has its sentence") {
   struct Case {
-    const char* module;
-    std::string sentence;   // after the file name
+    std::string module;
+    std::string sentence;  // after the file name
   };
   const std::string item = "plugin bug: dataset \"items\": ";
   const Case cases[] = {
@@ -103,7 +112,8 @@ TEST_CASE("each broken module has its sentence") {
       {"throwing-entry", "plugin bug: tkm_module_v1 threw an exception"},
       {"null-module", "plugin bug: tkm_module_v1 returned NULL"},
       {"huge-module", "plugin bug: module.struct_size is 4294967295, at least 80 expected"},
-      {"name-in-descriptor", "plugin bug: the note says module \"name-in-descriptor\", the descriptor \"other-name\""},
+      {"name-in-descriptor",
+       "plugin bug: the note says module \"name-in-descriptor\", the descriptor \"other-name\""},
       {"version-in-descriptor", "plugin bug: the note says version 1.0.0, the descriptor \"2.0.0\""},
       {"null-list", "plugin bug: components is no valid list"},
       {"null-component", "plugin bug: component 1: is NULL"},
@@ -114,7 +124,9 @@ TEST_CASE("each broken module has its sentence") {
       {"null-text", item + "config_schema is no valid text"},
       {"bad-capability", item + "capability \"End Less\" is no valid name"},
       {"null-capabilities", item + "capabilities is no valid list"},
-      {"no-loop", "plugin bug: load pattern \"items\": a load pattern needs one of the capabilities open-loop, closed-loop"},
+      {"no-loop",
+       "plugin bug: load pattern \"items\": a load pattern needs one of the capabilities open-loop, "
+       "closed-loop"},
       {"null-ops", item + "ops is NULL"},
       {"short-ops", item + "ops.struct_size is 16, at least 40 expected"},
       {"null-call", item + "call next is missing"},

@@ -15,18 +15,20 @@ TEST_CASE("whose files are trusted") {
   constexpr gid_t kMyGroup = 1000, kSharedGroup = 50;
   const Reader me{kMe, kMyGroup};
   struct Case {
-    const char* what;
+    std::string what;
     mode_t mode;
     uid_t owner;
     gid_t group;
-    const char* reason;   // null: trusted
+    const char* reason;  // null: trusted
   };
   const Case cases[] = {
       {"root's file", S_IFREG | 0644, kRoot, kSharedGroup, nullptr},
       {"my file", S_IFREG | 0644, kMe, kMyGroup, nullptr},
       {"my file, writable by my private group", S_IFREG | 0664, kMe, kMyGroup, nullptr},
-      {"my file, writable by a shared group", S_IFREG | 0664, kMe, kSharedGroup, "/p/x is writable by others"},
-      {"root's file, writable by a shared group", S_IFREG | 0664, kRoot, kSharedGroup, "/p/x is writable by others"},
+      {"my file, writable by a shared group", S_IFREG | 0664, kMe, kSharedGroup,
+       "/p/x is writable by others"},
+      {"root's file, writable by a shared group", S_IFREG | 0664, kRoot, kSharedGroup,
+       "/p/x is writable by others"},
       {"writable by all", S_IFREG | 0646, kMe, kMyGroup, "/p/x is writable by others"},
       {"another user's file", S_IFREG | 0444, kOther, kMyGroup,
        "/p/x belongs to user 1001, who is neither you nor root"},
@@ -59,10 +61,18 @@ TEST_CASE("only regular files are opened") {
   const ScratchFolder folder;
   const fs::path path = folder.path() / "x.so";
   std::string sentence = "not a regular file";
-  SUBCASE("a folder") { fs::create_directory(path); }
-  SUBCASE("a FIFO") { REQUIRE(mkfifo(path.c_str(), 0644) == 0); }
-  SUBCASE("a device") { fs::create_symlink("/dev/null", path); }
-  SUBCASE("nothing") { sentence = "no such file"; }
+  SUBCASE("a folder") {
+    fs::create_directory(path);
+  }
+  SUBCASE("a FIFO") {
+    REQUIRE(mkfifo(path.c_str(), 0644) == 0);
+  }
+  SUBCASE("a device") {
+    fs::create_symlink("/dev/null", path);
+  }
+  SUBCASE("nothing") {
+    sentence = "no such file";
+  }
   SUBCASE("a link to nothing") {
     fs::create_symlink("gone.so", path);
     sentence = "no such file";

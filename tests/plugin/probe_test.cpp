@@ -21,15 +21,26 @@ std::string selected(const std::string& json, std::string_view pointer) {
 }
 
 TEST_CASE("pointers with a star for each item") {
-  const std::string models = R"({"data": [{"id": "a", "len": 8}, {"id": "b"}, 7], "m/n": {"~": 1}, "*": 5, "o": {"x": 1, "y": 2}})";
+  const std::string models =
+      R"({"data": [{"id": "a", "len": 8}, {"id": "b"}, 7], "m/n": {"~": 1}, "*": 5, "o": {"x": 1, "y": 2}})";
   struct Case {
-    const char *pointer, *found;
+    std::string pointer, found;
   };
   const Case cases[] = {
-      {"/data/*/id", "\"a\" \"b\" "}, {"/data/*/len", "8 "}, {"/data/1/id", "\"b\" "}, {"/data/2", "7 "},
-      {"/data/3", ""},                {"/data/-1", ""},      {"/data/x", ""},          {"/data/99999999999", ""},
-      {"/m~1n/~0", "1 "},             {"/*", "5 "},          {"/o/*", "1 2 "},         {"/data/*/id/deeper", ""},
-      {"/none/*/id", ""},             {"no/slash", ""},
+      {"/data/*/id", "\"a\" \"b\" "},
+      {"/data/*/len", "8 "},
+      {"/data/1/id", "\"b\" "},
+      {"/data/2", "7 "},
+      {"/data/3", ""},
+      {"/data/-1", ""},
+      {"/data/x", ""},
+      {"/data/99999999999", ""},
+      {"/m~1n/~0", "1 "},
+      {"/*", "5 "},
+      {"/o/*", "1 2 "},
+      {"/data/*/id/deeper", ""},
+      {"/none/*/id", ""},
+      {"no/slash", ""},
   };
   for (const Case& each : cases) {
     CAPTURE(each.pointer);
@@ -41,14 +52,15 @@ TEST_CASE("pointers with a star for each item") {
 TEST_CASE("values are filled in, escaped for their place") {
   const FillValues values{"org/model \"8b\"", "lora&1", "/data/x y", "a\nb"};
   struct Case {
-    const char* text;
+    std::string text;
     Place place;
     const char* filled;
   };
   const Case cases[] = {
       {"/v1/models/${model}/ready", Place::url, "/v1/models/org%2Fmodel%20%228b%22/ready"},
       {"/load?name=${adapter}&path=${path}", Place::url, "/load?name=lora%261&path=%2Fdata%2Fx%20y"},
-      {R"({"model": "${model}", "text": "${text}"})", Place::json, R"({"model": "org/model \"8b\"", "text": "a\nb"})"},
+      {R"({"model": "${model}", "text": "${text}"})", Place::json,
+       R"({"model": "org/model \"8b\"", "text": "a\nb"})"},
       {"${model}", Place::header, "org/model %228b%22"},
       {"${text}", Place::header, "a%0Ab"},
       {"${other} $model ${mod", Place::json, "${other} $model ${mod"},
@@ -122,7 +134,8 @@ TEST_CASE("model names with their context") {
   models.probe.path = "/v1/models";
   models.names = "/data/*/id";
   models.context = "/data/*/max_model_len";
-  auto names = read_models(models, R"({"data": [{"id": "base", "max_model_len": 4096}, {"id": "lora", "max_model_len": null}]})");
+  auto names = read_models(
+      models, R"({"data": [{"id": "base", "max_model_len": 4096}, {"id": "lora", "max_model_len": null}]})");
   REQUIRE(names.ok());
   REQUIRE(names->size() == 2);
   CHECK((*names)[0].name == "base");
@@ -142,7 +155,8 @@ TEST_CASE("token ids") {
   tokenize.ids = "/tokens";
   CHECK(*read_token_ids(tokenize, R"({"tokens": [1, 2, 3]})") == std::vector<int32_t>{1, 2, 3});
   CHECK(read_token_ids(tokenize, R"({"tokens": []})")->empty());
-  CHECK(read_token_ids(tokenize, R"({"count": 3})").error().message == "POST /tokenize: no token ids at /tokens");
+  CHECK(read_token_ids(tokenize, R"({"count": 3})").error().message ==
+        "POST /tokenize: no token ids at /tokens");
   CHECK(read_token_ids(tokenize, R"({"tokens": [1, "x"]})").error().message ==
         "POST /tokenize: a token id at /tokens is no whole number");
   CHECK(!read_token_ids(tokenize, R"({"tokens": [4294967296]})").ok());
@@ -154,7 +168,8 @@ TEST_CASE("base64") {
   CHECK(decode_base64("Zm8=") == "fo");
   CHECK(decode_base64("Zm9v") == "foo");
   CHECK(decode_base64("AP+/") == std::string("\0\xff\xbf", 3));
-  for (const char* wrong : {"Z", "Zg", "Zg=", "Zg===", "Z===", "Zh==", "Zm9v\n", "Zm 9", "Zg==Zg==", "===="}) {
+  for (const char* wrong :
+       {"Z", "Zg", "Zg=", "Zg===", "Z===", "Zh==", "Zm9v\n", "Zm 9", "Zg==Zg==", "===="}) {
     CAPTURE(wrong);
     CHECK(!decode_base64(wrong).has_value());
   }

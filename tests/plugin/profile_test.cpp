@@ -108,7 +108,7 @@ TEST_CASE("unknown keys are skipped with a warning each") {
 
 TEST_CASE("faults are named with their place and value") {
   struct Case {
-    const char *json, *sentence;
+    std::string json, sentence;
   };
   const Case cases[] = {
       {"", "profile: not valid JSON (byte 0)"},
@@ -119,14 +119,16 @@ TEST_CASE("faults are named with their place and value") {
       {R"({"profile": 1, "features": [1]})", "profile: features[0]: must be a string (got 1)"},
       {R"({"profile": 1, "ports": {"http": 65536}})",
        "profile: ports.http: must be a whole number from 1 to 65535 (got 65536)"},
-      {R"({"profile": 1, "ready": [{"get": 5}]})", "profile: ready[0].get: must be a path that begins with \"/\" (got 5)"},
+      {R"({"profile": 1, "ready": [{"get": 5}]})",
+       "profile: ready[0].get: must be a path that begins with \"/\" (got 5)"},
       {R"({"profile": 1, "ready": [{"get": "/a b"}]})",
        "profile: ready[0].get: must be a path that begins with \"/\" (got \"/a b\")"},
       {R"({"profile": 1, "ready": [{}]})", "profile: ready[0].get: give one of \"get\", \"post\", \"grpc\""},
       {R"({"profile": 1, "ready": [{"get": "/a", "post": "/b"}]})",
        "profile: ready[0].get: give one of \"get\", \"post\", \"grpc\""},
       {R"({"profile": 1, "ready": ["/health"]})", "profile: ready[0]: must be an object (got \"/health\")"},
-      {R"({"profile": 1, "ready": [{"get": "/a"}, {"get": "/a"}]})", "profile: ready[1].id: \"/a\" is given twice"},
+      {R"({"profile": 1, "ready": [{"get": "/a"}, {"get": "/a"}]})",
+       "profile: ready[1].id: \"/a\" is given twice"},
       {R"({"profile": 1, "ready": [{"get": "/a", "status": "ok"}]})",
        "profile: ready[0].status: must be a status code (got \"ok\")"},
       {R"({"profile": 1, "ready": [{"get": "/a", "timeout": "soon"}]})",

@@ -34,13 +34,14 @@ TEST_CASE("names lead to components") {
     std::string use, module, name;
   };
   const Case cases[] = {
-      {TKM_KIND_DATASET, "items", "standard", "items"},   // without a module: first in standard
+      {TKM_KIND_DATASET, "items", "standard", "items"},  // without a module: first in standard
       {TKM_KIND_DATASET, "standard/items", "standard", "items"},
-      {TKM_KIND_PROCESSOR, "plain-cpp", "plain-cpp", "plain-cpp"},   // then in the module of that name
-      {TKM_KIND_DATASET, "plain-cpp", "plain-cpp", "plain-cpp"},     // a name is unique within its kind
+      {TKM_KIND_PROCESSOR, "plain-cpp", "plain-cpp", "plain-cpp"},  // then in the module of that name
+      {TKM_KIND_DATASET, "plain-cpp", "plain-cpp", "plain-cpp"},    // a name is unique within its kind
       {TKM_KIND_PATTERN, "plain-c/ticks", "plain-c", "ticks"},
       {TKM_KIND_PROCESSOR, good("plain-cpp").string(), "plain-cpp", "plain-cpp"},
-      {TKM_KIND_PATTERN, good("plain-c").string(), "plain-c", "ticks"},   // the only one of its kind in the file
+      {TKM_KIND_PATTERN, good("plain-c").string(), "plain-c",
+       "ticks"},  // the only one of its kind in the file
   };
   for (const Case& each : cases) {
     CAPTURE(each.use);
@@ -61,13 +62,18 @@ TEST_CASE("what is not found is told with the folders, the nearest name and the 
   };
   const Case cases[] = {
       {TKM_KIND_PROCESSOR, "vlm",
-       "plugin \"vlm\" not found in: " + folders + "; did you mean \"vllm\"? (package tokometer-plugin-vllm)"},
-      {TKM_KIND_PROCESSOR, "vllm", "plugin \"vllm\" not found in: " + folders + " (package tokometer-plugin-vllm)"},
-      {TKM_KIND_PROCESSOR, "acme/replay", "plugin \"acme\" not found in: " + folders + " (package tokometer-plugin-acme)"},
+       "plugin \"vlm\" not found in: " + folders +
+           "; did you mean \"vllm\"? (package tokometer-plugin-vllm)"},
+      {TKM_KIND_PROCESSOR, "vllm",
+       "plugin \"vllm\" not found in: " + folders + " (package tokometer-plugin-vllm)"},
+      {TKM_KIND_PROCESSOR, "acme/replay",
+       "plugin \"acme\" not found in: " + folders + " (package tokometer-plugin-acme)"},
       {TKM_KIND_DATASET, "itmes", "plugin \"itmes\" not found in: " + folders + "; did you mean \"items\"?"},
-      {TKM_KIND_PROCESSOR, "plain-cp", "plugin \"plain-cp\" not found in: " + folders + "; did you mean \"plain-cpp\"?"},
+      {TKM_KIND_PROCESSOR, "plain-cpq",
+       "plugin \"plain-cpq\" not found in: " + folders + "; did you mean \"plain-cpp\"?"},
       {TKM_KIND_DATASET, "plain-c/word",
-       "module \"plain-c\" has no dataset \"word\"; did you mean \"plain-c/words\"?; it has: ticks (load pattern), words "
+       "module \"plain-c\" has no dataset \"word\"; did you mean \"plain-c/words\"?; it has: ticks (load "
+       "pattern), words "
        "(dataset)"},
       {TKM_KIND_DATASET, "plain-c",
        "module \"plain-c\" has no dataset \"plain-c\"; it has: ticks (load pattern), words (dataset)"},
@@ -82,8 +88,10 @@ TEST_CASE("what is not found is told with the folders, the nearest name and the 
        "plugin \"../etc/passwd\": give a file as an absolute path that ends in .so"},
       {TKM_KIND_PROCESSOR, "a/../b",
        "plugin \"a/../b\": must be a name, module/name, or an absolute path that ends in .so"},
-      {TKM_KIND_PROCESSOR, "", "plugin \"\": must be a name, module/name, or an absolute path that ends in .so"},
-      {TKM_KIND_PROCESSOR, "V\x1b[1m", "plugin \"V\\x1b[1m\": must be a name, module/name, or an absolute path that ends in .so"},
+      {TKM_KIND_PROCESSOR, "",
+       "plugin \"\": must be a name, module/name, or an absolute path that ends in .so"},
+      {TKM_KIND_PROCESSOR, "V\x1b[1m",
+       "plugin \"V\\x1b[1m\": must be a name, module/name, or an absolute path that ends in .so"},
   };
   for (const Case& each : cases) {
     CAPTURE(each.use);
@@ -94,7 +102,8 @@ TEST_CASE("what is not found is told with the folders, the nearest name and the 
 TEST_CASE("without standard.so its components are missing by name") {
   CHECK(complaint(registry_of({kGood}), TKM_KIND_PATTERN, "poisson") ==
         "plugin \"poisson\" not found in: " + kGood +
-            " (package tokometer-plugin-poisson); standard.so, with the bundled datasets and load patterns, is missing "
+            " (package tokometer-plugin-poisson); standard.so, with the bundled datasets and load patterns, "
+            "is missing "
             "too: install tokometer again\n");
 }
 
@@ -117,9 +126,11 @@ TEST_CASE("trust is a property of the search path") {
   write_bytes(folder.path() / "no-note.so", read_bytes(bad("no-note")));
   fs::permissions(folder.path(), fs::perms(0777));
   SearchPath path{{{folder.path().string(), "--plugin-dir"}}, false};
-  CHECK(complaint(Registry(path), TKM_KIND_DATASET, "no-note").find("refused (--trust-plugin-dir)") != std::string::npos);
+  CHECK(complaint(Registry(path), TKM_KIND_DATASET, "no-note").find("refused (--trust-plugin-dir)") !=
+        std::string::npos);
   path.trust = true;
-  CHECK(complaint(Registry(path), TKM_KIND_DATASET, "no-note").find("has no .note.tokometer") != std::string::npos);
+  CHECK(complaint(Registry(path), TKM_KIND_DATASET, "no-note").find("has no .note.tokometer") !=
+        std::string::npos);
 }
 
 TEST_CASE("describe finds components of every kind and whole modules") {
@@ -128,7 +139,8 @@ TEST_CASE("describe finds components of every kind and whole modules") {
     const auto found = registry.find_any(use);
     std::string text = all_messages(found);
     if (found.ok()) {
-      for (const Component* each : *found) text += std::string(each->name()) + ":" + std::to_string(each->kind()) + " ";
+      for (const Component* each : *found)
+        text += std::string(each->name()) + ":" + std::to_string(each->kind()) + " ";
     }
     return text;
   };
@@ -182,17 +194,21 @@ class Environment {
 TEST_CASE("the search path: flags, environment, home, installation; never the working directory") {
   const auto folders = [](const SearchOptions& options) {
     std::string text;
-    for (const auto& each : Registry::default_search_path(options).directories) text += each.origin + "=" + each.path + "\n";
+    for (const auto& each : Registry::default_search_path(options).directories)
+      text += each.origin + "=" + each.path + "\n";
     return text;
   };
-  const std::string installed = "installation=" + fs::canonical(TOKOMETER_BUILD_DIR).string() + "/lib/tokometer/plugins-1\n";
+  const std::string installed =
+      "installation=" + fs::canonical(TOKOMETER_BUILD_DIR).string() + "/lib/tokometer/plugins-1\n";
   const std::string here = fs::current_path().string();
   {
     const Environment path("TOKOMETER_PLUGIN_PATH", "/opt/a:relative::.:/opt/b");
     const Environment home("HOME", "/home/me");
     CHECK(folders({.plugin_dirs = {"/opt/x", "y/../z"}}) ==
-          "--plugin-dir=/opt/x\n--plugin-dir=" + here + "/z\nTOKOMETER_PLUGIN_PATH=/opt/a\nTOKOMETER_PLUGIN_PATH=/opt/b\n"
-          "home=/home/me/.local/lib/tokometer/plugins-1\n" + installed);
+          "--plugin-dir=/opt/x\n--plugin-dir=" + here +
+              "/z\nTOKOMETER_PLUGIN_PATH=/opt/a\nTOKOMETER_PLUGIN_PATH=/opt/b\n"
+              "home=/home/me/.local/lib/tokometer/plugins-1\n" +
+              installed);
   }
   const Environment path("TOKOMETER_PLUGIN_PATH", nullptr);
   const Environment home("HOME", nullptr);

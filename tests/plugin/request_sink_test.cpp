@@ -8,7 +8,9 @@
 namespace tokometer {
 namespace {
 
-tkm_str str(std::string_view text) { return {text.data(), text.size()}; }
+tkm_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 void begin(const tkm_request_out& out, std::string_view method = "POST", std::string_view path = "/v1/x",
            int32_t protocol = TKM_HTTP) {
@@ -18,7 +20,9 @@ void begin(const tkm_request_out& out, std::string_view method = "POST", std::st
 void header(const tkm_request_out& out, std::string_view name, std::string_view value) {
   out.header(out.ctx, str(name), str(value));
 }
-void body(const tkm_request_out& out, std::string_view bytes) { out.body(out.ctx, str(bytes)); }
+void body(const tkm_request_out& out, std::string_view bytes) {
+  out.body(out.ctx, str(bytes));
+}
 
 TEST_CASE("a good request is kept, and the sink is as new after clear") {
   RequestSink sink;
@@ -55,7 +59,7 @@ TEST_CASE("gRPC keeps messages apart") {
 
 TEST_CASE("each rule that is broken has its sentence") {
   struct Case {
-    const char* fault;   // after "plugin bug: encode: "
+    std::string fault;  // after "plugin bug: encode: "
     std::function<void(const tkm_request_out&)> play;
   };
   using Out = const tkm_request_out&;
@@ -63,7 +67,8 @@ TEST_CASE("each rule that is broken has its sentence") {
       {"begin was called twice", [](Out out) { begin(out), begin(out); }},
       {"a header came before begin", [](Out out) { header(out, "x", "1"), begin(out); }},
       {"body came before begin", [](Out out) { body(out, "x"), begin(out); }},
-      {"header \"x\" came after the body", [](Out out) { begin(out), body(out, "b"), header(out, "x", "1"); }},
+      {"header \"x\" came after the body",
+       [](Out out) { begin(out), body(out, "b"), header(out, "x", "1"); }},
       {"begin was given no valid tkm_call", [](Out out) { out.begin(out.ctx, nullptr); }},
       {"unknown protocol 9", [](Out out) { begin(out, "POST", "/", 9); }},
       {"method \"post\" is not valid", [](Out out) { begin(out, "post"); }},
@@ -74,18 +79,32 @@ TEST_CASE("each rule that is broken has its sentence") {
       {"path \"/a b\" is not valid", [](Out out) { begin(out, "GET", "/a b"); }},
       {"path \"/\\r\\n\" is not valid", [](Out out) { begin(out, "GET", "/\r\n"); }},
       {"path \"/a#b\" is not valid", [](Out out) { begin(out, "GET", "/a#b"); }},
-      {"header name \"Content-Type\" is no lower-case name", [](Out out) { begin(out), header(out, "Content-Type", "x"); }},
+      {"header name \"Content-Type\" is no lower-case name",
+       [](Out out) { begin(out), header(out, "Content-Type", "x"); }},
       {"header name \"a:b\" is no lower-case name", [](Out out) { begin(out), header(out, "a:b", "x"); }},
       {"header name \"\" is no lower-case name", [](Out out) { begin(out), header(out, "", "x"); }},
-      {"header \"x\": control characters are not allowed", [](Out out) { begin(out), header(out, "x", "1\r\nhost: evil"); }},
-      {"header \"x\": control characters are not allowed", [](Out out) { begin(out), header(out, "x", {"a\0b", 3}); }},
+      {"header \"x\": control characters are not allowed",
+       [](Out out) { begin(out), header(out, "x", "1\r\nhost: evil"); }},
+      {"header \"x\": control characters are not allowed",
+       [](Out out) {
+         begin(out), header(out, "x", {"a\0b", 3});
+       }},
       {"header \"authorization\" belongs to the core: a plugin must not set it",
        [](Out out) { begin(out), header(out, "authorization", "Bearer x"); }},
       {"header \"content-type\" belongs to the core: a plugin must not set it",
        [](Out out) { begin(out, "", "/s/m", TKM_GRPC), header(out, "content-type", "application/grpc"); }},
-      {"a header is a NULL pointer with a length", [](Out out) { begin(out), out.header(out.ctx, {nullptr, 4}, {}); }},
-      {"the body is a NULL pointer with a length", [](Out out) { begin(out), out.body(out.ctx, {nullptr, 4}); }},
-      {"the body is larger than 1 GiB", [](Out out) { begin(out), out.body(out.ctx, {"x", SIZE_MAX}); }},
+      {"a header is a NULL pointer with a length",
+       [](Out out) {
+         begin(out), out.header(out.ctx, {nullptr, 4}, {});
+       }},
+      {"the body is a NULL pointer with a length",
+       [](Out out) {
+         begin(out), out.body(out.ctx, {nullptr, 4});
+       }},
+      {"the body is larger than 1 GiB",
+       [](Out out) {
+         begin(out), out.body(out.ctx, {"x", SIZE_MAX});
+       }},
       {"more than 256 headers or 64 KiB of them",
        [](Out out) {
          begin(out);
@@ -108,13 +127,14 @@ TEST_CASE("each rule that is broken has its sentence") {
 }
 
 TEST_CASE("the headers of the core") {
-  for (const char* name : {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect",
-                           "accept-encoding", "user-agent", "x-request-id", "authorization", "cookie",
-                           "proxy-authorization", "grpc-timeout"}) {
+  for (const std::string name : {"host", "content-length", "transfer-encoding", "connection", "te", "trailer",
+                                 "upgrade", "expect", "accept-encoding", "user-agent", "x-request-id",
+                                 "authorization", "cookie", "proxy-authorization", "grpc-timeout"}) {
     CAPTURE(name);
     CHECK(is_core_owned_header(name));
   }
-  for (const char* name : {"content-type", "accept", "x-api-key", "hostname", "x-host", "proxy", "grpc"}) {
+  for (const std::string name :
+       {"content-type", "accept", "x-api-key", "hostname", "x-host", "proxy", "grpc"}) {
     CAPTURE(name);
     CHECK(!is_core_owned_header(name));
   }
