@@ -38,6 +38,10 @@ bool law_holds(uint64_t planned, uint64_t issued, uint64_t not_issued, uint64_t 
   return planned == issued + not_issued && issued == ok + failed + cancelled;
 }
 
+std::string counted(uint64_t n, const std::string& thing, const std::string& rest) {
+  return std::to_string(n) + " " + thing + (n == 1 ? " " : "s ") + rest;
+}
+
 std::string place(const std::string& workload, const std::string& phase) { return workload + "/" + phase; }
 
 // The first disagreement between lines and counters, as a sentence; empty: they agree.
@@ -62,10 +66,10 @@ std::string mismatch_of(const PhaseScan& scan, const PhaseTotals& t) {
 
 std::string accounting_fault(const WindowPass& pass, const std::vector<std::unique_ptr<PhaseScan>>& scans, const ReadReport& records) {
   if (records.missing + records.damaged != 0) {
-    return std::to_string(records.missing) + " lines missing, " + std::to_string(records.damaged) + " damaged";
+    return counted(records.missing, "record line", "missing, ") + std::to_string(records.damaged) + " of them damaged";
   }
   if (!pass.has_end()) return {};  // a crash: V1; the counters of its last moment died with it
-  if (const uint64_t holes = pass.missing_sequence_numbers()) return std::to_string(holes) + " request numbers missing or twice";
+  if (const uint64_t holes = pass.missing_sequence_numbers()) return counted(holes, "request number", "missing or twice");
   for (const auto& scan : scans) {
     const PhaseTotals* t = find_totals(pass.counters(), scan->workload, scan->phase);
     if (t == nullptr) return place(scan->workload, scan->phase) + ": in the records, unknown to the workers";
@@ -257,7 +261,7 @@ class PhaseJudge {
   Check tokens() const {
     const uint64_t estimated = p_.sources[static_cast<size_t>(TokenSource::events)];
     if (estimated != 0) {
-      return check("V11", "tokens", Grade::suspect, std::to_string(estimated) + " requests counted by events", ">", "0", "an estimate: let the server send usage");
+      return check("V11", "tokens", Grade::suspect, counted(estimated, "request", "counted by events"), ">", "0", "an estimate: let the server send usage");
     }
     const double differ = f_.both_usage > 0 ? std::abs(static_cast<double>(f_.both_usage - f_.both_per_event)) / static_cast<double>(f_.both_usage) : 0;
     if (differ > kSourcesDiffer) {
@@ -270,7 +274,7 @@ class PhaseJudge {
 
   Check errors() const {
     if (p_.counts.client_failed != 0) {
-      return check("V12", "errors", Grade::invalid, std::to_string(p_.counts.client_failed) + " failures of the client itself", ">", "0", "see Errors");
+      return check("V12", "errors", Grade::invalid, counted(p_.counts.client_failed, "failure", "of the client itself"), ">", "0", "see Errors");
     }
     const Scalar* ratio = p_.find_scalar("error_ratio");
     const double share = ratio == nullptr ? 0 : ratio->number();
@@ -281,7 +285,7 @@ class PhaseJudge {
   Check clocks() const {
     const double suspended = growth(&TickLine::suspended_ns);
     if (f_.scan.order_breaches != 0) {
-      return check("V13", "clocks", Grade::invalid, std::to_string(f_.scan.order_breaches) + " requests with instants out of order", ">", "0", "do not use these times; report this");
+      return check("V13", "clocks", Grade::invalid, counted(f_.scan.order_breaches, "request", "with instants out of order"), ">", "0", "do not use these times; report this");
     }
     if (suspended > kSuspendedNs) {
       return check("V13", "clocks", Grade::invalid, "host suspended for " + seconds_text(suspended), ">", "0", "run again on a host that stays awake");
@@ -302,8 +306,8 @@ class PhaseJudge {
   }
 
   Check shape() const {
-    if (f_.dropped != 0) return check("V15", "load shape", Grade::suspect, std::to_string(f_.dropped) + " requests dropped at the cap", ">", "0", "raise limits.max_in_flight or lower the rate");
-    if (f_.blocked != 0) return check("V15", "load shape", Grade::suspect, std::to_string(f_.blocked) + " requests shifted by the cap", ">", "0", "load closed by the cap: raise limits.max_in_flight");
+    if (f_.dropped != 0) return check("V15", "load shape", Grade::suspect, counted(f_.dropped, "request", "dropped at the cap"), ">", "0", "raise limits.max_in_flight or lower the rate");
+    if (f_.blocked != 0) return check("V15", "load shape", Grade::suspect, counted(f_.blocked, "request", "shifted by the cap"), ">", "0", "load closed by the cap: raise limits.max_in_flight");
     const double held = static_cast<double>(f_.held) / static_cast<double>(p_.counts.planned);
     return check("V15", "load shape", grade_above(held, kHeldSuspect, INFINITY), "held over 1 ms by a cap " + percent_text(held), ">", percent_text(kHeldSuspect),
                  "raise limits.max_in_flight or lower the rate");
@@ -349,7 +353,7 @@ std::vector<Check> judge_run(const Summary& summary, const WindowPass& pass) {
                          "this run lost track of requests: do not use it"));
   const uint64_t lost = summary.records.missing + summary.records.damaged;
   if (lost != 0) {
-    checks.push_back(check("V16", "records", Grade::invalid, std::to_string(lost) + " record lines lost", ">", "0", "tokometer verify shows which"));
+    checks.push_back(check("V16", "records", Grade::invalid, counted(lost, "record line", "lost"), ">", "0", "tokometer verify shows which"));
   }
   return checks;
 }

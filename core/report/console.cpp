@@ -150,8 +150,10 @@ class LatencyTable {
     shown_ = true;
   }
 
+  // One digit less than the values, unless the ends then look equal.
   static std::string interval_text(const std::pair<double, double>& ci) {
-    const int decimals = std::max(0, decimals_for(ci.second / 1e6) - 1);
+    const int fine = decimals_for(ci.second / 1e6);
+    const int decimals = fixed(ci.first / 1e6, fine - 1) == fixed(ci.second / 1e6, fine - 1) ? fine : fine - 1;
     return fixed(ci.first / 1e6, decimals) + "-" + fixed(ci.second / 1e6, decimals);
   }
 
