@@ -3,7 +3,7 @@
 #include <tokometer/json.hpp>
 
 #include <algorithm>
-#include <functional>
+#include <array>
 
 #include "base/text.hpp"
 
@@ -21,7 +21,8 @@ struct Option {
   std::string fallback;  // default as YAML; empty: none
   std::string help;
   std::string example;  // as YAML; empty: none
-  bool required, deprecated, has_children;
+  bool required, deprecated;
+  bool is_group;  // an object and nothing else: its value is what stands below it
 };
 
 std::string json_text(const Json& value) {
@@ -30,16 +31,25 @@ std::string json_text(const Json& value) {
   return text;
 }
 
-// A word is a YAML string as it is; everything else is written as JSON, which is YAML too.
+// A word, a duration and a size are YAML strings as they are; everything else is written as JSON, which is
+// YAML too.
 std::string yaml_text(const Json& value) {
   const std::string_view text = text_of(value);
+  if (parse_duration_ns(text) || parse_size_bytes(text)) return std::string(text);
   const auto is_plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   };
+  const std::array<std::string_view, 7> not_strings = {"true", "false", "null", "yes", "no", "on", "off"};
   const bool is_word = !text.empty() && text.front() >= 'a' && text.front() <= 'z' &&
-                       std::all_of(text.begin(), text.end(), is_plain) && text != "true" && text != "false" &&
-                       text != "null" && text != "yes" && text != "no" && text != "on" && text != "off";
+                       std::all_of(text.begin(), text.end(), is_plain) &&
+                       std::find(not_strings.begin(), not_strings.end(), text) == not_strings.end();
   return is_word ? std::string(text) : json_text(value);
+}
+
+// 1e7 in a schema is 10000000 for people.
+std::string number_text(const Json& value) {
+  const auto whole = tkm::int_of(value);
+  return whole ? std::to_string(*whole) : json_text(value);
 }
 
 std::string type_name(const Json& schema) {
@@ -65,14 +75,15 @@ std::string type_text(const Json& schema) {
   std::string text = type_name(schema);
   if (const Json* items = tkm::find(schema, "items"); text == "array" && items != nullptr)
     text = "list of " + type_text(*items);
-  const auto bound = [&](const char* key, const char* sign) {
-    if (const Json* value = tkm::find(schema, key)) text += ", " + std::string(sign) + json_text(*value);
+  const auto bound = [&](const char* key, const char* before, const char* after) {
+    const Json* value = tkm::find(schema, key);
+    if (value != nullptr) text += std::string(", ") + before + number_text(*value) + after;
   };
-  bound("minimum", ">= ");
-  bound("exclusiveMinimum", "> ");
-  bound("maximum", "<= ");
-  bound("minLength", "at least this long: ");
-  bound("minItems", "at least ");
+  bound("minimum", ">= ", "");
+  bound("exclusiveMinimum", "> ", "");
+  bound("maximum", "<= ", "");
+  bound("minLength", "length >= ", "");
+  bound("minItems", "at least ", " of them");
   return text;
 }
 
@@ -102,7 +113,8 @@ Option make_option(const Json& schema, std::string_view name, const std::string&
   option.deprecated = tkm::get_bool(schema, "deprecated");
   if (tkm::get_bool(schema, "writeOnly") && type_name(schema) != "secret") option.type += ", secret";
   const Json* properties = tkm::find(schema, "properties");
-  option.has_children = properties != nullptr && properties->IsObject() && properties->MemberCount() > 0;
+  const bool has_members = properties != nullptr && properties->IsObject() && properties->MemberCount() > 0;
+  option.is_group = has_members && type_name(schema) == "object";
   return option;
 }
 
@@ -177,9 +189,16 @@ std::string default_text(const Option& option) {
 
 // What an option would be set to in a skeleton: its default, its example, or a place to fill in.
 std::string yaml_value(const Option& option) {
-  if (option.has_children) return "";
+  if (option.is_group) return "";
   if (!option.fallback.empty()) return " " + option.fallback;
   return option.example.empty() ? " ..." : " " + option.example;
+}
+
+std::string yaml_line(const Option& option, bool live) {
+  const std::string help =
+      option.help.empty() ? option.type : one_line(option.help) + " (" + option.type + ")";
+  return std::string(2 * option.depth, ' ') + option.name + ":" + yaml_value(option) + "   # " +
+         (live ? "required: " : "") + help;
 }
 
 std::string abi_text(const ModuleNote& note) {
@@ -245,15 +264,15 @@ std::string render_component_yaml(const Component& component) {
   text += has_required ? "  options:\n" : "  # options:\n";
   const std::string comment = has_required ? "    # " : "  #   ";
   std::vector<bool> is_live;  // for each depth: is this object written out, not commented?
+  size_t shown_depth = 0;     // what stands deeper is another way to write the value above
   for (const Option& option : options) {
+    shown_depth = std::min(shown_depth, option.depth);
+    if (option.depth > shown_depth) continue;
+    if (option.is_group) ++shown_depth;
     is_live.resize(option.depth + 1);
     is_live[option.depth] = option.required && (option.depth == 0 || is_live[option.depth - 1]);
-    const std::string indent(2 * option.depth, ' ');
-    const std::string help =
-        option.help.empty() ? option.type : one_line(option.help) + " (" + option.type + ")";
-    const std::string setting = indent + option.name + ":" + yaml_value(option) + "   # ";
-    text += is_live[option.depth] ? "    " + setting + "required: " + help + "\n"
-                                  : comment + setting + help + "\n";
+    const bool live = is_live[option.depth];
+    text += (live ? "    " : comment) + yaml_line(option, live) + "\n";
   }
   return text;
 }

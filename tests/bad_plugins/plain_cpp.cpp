@@ -97,6 +97,9 @@ constexpr std::string_view kSchema = R"({"type": "object", "required": ["api"], 
   "retry": {"type": "object", "properties": {
     "times": {"type": "integer", "minimum": 0, "default": 2, "description": "Tries after the first"},
     "old": {"type": "boolean", "deprecated": true}}},
+  "length": {"type": ["integer", "object"], "minimum": 1, "maximum": 1e7, "examples": [512], "properties": {
+    "mean": {"type": "number"}}},
+  "files": {"type": "array", "items": {"type": "string", "minLength": 2}, "minItems": 1, "default": ["a b"]},
   "key": {"type": "string", "writeOnly": true, "format": "secret", "examples": ["${API_KEY}"]}}})";
 constexpr std::string_view kNone;
 

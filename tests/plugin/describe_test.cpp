@@ -18,13 +18,16 @@ TEST_CASE("the table of a component's options") {
             "\n"
             "Capabilities: proto.http reply.stream\n"
             "\n"
-            "OPTION       TYPE                      DEFAULT   HELP\n"
-            "api          one of chat, completions  required  Which API to speak\n"
-            "timeout      duration                  \"30s\"     How long to wait\n"
-            "retry        object                    -\n"
-            "retry.times  integer, >= 0             2         Tries after the first\n"
-            "retry.old    boolean                   -         (deprecated)\n"
-            "key          secret                    -\n");
+            "OPTION       TYPE                                             DEFAULT   HELP\n"
+            "api          one of chat, completions                         required  Which API to speak\n"
+            "timeout      duration                                         30s       How long to wait\n"
+            "retry        object                                           -\n"
+            "retry.times  integer, >= 0                                    2         Tries after the first\n"
+            "retry.old    boolean                                          -         (deprecated)\n"
+            "length       integer or object, >= 1, <= 10000000             -\n"
+            "length.mean  number                                           -\n"
+            "files        list of string, length >= 2, at least 1 of them  [\"a b\"]\n"
+            "key          secret                                           -\n");
   CHECK(render_component_table(component(good("plain-c"), TKM_KIND_DATASET)) ==
         "plain-c/words: dataset, module plain-c 1.2.3\n"
         "Two words and a bad record\n"
@@ -44,10 +47,12 @@ TEST_CASE("the skeleton of a run file's section") {
         "  use: plain-cpp\n"
         "  options:\n"
         "    api: ...   # required: Which API to speak (one of chat, completions)\n"
-        "    # timeout: \"30s\"   # How long to wait (duration)\n"
+        "    # timeout: 30s   # How long to wait (duration)\n"
         "    # retry:   # object\n"
         "    #   times: 2   # Tries after the first (integer, >= 0)\n"
         "    #   old: ...   # boolean\n"
+        "    # length: 512   # integer or object, >= 1, <= 10000000\n"
+        "    # files: [\"a b\"]   # list of string, length >= 2, at least 1 of them\n"
         "    # key: \"${API_KEY}\"   # secret\n");
   CHECK(render_component_yaml(component(good("plain-c"), TKM_KIND_PATTERN)) ==
         "# plain-c/ticks: load pattern, module plain-c 1.2.3\n"
@@ -66,7 +71,7 @@ TEST_CASE("the same as JSON") {
   CHECK(tkm::get_string(json, "path") == echo.path);
   CHECK(tkm::get_string(json, "sha256") == echo.sha256);
   CHECK(tkm::find(json, "capabilities")->Size() == 2);
-  CHECK(tkm::find(*tkm::find(json, "options"), "properties")->MemberCount() == 4);
+  CHECK(tkm::find(*tkm::find(json, "options"), "properties")->MemberCount() == 6);
 }
 
 TEST_CASE("the list of modules") {
