@@ -1,7 +1,7 @@
 // The shape of a token event, learned from one that was parsed in full. Events of one response differ in
 // their text and their choice index only; if all other bytes equal those of the learned event, so does the
-// meaning, and no JSON parser is needed (some 20 ns in place of 500). Anything else fails to match and is
-// parsed.
+// meaning, and no JSON parser is needed (some 40 ns an event in place of 1,000). Anything else fails to match
+// and is parsed.
 //
 // One a stream, so its size is fixed; shapes that do not fit are not learned.
 #pragma once

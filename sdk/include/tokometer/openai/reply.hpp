@@ -196,7 +196,7 @@ class OpenAiReply {
     return nullptr;
   }
 
-  CompletionReader::PlainText read(const Json& root, bool is_error, Events& events) {
+  PlainText read(const Json& root, bool is_error, Events& events) {
     if (const auto fault = find_fault(root, is_error)) {
       complaints_.fail(*fault, events);
       return {};
