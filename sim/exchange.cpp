@@ -4,6 +4,7 @@
 #include <tokometer/json.hpp>
 
 #include "sim/connection.hpp"
+#include "sim/error_forms.hpp"
 #include "sim/tokens.hpp"
 
 namespace tokometer::sim {

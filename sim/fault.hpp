@@ -60,18 +60,6 @@ struct Fault {
 // fault change `shape`. Fails, with the nearest name, on unknown words.
 Result<Fault> parse_fault(std::string_view text, Shape& shape);
 
-// The body of an error reply in a server's form, and its media type (empty body: no media type).
-struct ErrorBody {
-  std::string_view media_type;
-  std::string text;
-};
-ErrorBody error_body(std::string_view form, int status, std::string_view message);
-
-// "data: {...}\n\n" (or event: error) with which a server's dialect reports a failure under HTTP 200.
-std::string error_event(std::string_view form, int code, std::string_view message);
-
-std::string_view reason_phrase(int status);
-
 // The word of the fault, as in the header.
 std::string_view fault_name(FaultKind kind);
 

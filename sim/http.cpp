@@ -6,7 +6,7 @@
 #include <boost/optional/optional.hpp>
 #include <ctime>
 
-#include "sim/fault.hpp"
+#include "sim/error_forms.hpp"
 
 namespace tokometer::sim {
 namespace http = boost::beast::http;

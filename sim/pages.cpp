@@ -4,6 +4,7 @@
 #include <functional>
 #include <tokometer/json.hpp>
 
+#include "sim/error_forms.hpp"
 #include "sim/generation.hpp"
 #include "sim/tokens.hpp"
 

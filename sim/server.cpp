@@ -21,12 +21,8 @@ namespace {
 
 constexpr uint64_t kListenerTag = ~uint64_t{1}, kSignalTag = ~uint64_t{2}, kStdinTag = ~uint64_t{3};
 constexpr int64_t kForEver_ns = std::numeric_limits<int64_t>::max() / 2;
-constexpr int64_t kHiccup_ns = 1'000'000, kSilence_ns = 10'000'000'000, kResetRetry_ns = 1'000'000;
+constexpr int64_t kHiccup_ns = 1'000'000, kSilence_ns = 10'000'000'000;
 constexpr int kMostDueInARow = 1024, kMostAcceptsInARow = 64;
-
-uint64_t tag_of(uint32_t slot, uint32_t number) {
-  return (uint64_t{number} << 32u) | slot;
-}
 
 Engine::Options engine_options(const Options& options) {
   return {.gpu = gpu_preset(options.preset),
@@ -175,7 +171,7 @@ void Server::on_socket(uint64_t tag, uint32_t events) {
     return loop_.push(clock_.now_ns() + options_.accept_delay_ns, Wake::Kind::accept, 0, 0);
   }
   const auto slot = static_cast<uint32_t>(tag);
-  if (slot >= slots_.size() || slots_[slot] == nullptr || tag_of(slot, slots_[slot]->number()) != tag) return;
+  if (slot >= slots_.size() || slots_[slot] == nullptr || tag_of(slot) != tag) return;
   Connection& connection = *slots_[slot];
   if ((events & EPOLLOUT) != 0) {
     connection.flush();
@@ -254,181 +250,13 @@ void Server::accept_all() {
       free_slots_.pop_back();
     }
     slots_[slot] = std::make_unique<Connection>(std::move(socket), accepted_, options_.seed);
-    loop_.watch(slots_[slot]->fd(), tag_of(slot, accepted_), EPOLLIN);
+    loop_.watch(slots_[slot]->fd(), tag_of(slot), EPOLLIN);
     const bool plays = options_.mode == Mode::script && accepted_ % options_.script_every == 0;
     ++accepted_;
     if (!plays || !script_.on_accept) continue;
     slots_[slot]->script = std::make_unique<ScriptPlay>(script_);
     play_script(slot);
   }
-}
-
-// What follows a step of an exchange. due_ns: of the event just sent; `first`: nothing was sent yet.
-void Server::schedule(uint32_t slot, Exchange::Step step, int64_t due_ns, bool first) {
-  Exchange& exchange = *slots_[slot]->exchange;
-  const uint32_t stream = exchange.stream();
-  if (step.next == Exchange::Next::later) loop_.push(step.at_ns, Wake::Kind::token, slot, stream);
-  if (step.next == Exchange::Next::done || step.next == Exchange::Next::close ||
-      step.next == Exchange::Next::reset) {
-    return finish_exchange(slot, step);
-  }
-  if (options_.mode == Mode::model) {
-    constexpr int64_t kBeforeEngine_ns = 3'000'000;  // a0: tokenizing, scheduling
-    if (first)
-      ++entering_, loop_.push(pace_.stall().after(exchange.received_ns()) + kBeforeEngine_ns,
-                              Wake::Kind::enter_engine, slot, stream);
-  } else if (step.next == Exchange::Next::tokens) {
-    const Shape& shape = exchange.generation().shape;
-    const int64_t next_ns = options_.mode == Mode::instant ? clock_.now_ns()
-                            : first ? pace_.first_due(shape, stream, exchange.received_ns())
-                                    : pace_.next_due(shape, stream, exchange.events(), due_ns);
-    loop_.push(next_ns, Wake::Kind::token, slot, stream);
-  }
-  settle(slot);
-}
-
-void Server::advance(uint32_t slot, int64_t due_ns) {
-  const bool model = options_.mode == Mode::model;
-  Exchange& exchange = *slots_[slot]->exchange;
-  if (model && !exchange.can_advance()) return;
-  Exchange::Step step = exchange.advance(due_ns);
-  while (model && step.next == Exchange::Next::tokens && exchange.can_advance())
-    step = exchange.advance(due_ns);
-  schedule(slot, step, due_ns, false);
-  if (slots_[slot] != nullptr && slots_[slot]->exchange == nullptr) read_requests(slot);
-}
-
-void Server::enter_engine(uint32_t slot, int64_t due_ns) {
-  const Generation& generation = slots_[slot]->exchange->generation();
-  const int64_t cached = slots_[slot]->exchange->cached();
-  engine_.add(slot, generation.prompt_tokens, static_cast<uint64_t>(cached < 0 ? 0 : cached),
-              generation.output_tokens);
-  kick_engine(due_ns);
-}
-
-void Server::kick_engine(int64_t at_ns) {
-  const int64_t begin_ns = pace_.stall().after(at_ns);
-  const auto length_ns = engine_.begin_step();
-  if (!length_ns) return;
-  for (const uint32_t slot : engine_.admitted()) slots_[slot]->exchange->set_entered(begin_ns);
-  loop_.push(begin_ns + *length_ns, Wake::Kind::end_step, 0, 0);
-}
-
-void Server::end_engine_step(int64_t due_ns) {
-  const auto progress = engine_.end_step();
-  books_.metrics.iteration_tokens.add(static_cast<double>(engine_.last_step_tokens()));
-  step_.assign(progress.begin(), progress.end());
-  kick_engine(due_ns);  // on the due time, not the clock: our own lateness must not add up
-  for (const Engine::Progress& one : step_) {
-    if (slots_[one.id] == nullptr || slots_[one.id]->exchange == nullptr) continue;
-    slots_[one.id]->exchange->token_ready();
-    advance(one.id, due_ns);
-  }
-}
-
-void Server::finish_exchange(uint32_t slot, Exchange::Step step) {
-  Connection& connection = *slots_[slot];
-  const Fault& fault = connection.exchange->generation().fault;
-  const bool closes = step.next == Exchange::Next::close || fault.kind == FaultKind::close;
-  connection.exchange->end(connection.exchange->outcome());
-  connection.exchange.reset();
-  --running_;
-  engine_.remove(slot);
-  if (stopping_ && running_ == 0) quit_ = true;
-  if (step.next == Exchange::Next::reset) {
-    return reset(slot);
-  }
-  if (closes) connection.close_when_sent = true;
-  end_of_reply(slot);
-}
-
-void Server::end_of_reply(uint32_t slot) {
-  Connection& connection = *slots_[slot];
-  ++connection.replies;
-  if (!connection.keep_alive) connection.close_when_sent = true;
-  if (options_.close_after != 0 && connection.replies >= options_.close_after)
-    connection.close_when_sent = true;
-  if (options_.idle_close_ns > 0 && !connection.close_when_sent) {
-    idle_.push_back(
-        {clock_.now_ns() + options_.idle_close_ns, slot, connection.number(), connection.idle_serial});
-  }
-  settle(slot);
-}
-
-// After something was sent: what did not fit waits for a writable socket; a connection that is over is
-// closed.
-void Server::settle(uint32_t slot) {
-  Connection& connection = *slots_[slot];
-  if (connection.broken()) return close(slot, "client_gone");
-  if (connection.close_when_sent && !connection.resets && !connection.has_unsent()) return close(slot, {});
-  if (connection.has_unsent() == connection.watches_writable) return;
-  connection.watches_writable = connection.has_unsent();
-  const uint32_t events = connection.watches_writable ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  loop_.change(connection.fd(), tag_of(slot, connection.number()), events);
-}
-
-void Server::close(uint32_t slot, std::string_view outcome) {
-  Connection& connection = *slots_[slot];
-  if (connection.exchange != nullptr) {
-    connection.exchange->end(outcome);
-    --running_;
-    engine_.remove(slot);
-    if (stopping_ && running_ == 0) quit_ = true;
-  }
-  loop_.forget(connection.fd());
-  slots_[slot].reset();
-  free_slots_.push_back(slot);
-}
-
-// A reset throws away what the peer has not got yet, so it waits for that; a peer that takes nothing is not
-// reset.
-void Server::reset(uint32_t slot) {
-  Connection& connection = *slots_[slot];
-  connection.resets = connection.close_when_sent = true;  // nothing more is answered
-  if (!connection.is_delivered())
-    return loop_.push(clock_.now_ns() + kResetRetry_ns, Wake::Kind::reset, slot, connection.number());
-  connection.set_reset_on_close();
-  close(slot, {});
-}
-
-void Server::close_idle(int64_t now_ns) {
-  while (!idle_.empty() && idle_.front().deadline_ns <= now_ns) {
-    const IdleConnection idle = idle_.front();
-    idle_.pop_front();
-    const Connection* connection = slots_[idle.slot].get();
-    if (connection == nullptr || connection->number() != idle.number ||
-        connection->idle_serial != idle.idle_serial)
-      continue;
-    close(idle.slot, {});
-  }
-}
-
-void Server::play_script(uint32_t slot) {
-  Connection& connection = *slots_[slot];
-  while (!connection.has_unsent() && !connection.broken()) {
-    const ScriptStep* step = connection.script->next();
-    if (step == nullptr) {
-      connection.script.reset();
-      return end_of_reply(slot);
-    }
-    switch (step->kind) {
-      case ScriptStep::Kind::send:
-        connection.send(step->bytes, options_.shape.split);
-        break;
-      case ScriptStep::Kind::wait:
-        connection.script->waits = true;
-        return loop_.push(clock_.now_ns() + step->wait_ns, Wake::Kind::script, slot, connection.number());
-      case ScriptStep::Kind::hang:
-        connection.script->waits = true;
-        return;
-      case ScriptStep::Kind::rst:
-        connection.script->waits = true;
-        return reset(slot);
-      case ScriptStep::Kind::fin:
-        return close(slot, {});
-    }
-  }
-  settle(slot);
 }
 
 Metrics::Gauges Server::gauges() const {

@@ -73,6 +73,7 @@ class Server {
   Exchange* exchange_of(const Wake& wake);
   bool is_for_connection(const Wake& wake) const;
   Metrics::Gauges gauges() const;
+  uint64_t tag_of(uint32_t slot) const { return (uint64_t{slots_[slot]->number()} << 32u) | slot; }
   bool is_starting(int64_t now_ns) const { return now_ns < started_ns_ + options_.startup_ns; }
 
   struct IdleConnection {

@@ -3,6 +3,7 @@
 #include <tokometer/json.hpp>
 #include <tokometer/random.hpp>
 
+#include "sim/error_forms.hpp"
 #include "sim/server.hpp"
 
 namespace tokometer::sim {

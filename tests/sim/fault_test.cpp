@@ -5,6 +5,8 @@
 
 #include <tokometer/json.hpp>
 
+#include "sim/error_forms.hpp"
+
 namespace tokometer::sim {
 namespace {
 
@@ -44,7 +46,8 @@ TEST_CASE("unknown words get the nearest one") {
       {"rst; fin", "\"fin\" needs a value: KEY=VALUE"},
       {"split=bytes", "split: must be one of whole, byte, seeded (got \"bytes\")"},
   };
-  for (const auto& [text, message] : rows) {
+  for (const auto& row : rows) {
+    const std::string text = row.first, message = row.second;
     CAPTURE(text);
     Shape shape;
     const auto fault = parse_fault(text, shape);
@@ -65,7 +68,8 @@ TEST_CASE("each form of error body") {
       {"text", "m"},
       {"empty", ""},
   };
-  for (const auto& [form, body] : rows) {
+  for (const auto& row : rows) {
+    const std::string form = row.first, body = row.second;
     CAPTURE(form);
     CHECK(error_body(form, 422, "m").text == body);
   }

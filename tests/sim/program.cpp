@@ -41,6 +41,10 @@ SimProgram::SimProgram(std::vector<std::string> flags) {
   port_ = static_cast<uint16_t>(std::stoi(ready->substr(ready->rfind(':') + 1)));
 }
 
+SimProgram::~SimProgram() {
+  if (!process_->wait(0)) CHECK(stop() == 0);
+}
+
 int SimProgram::stop() {
   ::kill(process_->pid(), SIGTERM);
   return process_->wait(10'000'000'000).value_or(-1);

@@ -31,6 +31,7 @@ class SimProgram {
  public:
   // With a truth log in a scratch folder, unless `flags` name one.
   explicit SimProgram(std::vector<std::string> flags = {});
+  ~SimProgram();  // a program that still runs must end well (a sanitizer's report is no good end)
   uint16_t port() const { return port_; }
   ChildProcess& process() { return *process_; }
   int stop();  // SIGTERM; its exit status

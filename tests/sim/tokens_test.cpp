@@ -14,7 +14,9 @@ TEST_CASE("a token is a word, or 16 bytes of a long one") {
                                                    {"0123456789abcdef", 1},
                                                    {"0123456789abcdefg", 2},
                                                    {"a  b", 2}};
-  for (const auto& [text, count] : rows) {
+  for (const auto& row : rows) {
+    const std::string text = row.first;
+    const uint64_t count = row.second;
     CAPTURE(text);
     CHECK(count_tokens(text) == count);
     CHECK(split_tokens(text).size() == count);
