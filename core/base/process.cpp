@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>  // strerrordesc_np
-extern "C" {   // glibc 2.36 forgot to say so itself
+extern "C" {         // glibc 2.36 forgot to say so itself
 #include <sys/pidfd.h>
 }
 #include <sys/prctl.h>

@@ -60,6 +60,19 @@ std::string to_base64url(std::string text) {
   return text;
 }
 
+// "token" is a credential only at the end of a name (not in max_tokens, token_ids), and not where it is about
+// text.
+bool is_token(std::string_view letters) {
+  constexpr std::array<std::string_view, 14> kAboutText{"first",   "last",  "next", "stop", "eos",
+                                                        "bos",     "pad",   "unk",  "sep",  "mask",
+                                                        "special", "start", "end",  "per"};
+  constexpr std::string_view kToken = "token";
+  if (!letters.ends_with(kToken)) return false;
+  letters.remove_suffix(kToken.size());
+  return std::none_of(kAboutText.begin(), kAboutText.end(),
+                      [&](std::string_view word) { return letters.ends_with(word); });
+}
+
 }  // namespace
 
 void Redactor::add(const Secret& secret) {
@@ -99,10 +112,10 @@ bool is_secret_name(std::string_view name) {
   }
   constexpr std::array<std::string_view, 7> kInside{"authorization", "apikey", "secret",    "password",
                                                     "passwd",        "cookie", "credential"};
-  // "token" only at the end: max_tokens and token_ids are about text.
-  return letters.ends_with("token") || letters.ends_with("accesskey") || letters.ends_with("privatekey") ||
-         std::any_of(kInside.begin(), kInside.end(),
-                     [&](std::string_view word) { return letters.find(word) != std::string::npos; });
+  const bool inside = std::any_of(kInside.begin(), kInside.end(), [&](std::string_view word) {
+    return letters.find(word) != std::string::npos;
+  });
+  return inside || letters.ends_with("accesskey") || letters.ends_with("privatekey") || is_token(letters);
 }
 
 }  // namespace tokometer

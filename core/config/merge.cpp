@@ -47,6 +47,8 @@ void drop_outdated(Node& map, const Node& added) {
 Node map_at(const Node& place) {
   Node map = place;
   map.kind = Node::Kind::map;
+  map.text.clear();
+  map.raw.clear();
   map.items.clear();
   return map;
 }

@@ -62,7 +62,8 @@ bool is_short(const Json& value, size_t indent) {
 
 void write_block(const Json& value, size_t indent, std::string& out);
 
-void write_entry(const Json& value, size_t indent, std::string& out) {
+// The value of a key: behind it, or in a block below.
+void write_value(const Json& value, size_t indent, std::string& out) {
   if (is_short(value, indent)) {
     out += " " + flow(value) + "\n";
   } else {
@@ -75,14 +76,15 @@ void write_block(const Json& value, size_t indent, std::string& out) {
   const std::string margin(indent, ' ');
   if (value.IsArray()) {
     for (const Json& item : value.GetArray()) {
-      out += margin + "-";
-      write_entry(item, indent + 2, out);
+      std::string entry = margin + "  " + flow(item) + "\n";
+      if (!is_short(item, indent + 2)) write_block(item, indent + 2, entry = "");
+      out += entry.replace(indent, 1, "-");
     }
     return;
   }
   for (const auto& member : value.GetObject()) {
     out += margin + key_text(member.name) + ":";
-    write_entry(member.value, indent, out);
+    write_value(member.value, indent, out);
   }
 }
 

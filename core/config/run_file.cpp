@@ -184,7 +184,9 @@ class Reader {
       all_have_use &= over != nullptr && over->find("use") != nullptr;
       if (over == nullptr || over->kind != Node::Kind::map) continue;
       const Node merged = merged_load(base, *over);
-      component("load", &merged, phase.load, resolved_phase_load(next - 1));
+      Json* resolved = resolved_phase_load(next - 1);
+      if (resolved != nullptr) resolved->SetObject();
+      component("load", &merged, phase.load, resolved);
       if (merged.find("use") == nullptr && base != nullptr) {
         faults_.push_back(fault_at_key(*over, "\"use\" is missing, here and in \"load\""));
       }

@@ -208,9 +208,11 @@ class Walk {
   }
 
   static bool is_secret(const Node& node, const Json& schema) {
-    if (tkm::get_string(schema, "format") == "secret" || tkm::get_bool(schema, "writeOnly")) return true;
+    const std::string_view format = tkm::get_string(schema, "format");
+    if (format == "secret" || tkm::get_bool(schema, "writeOnly")) return true;
     const bool is_text = node.kind == Node::Kind::scalar && node.type() == Node::Type::text;
-    return is_text && is_secret_name(node.key);
+    const bool any_text = format.empty() || format == "label";
+    return is_text && any_text && tkm::find(schema, "enum") == nullptr && is_secret_name(node.key);
   }
 
   void secret(const Node& node, const Json& schema) {

@@ -1,0 +1,260 @@
+#include "config/run_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "example_schemas.hpp"
+
+namespace tokometer::testing {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+RunFile good(const std::string& text) {
+  const auto run = read(text);
+  INFO(messages(run));
+  REQUIRE(run.ok());
+  return *run;
+}
+
+}  // namespace
+
+TEST_CASE("defaults") {
+  const RunFile run = good("");
+  CHECK(run.name == "run");
+  CHECK(run.seed == 42);
+  CHECK(run.tags.empty());
+  CHECK_FALSE(run.target.simulate);
+  CHECK(run.target.urls == std::vector<std::string>{"http://h"});
+  CHECK(run.target.api_key.empty());
+  CHECK(run.target.timeouts.dns_ns == 5 * kSecond);
+  CHECK(run.target.timeouts.connect_ns == 5 * kSecond);
+  CHECK(run.target.timeouts.send_ns == 30 * kSecond);
+  CHECK(run.target.timeouts.headers_ns == 300 * kSecond);
+  CHECK(run.target.timeouts.first_token_ns == 300 * kSecond);
+  CHECK(run.target.timeouts.idle_ns == 60 * kSecond);
+  CHECK(run.target.timeouts.total_ns == 900 * kSecond);
+  CHECK(run.target.timeouts.preflight_ns == 10 * kSecond);
+  CHECK(run.target.connections.max_idle_ns == 4 * kSecond);
+  CHECK(run.target.wait_ready_ns == 0);
+  CHECK(run.model.name.empty());
+  CHECK(run.processor.use == "openai");
+  CHECK(run.processor.options_json == R"({"api":"chat"})");
+  CHECK(run.dataset.options_json == R"({"form":"text","range_ratio":0})");
+  CHECK(run.load.options_json == R"({"rate":5})");
+  CHECK(run.request.stream);
+  CHECK(run.request.output == RunFile::Request::Output::automatic);
+  CHECK(run.request.output_tokens == -1);
+  CHECK(run.request.choices == 1);
+  CHECK(run.request.empty_is_failure);
+  CHECK(run.request.sampling_json == "{}");
+  CHECK(run.rows.limit == -1);
+  CHECK(run.rows.on_end == RunFile::Rows::OnEnd::repeat);
+  REQUIRE(run.phases.size() == 1);
+  CHECK(run.phases[0].name == "main");
+  CHECK(run.phases[0].duration_ns == 7 * kSecond);
+  CHECK_FALSE(run.phases[0].requests.has_value());
+  CHECK(run.phases[0].warmup.kind == RunFile::Span::Kind::automatic);
+  CHECK(run.phases[0].load.use == "poisson");
+  CHECK(run.phases[0].load.options_json == R"({"rate":5})");
+  CHECK(run.limits.max_in_flight == 0);
+  CHECK(run.limits.drain_timeout_ns == 60 * kSecond);
+  CHECK(run.limits.error_budget == doctest::Approx(0.1));
+  CHECK(run.limits.io_threads == 0);
+  CHECK_FALSE(run.slo.ttft_ns.has_value());
+  CHECK(run.output.dir == "runs");
+  CHECK(run.output.console == "table");
+  CHECK(run.output.record_gaps);
+  CHECK(run.output.save_text.kind == RunFile::SaveText::Kind::none);
+  CHECK(run.output.sync.interval_ns == kSecond);
+  CHECK(run.warnings.empty());
+  CHECK(run.secrets.empty());
+}
+
+TEST_CASE("every section") {
+  const RunFile run = good(R"(
+version: 1
+name: chat-8b
+tags: {gpu: H100, gpus: 1, release: 1.10, spot: true}
+seed: 18446744073709551615
+target:
+  url: [http://gpu1:8000/v1]
+  headers: {X-Team: bench, X-Number: 5}
+  timeouts: {connect: 2s, idle: off, total: false, first_token: 1500ms}
+  connections: {policy: fresh, max_idle: 1s}
+  wait_ready: 1m
+  prepare: {reset_cache: true}
+model:
+  name: m
+  adapters: [{name: a}, {name: b, weight: 3.5}]
+processor: {use: openai, options: {api: completions}}
+request: {stream: false, output: best_effort, output_tokens: 64, choices: 2, cache_salt: none, empty: ok,
+          sampling: {temperature: 0.5, stop: [x]}, extra: {a: {b: null}}}
+dataset:
+  use: text
+  options: {file: /data/p.txt, block: 1MiB}
+  rows: {limit: 10, order: shuffle, on_end: stop, on_bad: skip}
+load: {use: concurrency, options: {users: 4, think_time: 2s}}
+phases:
+  - {name: warm, duration: 10s, warmup: none, measure: false, drain: none}
+  - {requests: 100, warmup: 20, cooldown: 3s, drain: cancel}
+  - {warmup: 1s}
+limits: {max_in_flight: 9, overload: drop, drain_timeout: 0s, error_budget: 0.5, io_threads: 2}
+slo: {per_request: {ttft: 200ms, tpot: 50ms, e2e: 10s, itl.p99: 80ms}, gates: ["ttft.p99 < 500ms"]}
+output: {dir: out, console: json, records: {events: none, save_text: "sample:100", sync: each}}
+)");
+  CHECK(run.name == "chat-8b");
+  CHECK(run.tags == std::map<std::string, std::string>{
+                        {"gpu", "H100"}, {"gpus", "1"}, {"release", "1.10"}, {"spot", "true"}});
+  CHECK(run.seed == UINT64_MAX);
+  CHECK(run.target.urls.at(0) == "http://gpu1:8000/v1");
+  REQUIRE(run.target.headers.size() == 2);
+  CHECK(run.target.headers[1] == std::pair<std::string, std::string>{"X-Number", "5"});
+  CHECK(run.target.timeouts.connect_ns == 2 * kSecond);
+  CHECK(run.target.timeouts.idle_ns == 0);
+  CHECK(run.target.timeouts.total_ns == 0);
+  CHECK(run.target.timeouts.first_token_ns == 1'500'000'000);
+  CHECK(run.target.connections.policy == RunFile::Connections::Policy::fresh);
+  CHECK(run.target.wait_ready_ns == 60 * kSecond);
+  CHECK(run.target.reset_cache);
+  REQUIRE(run.model.adapters.size() == 2);
+  CHECK(run.model.adapters[0].weight == 1);
+  CHECK(run.model.adapters[1].weight == 3.5);
+  CHECK_FALSE(run.request.stream);
+  CHECK(run.request.output == RunFile::Request::Output::best_effort);
+  CHECK(run.request.output_tokens == 64);
+  CHECK(run.request.choices == 2);
+  CHECK(run.request.cache_salt == RunFile::Request::CacheSalt::none);
+  CHECK_FALSE(run.request.empty_is_failure);
+  CHECK(run.request.sampling_json == R"({"temperature":0.5,"stop":["x"]})");
+  CHECK(run.request.extra_json == R"({"a":{"b":null}})");
+  CHECK(run.dataset.options_json == R"({"file":"/data/p.txt","block":1048576})");
+  CHECK(run.rows.limit == 10);
+  CHECK(run.rows.order == RunFile::Rows::Order::shuffle);
+  CHECK(run.rows.on_end == RunFile::Rows::OnEnd::stop);
+  CHECK(run.rows.on_bad == RunFile::Rows::OnBad::skip);
+  CHECK(run.load.options_json == R"({"users":4,"ramp_up":0,"think_time":2})");
+  REQUIRE(run.phases.size() == 3);
+  CHECK(run.phases[0].warmup.kind == RunFile::Span::Kind::none);
+  CHECK_FALSE(run.phases[0].measure);
+  CHECK(run.phases[0].drain == RunFile::Phase::Drain::none);
+  CHECK(run.phases[1].name == "phase2");
+  CHECK(run.phases[1].requests == 100);
+  CHECK(run.phases[1].warmup.kind == RunFile::Span::Kind::count);
+  CHECK(run.phases[1].warmup.count == 20);
+  CHECK(run.phases[1].cooldown.ns == 3 * kSecond);
+  CHECK(run.phases[1].drain == RunFile::Phase::Drain::cancel);
+  CHECK_FALSE(run.phases[2].duration_ns.has_value());  // rows.on_end: stop ends it
+  CHECK(run.phases[2].warmup.ns == kSecond);
+  CHECK(run.limits.max_in_flight == 9);
+  CHECK(run.limits.overload == RunFile::Limits::Overload::drop);
+  CHECK(run.limits.drain_timeout_ns == 0);
+  CHECK(run.limits.error_budget == 0.5);
+  CHECK(run.limits.io_threads == 2);
+  CHECK(run.slo.ttft_ns == 200'000'000);
+  CHECK(run.slo.tpot_ns == 50'000'000);
+  CHECK(run.slo.e2e_ns == 10 * kSecond);
+  CHECK(run.slo.itl_p99_ns == 80'000'000);
+  CHECK(run.slo.gates == std::vector<std::string>{"ttft.p99 < 500ms"});
+  CHECK(run.output.dir == "out");
+  CHECK(run.output.console == "json");
+  CHECK_FALSE(run.output.record_gaps);
+  CHECK(run.output.save_text.kind == RunFile::SaveText::Kind::sample);
+  CHECK(run.output.save_text.count == 100);
+  CHECK(run.output.sync.kind == RunFile::SyncPolicy::Kind::each);
+}
+
+TEST_CASE("phases merge their load over the run's") {
+  const RunFile run = good(R"(
+load: {use: concurrency, options: {users: 4, think_time: 1s}}
+phases:
+  - {name: a, duration: 1s}
+  - {name: b, duration: 1s, load: {options: {users: 9}}}
+  - {name: c, duration: 1s, load: {use: poisson, options: {rate: 3}}}
+)");
+  CHECK(run.phases[0].load.options_json == R"({"users":4,"ramp_up":0,"think_time":1})");
+  CHECK(run.phases[1].load.use == "concurrency");
+  CHECK(run.phases[1].load.options_json == R"({"users":9,"ramp_up":0,"think_time":1})");
+  CHECK(run.phases[2].load.use == "poisson");
+  CHECK(run.phases[2].load.options_json == R"({"rate":3})");
+}
+
+TEST_CASE("a run without a load of its own takes the phases'") {
+  const std::string head = "version: 1\ntarget: sim\nprocessor: openai\ndataset: synthetic\n";
+  const auto one =
+      read(Input{{{"r.yaml", head + "phases: [{duration: 1s, load: {use: poisson, options: {rate: 1}}}]"}}});
+  CHECK(messages(one).empty());
+  const auto none = read(Input{{{"r.yaml", head + "phases: [{duration: 1s}]"}}});
+  CHECK(messages(none) == "r.yaml:1:1: \"load\" is missing\n");
+}
+
+TEST_CASE("the simulator's options are checked and canonical") {
+  const RunFile run = good("target: {sim: {mode: fixed, itl: 20ms}}\n");
+  CHECK(run.target.simulate);
+  CHECK(run.target.urls.empty());
+  CHECK(run.target.sim_options_json.find(R"("itl":0.02)") != std::string::npos);
+  CHECK(run.target.sim_options_json.find(R"("mode":"fixed")") != std::string::npos);
+}
+
+TEST_CASE("the name comes from the file where none is given") {
+  const auto name_from = [](const std::string& file) {
+    const auto run = read(Input{{{file, completed("")}}});
+    return run ? run->name : messages(run);
+  };
+  CHECK(name_from("/a/b/chat-8b.yaml") == "chat-8b");
+  CHECK(name_from("two words.yaml") == "two-words");
+  CHECK(name_from("-") == "run");
+  CHECK(name_from(std::string(90, 'x') + ".yaml") == std::string(64, 'x'));
+}
+
+TEST_CASE("secrets: the key, secret headers and secret options, masked in what is kept") {
+  const auto run = read(Input{{{"r.yaml", completed(R"(
+target:
+  url: http://h
+  api_key: ${KEY}
+  headers: {Authorization: "Bearer ${KEY}", X-Team: bench, Cookie: clear-cookie}
+processor: {use: openai, options: {token: "${TOKEN}"}}
+)")}},
+                              {},
+                              {{"KEY", "canary-key"}, {"TOKEN", "canary-token"}}});
+  INFO(messages(run));
+  REQUIRE(run.ok());
+  CHECK(run->target.api_key.reveal() == "canary-key");
+  CHECK(run->processor.options_json == R"({"api":"chat","token":"canary-token"})");
+  std::vector<std::string> secrets;
+  for (const Secret& secret : run->secrets) secrets.push_back(secret.reveal());
+  for (const char* expected : {"canary-key", "Bearer canary-key", "clear-cookie", "canary-token"}) {
+    CHECK(std::find(secrets.begin(), secrets.end(), expected) != secrets.end());
+  }
+  for (const std::string& text : {run->resolved_json, render(*run)}) {
+    CHECK(text.find("canary") == std::string::npos);
+    CHECK(text.find("clear-cookie") == std::string::npos);
+    CHECK(text.find("${KEY}") != std::string::npos);
+  }
+  REQUIRE(run->warnings.size() == 1);
+  CHECK(run->warnings[0].message ==
+        "target.headers.Cookie: a secret in clear text; use ${NAME} or {file: PATH} instead");
+}
+
+TEST_CASE("an empty key is no key") {
+  const auto run =
+      read(Input{{{"r.yaml", completed("target: {url: \"http://h\", api_key: \"${KEY:-}\"}\n")}}});
+  REQUIRE(run.ok());
+  CHECK(run->target.api_key.empty());
+  CHECK(run->secrets.empty());
+  CHECK(run->warnings.empty());
+}
+
+TEST_CASE("gates are checked by whoever knows their grammar") {
+  const auto document = parse_yaml(completed("slo:\n  gates: [\"ttft.p99 < 1s\", nonsense]\n"), "run.yaml");
+  REQUIRE(document.ok());
+  const auto run =
+      read_run_file(*document, option_schema, [](std::string_view gate) -> std::optional<std::string> {
+        if (gate == "nonsense") return "is no gate";
+        return std::nullopt;
+      });
+  CHECK(messages(run) == "run.yaml:2:28: slo.gates[1]: is no gate\n");
+}
+
+}  // namespace tokometer::testing
