@@ -1,0 +1,236 @@
+#include "engine/exchange.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kSpareBytes = 64;                       // parsers may look this far past the end
+constexpr size_t kErrorBodyBytes = 64 * 1024;            // read of a reply that is no 2xx
+constexpr size_t kReplyBytes = 64 * 1024 * 1024;
+
+std::string_view media_type(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
+  return content_type;
+}
+
+}  // namespace
+
+RequestIdentity Exchange::identity() {
+  const RunContext& context = services_.context;
+  salt_ = context.salt;
+  if (context.salt_per_request) salt_ += record_->id;
+  return {.seq = release_.seq, .name = record_->id, .adapter = release_.adapter, .salt = salt_};
+}
+
+void Exchange::start_record() {
+  const RunContext& context = services_.context;
+  RequestRecord& record = *record_;
+  record.seq = release_.seq;
+  record.id.assign(context.id_prefix).append(std::to_string(release_.seq));
+  record.workload = context.workload;
+  record.phase = context.phases[release_.phase];
+  record.sample = static_cast<int64_t>(release_.sample->index);
+  const tkm_str model = release_.sample->model();
+  record.model.assign(model.size > 0 ? std::string_view(model.data, model.size) : std::string_view(context.model));
+  const tkm_str adapter = release_.sample->adapter();
+  record.adapter.assign(adapter.size > 0 ? std::string_view(adapter.data, adapter.size) : release_.adapter);
+  record.scheduled_ns = relative(release_.scheduled_ns);
+  record.released_ns = relative(release_.released_ns);
+  record.held_by_cap_ns = release_.held_ns;
+  const int64_t asked = asked_output_tokens(context, *release_.sample);
+  record.asked_output_tokens = asked >= 0 ? asked : kAbsent;
+  record.prompt_tokens = release_.sample->prompt_tokens >= 0 ? release_.sample->prompt_tokens : kAbsent;
+  record.prompt_from_dataset = record.prompt_tokens != kAbsent;
+}
+
+bool Exchange::prepare(Release release) {
+  release_ = std::move(release);
+  stage_ = Stage::prepared;
+  completed_ = collecting_ = html_ = false;
+  last_byte_ = '\n';
+  collected_.clear();
+  start_record();
+  events_.begin(services_.context, *record_, services_.blocks);
+  const EncodeFault fault = services_.encoder.encode(*release_.sample, identity(), wire_);
+  if (fault.cls.empty()) return true;
+  fail(fault.cls, fault.message, services_.context.clock->now_ns());
+  over();
+  return false;
+}
+
+void Exchange::send() {
+  sent_ns_ = 0;
+  stage_since_ns_ = services_.context.clock->now_ns();
+  const tkm_prompt prompt = services_.encoder.prompt_of(*release_.sample, identity());
+  if (services_.processor.open(prompt, stream_, sentence_) != TKM_OK) {
+    fail("client.plugin", "open: " + sentence_, stage_since_ns_);
+    return over();
+  }
+  stage_ = Stage::connecting;
+  services_.pool.start(*this, wire_);
+}
+
+void Exchange::on_connecting(int64_t connect_ns) {
+  record_->connect_ns = relative(connect_ns);
+  stage_since_ns_ = connect_ns;
+  services_.timers.arm(*this);
+}
+
+void Exchange::on_connection(const ConnectionInfo& info) {
+  record_->conn = static_cast<int64_t>(info.id);
+  record_->reused = info.reused;
+  record_->endpoint.assign(info.endpoint);
+  if (info.connect_ns != kNoInstant) record_->connect_ns = relative(info.connect_ns);
+  if (info.tcp_ready_ns != kNoInstant) record_->tcp_ready_ns = relative(info.tcp_ready_ns);
+  if (info.after_stale) record_->flags |= kFlagStaleConn;
+}
+
+void Exchange::on_sent(int64_t sent_ns) {
+  record_->sent_ns = relative(sent_ns);
+  record_->bytes_sent = static_cast<int64_t>(wire_.size());
+  sent_ns_ = stage_since_ns_ = sent_ns;
+  stage_ = Stage::sending;
+  services_.timers.arm(*this);
+}
+
+void Exchange::on_send_progress(int64_t at_ns, size_t) { stage_since_ns_ = at_ns; }
+
+void Exchange::on_send_done(int64_t at_ns) {
+  record_->send_done_ns = relative(at_ns);
+  if (stage_ == Stage::sending) stage_ = Stage::waiting;
+  services_.timers.arm(*this);
+}
+
+void Exchange::on_read(const ReadStamp& stamp, size_t bytes) {
+  RequestRecord& record = *record_;
+  if (record.first_byte_ns == kAbsent) {
+    record.first_byte_ns = relative(stamp.at_ns);
+    record.stamp_kernel = true;
+    record.client_lag_max_ns = 0;
+  }
+  record.stamp_kernel = record.stamp_kernel && stamp.kernel;
+  record.client_lag_max_ns = std::max(record.client_lag_max_ns, stamp.user_ns - stamp.at_ns);
+  record.bytes_received += static_cast<int64_t>(bytes);
+  stamp_ = stamp;
+  events_.on_read(stamp);
+}
+
+bool Exchange::accept_head(const ResponseHead& head) {
+  const bool stream = services_.context.request.stream;
+  const std::string_view type = media_type(head.content_type);
+  if (stream && is_success_status() && type != "text/event-stream") {
+    if (type == "text/html") return collecting_ = html_ = true;
+    if (type != "application/json") record_->flags |= kFlagContentType;
+  }
+  std::vector<tkm_field> fields;
+  fields.reserve(head.fields.size());
+  for (const Field& field : head.fields) {
+    fields.push_back({{field.name.data(), field.name.size()}, {field.value.data(), field.value.size()}});
+  }
+  const tkm_head plugin_head{.struct_size = sizeof(tkm_head),
+                             .http_status = head.status,
+                             .fields = fields.data(),
+                             .field_count = fields.size()};
+  const tkm_status status = stream_.head(plugin_head, events_.sink(), sentence_);
+  if (status < 0) return false;
+  collecting_ = status == TKM_COLLECT || !stream || !is_success_status();
+  if (stream && is_success_status() && collecting_) record_->flags |= kFlagNotStreamed;
+  return true;
+}
+
+void Exchange::on_head(const ResponseHead& head) {
+  record_->http_status = head.status;
+  if (stage_ != Stage::sending) stage_ = Stage::streaming;
+  stage_since_ns_ = stamp_.at_ns;
+  if (head.status >= 300 && head.status < 400) {
+    const std::string_view* location = head.find("location");
+    return abandon("status." + std::to_string(head.status),
+                   "redirects are not followed; Location: " + (location ? std::string(*location) : "none"),
+                   stamp_.at_ns);
+  }
+  if (!accept_head(head)) return plugin_failed("head");
+  if (collecting_) events_.ignore_times();
+}
+
+void Exchange::collect(std::string_view piece) {
+  const size_t limit = is_success_status() ? kReplyBytes : kErrorBodyBytes;
+  collected_.append(piece.substr(0, std::min(piece.size(), limit - collected_.size())));
+  if (collected_.size() < limit) return;
+  if (is_success_status()) return abandon("limit", "the reply is larger than 64 MiB", stamp_.at_ns);
+  services_.pool.cancel(*this);   // of an error, what was read so far tells enough
+  feed_collected();
+  if (!completed_) judge();
+  if (stage_ != Stage::over) over();
+}
+
+void Exchange::on_body(std::string_view piece) {
+  last_byte_ = piece.back();
+  stage_since_ns_ = completed_ ? stage_since_ns_ : stamp_.at_ns;
+  if (collecting_) return collect(piece);
+  const bool no_token_yet = record_->first_token_ns == kAbsent;
+  if (stream_.is_open()) feed(piece);
+  if (stage_ == Stage::over || !no_token_yet || record_->first_token_ns == kAbsent) return;
+  if (stage_ == Stage::sending) {
+    return abandon("semantics", "the first token came before the request was sent", stamp_.at_ns);
+  }
+  services_.timers.arm(*this);   // from the first-token timer to the idle timer, which may be due earlier
+}
+
+void Exchange::feed(std::string_view bytes) {
+  if (stream_.data({bytes.data(), bytes.size()}, events_.sink(), sentence_) < 0) plugin_failed("data");
+}
+
+void Exchange::feed_collected() {
+  collecting_ = false;
+  collected_.reserve(collected_.size() + kSpareBytes);
+  if (!html_ && !collected_.empty()) feed(collected_);
+}
+
+void Exchange::on_read_done() {
+  const uint32_t events = events_.token_events_in_read();
+  services_.owner.on_read_stamp(stamp_, events, events > 1 || (events == 1 && last_byte_ != '\n'));
+  if (completed_ || collecting_ || !(events_.done() || events_.failed())) return;
+  judge();
+  stage_ = Stage::lingering;
+  stage_since_ns_ = stamp_.user_ns;
+  services_.timers.arm(*this);
+}
+
+void Exchange::on_end(const EndInfo& info) {
+  if (info.surplus) record_->flags |= kFlagSurplus;
+  if (info.no_last_chunk) record_->flags |= kFlagNoLastChunk;
+  if (collecting_) feed_collected();
+  if (stage_ == Stage::over) return;   // the plugin failed
+  if (stream_.is_open() && !html_) {
+    const tkm_end end{.struct_size = sizeof(tkm_end), .grpc_status = -1, .grpc_message = {}, .trailers = nullptr,
+                      .trailer_count = 0};
+    if (stream_.end(end, events_.sink(), sentence_) < 0 && !completed_) {
+      fail("client.plugin", "end: " + sentence_, stamp_.at_ns);
+    }
+  }
+  if (!completed_ && info.no_last_chunk && !events_.done()) {
+    fail("truncated", "the connection was closed before the last chunk", stamp_.at_ns);
+  }
+  if (!completed_) judge();
+  over();
+}
+
+void Exchange::on_failure(const Failure& failure) {
+  if (completed_) {
+    if (failure.cls == "truncated") record_->flags |= kFlagNoLastChunk;
+  } else if (record_->http_status != kAbsent && !is_success_status()) {
+    if (collecting_) feed_collected();   // the status says more than how the connection ended
+    if (stage_ == Stage::over) return;
+    judge();
+  } else {
+    fail(failure.cls, failure.message, failure.at_ns);
+  }
+  over();
+}
+
+}  // namespace tokometer

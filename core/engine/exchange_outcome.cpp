@@ -1,0 +1,154 @@
+// How a request ends: the class of its failure, its timers, and the two ends of an exchange.
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+#include "engine/exchange.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kErrorTextBytes = 256;        // of an error's text in the record
+constexpr int64_t kLingerNs = 1'000'000'000;   // what comes behind the logical end may still set flags
+
+std::string_view failure_class(int32_t kind, std::string_view message) {
+  switch (kind) {
+    case TKM_FAIL_REJECTED: return "in_band.rejected";
+    case TKM_FAIL_REQUEST: return "in_band.request";
+    case TKM_FAIL_FORMAT: return message.starts_with("limit:") ? "limit" : "format";
+    case TKM_FAIL_SEMANTICS: return "semantics";
+    default: return "in_band";
+  }
+}
+
+}  // namespace
+
+void Exchange::judge() {
+  const int64_t end_ns = stamp_.at_ns;
+  if (!is_success_status()) {
+    const std::string status = std::to_string(record_->http_status);
+    return fail("status." + status, events_.failed() ? events_.error_message() : "HTTP status " + status, end_ns);
+  }
+  if (html_) {
+    return fail("content_type", "an HTML page came where a stream was asked: " + collected_.substr(0, kErrorTextBytes),
+                end_ns);
+  }
+  if (events_.failed()) {
+    return fail(failure_class(events_.error_kind(), events_.error_message()), events_.error_message(), end_ns);
+  }
+  if (!events_.all_finished() && !events_.done()) {
+    return fail("truncated", "the reply ended before its end mark", end_ns);
+  }
+  judge_success();
+}
+
+void Exchange::judge_success() {
+  const bool nothing_asked = record_->asked_output_tokens == 0;
+  if (!events_.has_output() && !nothing_asked && services_.context.request.empty_is_failure) {
+    return fail("empty", "the reply holds no token", stamp_.at_ns);
+  }
+  if (!events_.all_finished()) record_->flags |= kFlagNoFinish;
+  const bool whole = !services_.context.request.stream || (record_->flags & kFlagNotStreamed) != 0;
+  if (!events_.done() && !whole) record_->flags |= kFlagNoDone;
+  complete(Status::ok, stamp_.at_ns);
+}
+
+void Exchange::fail(std::string_view cls, std::string_view message, int64_t end_ns) {
+  record_->cls.assign(cls);
+  const Redactor* redactor = services_.context.redactor;
+  record_->error = escape_terminal(redactor != nullptr ? redactor->redact(message) : message, kErrorTextBytes);
+  complete(Status::failed, end_ns);
+}
+
+void Exchange::complete(Status status, int64_t end_ns) {
+  completed_ = true;
+  record_->status = status;
+  record_->end_ns = relative(end_ns);
+  services_.owner.on_complete({.seq = release_.seq,
+                               .phase = release_.phase,
+                               .scheduled_ns = release_.scheduled_ns,
+                               .end_ns = end_ns,
+                               .status = status,
+                               .client_fault = record_->cls.starts_with("client.")});
+}
+
+void Exchange::over() {
+  const RunContext& context = services_.context;
+  const bool exact = context.declared_output_mode == TKM_OUTPUT_EXACT &&
+                     release_.sample->output_mode == TKM_OUTPUT_EXACT;
+  const int64_t asked = record_->asked_output_tokens == kAbsent ? -1 : record_->asked_output_tokens;
+  events_.conclude(asked, exact && record_->status == Status::ok);
+  stream_.close();
+  services_.timers.disarm(*this);
+  stage_ = Stage::over;
+  release_.sample.reset();
+  services_.owner.on_over(*this);
+}
+
+void Exchange::abandon(std::string_view cls, std::string_view message, int64_t end_ns) {
+  services_.pool.cancel(*this);
+  fail(cls, message, end_ns);
+  over();
+}
+
+void Exchange::plugin_failed(std::string_view call) {
+  stream_.close();
+  if (!completed_) return abandon("client.plugin", std::string(call) + ": " + sentence_, stamp_.user_ns);
+  services_.pool.cancel(*this);   // behind the logical end it changes nothing
+  over();
+}
+
+void Exchange::cancel(std::string_view reason) {
+  if (stage_ == Stage::over) return;
+  if (stage_ != Stage::prepared) services_.pool.cancel(*this);
+  if (!completed_) {
+    record_->cls.assign(reason);
+    complete(Status::cancelled, services_.context.clock->now_ns());
+  }
+  over();
+}
+
+int64_t Exchange::stage_deadline_ns() const {
+  const RunFile::Timeouts& timeouts = services_.context.timeouts;
+  const auto after = [](int64_t from_ns, int64_t timeout_ns) {
+    return timeout_ns > 0 ? from_ns + timeout_ns : TimerWheel::kNever;
+  };
+  switch (stage_) {
+    case Stage::connecting: return after(stage_since_ns_, timeouts.connect_ns);
+    case Stage::sending: return after(stage_since_ns_, timeouts.send_ns);
+    case Stage::waiting: return after(sent_ns_, timeouts.headers_ns);
+    case Stage::streaming:
+      if (!collecting_ && record_->first_token_ns == kAbsent) return after(sent_ns_, timeouts.first_token_ns);
+      return after(stage_since_ns_, timeouts.idle_ns);
+    case Stage::lingering: return stage_since_ns_ + kLingerNs;
+    case Stage::prepared:
+    case Stage::over: break;
+  }
+  return TimerWheel::kNever;
+}
+
+std::string_view Exchange::stage_timer() const {
+  switch (stage_) {
+    case Stage::connecting: return "connect";
+    case Stage::sending: return "send";
+    case Stage::waiting: return "headers";
+    default: return !collecting_ && record_->first_token_ns == kAbsent ? "first_token" : "idle";
+  }
+}
+
+int64_t Exchange::deadline_ns() const {
+  const int64_t total_ns = services_.context.timeouts.total_ns;
+  const bool counts = sent_ns_ > 0 && total_ns > 0 && stage_ != Stage::lingering;
+  return std::min(stage_deadline_ns(), counts ? sent_ns_ + total_ns : TimerWheel::kNever);
+}
+
+void Exchange::on_deadline(int64_t now_ns) {
+  if (stage_ == Stage::lingering) {
+    services_.pool.cancel(*this);
+    return over();
+  }
+  const std::string timer(stage_deadline_ns() <= now_ns ? stage_timer() : "total");
+  abandon("timeout." + timer, "the " + timer + " timer ran out at " + record_->endpoint, now_ns);
+}
+
+}  // namespace tokometer

@@ -1,0 +1,120 @@
+// The scheduler thread: takes what the load pattern releases, gives it a sample, applies the cap, hands it to a worker;
+// takes completions back; ends phases, drains, stops. One object a run; run() is the thread's body.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tokometer/random.hpp>
+
+#include "engine/context.hpp"
+#include "engine/mailbox.hpp"
+#include "engine/plan.hpp"
+#include "engine/samples.hpp"
+#include "engine/scheduler.hpp"
+#include "engine/tick_collector.hpp"
+#include "engine/worker.hpp"
+#include "engine/writer_thread.hpp"
+
+namespace tokometer {
+
+// How to stop: first no more releases, then nothing in flight any more.
+struct StopOrder {
+  std::string reason;                     // "signal.INT", ...: stands in the records' end line
+  bool cancel = false;                    // at once, without drain
+  std::optional<int64_t> drain_limit_ns;  // shorter than the run file's drain_timeout
+};
+
+// For the display. Cumulative over the current phase.
+struct Progress {
+  std::string phase;
+  int64_t elapsed_ns = 0;
+  std::optional<int64_t> duration_ns;     // of the phase
+  std::optional<uint64_t> requests;
+  uint64_t planned = 0, ok = 0, failed = 0, cancelled = 0, in_flight = 0;
+  LiveFigures live;                       // over the whole run
+  bool draining = false;
+};
+
+class LoadDriver {
+ public:
+  // All references outlive the driver.
+  LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder,
+             WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks);
+
+  void run();                             // the thread's body
+  void wake();                            // any thread: completions are waiting
+  void stop(const StopOrder& order);      // any thread
+  Progress progress() const;              // any thread
+
+  // After run() has returned:
+  const std::vector<PhaseTotals>& totals() const { return totals_; }
+  const std::string& reason() const { return reason_; }
+  const std::string& fault() const { return fault_; }
+
+ private:
+  struct Active;   // a phase that runs or drains
+  struct Held {    // waits for the cap
+    int64_t scheduled_ns;
+    std::shared_ptr<const Sample> sample;
+  };
+
+  void run_phase(size_t index);
+  Result<std::unique_ptr<Active>> open_phase(size_t index);
+  void preconnect(const PhasePlan& phase);
+  void turn(Active& active);
+  void release_due(Active& active);
+  bool plan_release(Active& active, int64_t at_ns);
+  void dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample, bool was_held);
+  void release_held(Active& active);
+  void drain(Active& active);
+  void end_phase(Active& active);
+  void take_completions();
+  void note_failures(const Completion& completion);
+  void not_issued(Active& active, int64_t scheduled_ns, const std::string& cls);
+  void stop_load(Active& active, const std::string& cls);
+  void end_run(std::string reason, std::string fault);
+  void check_stop();
+  void sleep_until(int64_t at_ns);
+  void count_users(Active& active, int64_t now_ns);
+  void publish(const Active& active);
+  void write_phase_line(const Active& active, PhaseLine::Event event);
+  std::string pick_adapter();
+  int64_t now_ns() const { return context_.clock->now_ns(); }
+
+  const Plan& plan_;
+  const RunContext& context_;
+  std::vector<std::unique_ptr<Worker>>& workers_;
+  Feeder& feeder_;
+  WriterThread& writer_;
+  Mailbox<Completion>& completions_;
+  TickCollector& ticks_;
+  std::vector<Completion> taken_;
+  std::vector<std::unique_ptr<Active>> active_;   // the current phase and those that still drain
+  std::vector<PhaseTotals> totals_;               // by phase
+  tkm::Random adapters_;
+  uint64_t next_seq_ = 0;
+  uint64_t in_flight_ = 0;
+  uint64_t failures_in_a_row_ = 0, client_faults_in_a_row_ = 0;
+  int64_t first_failure_ns_ = 0;
+  bool no_more_load_ = false;
+  bool cancel_now_ = false;
+  int64_t drain_limit_ns_ = 0;
+  std::string reason_ = "finished", not_issued_class_ = "stopped", fault_;
+
+  mutable std::mutex mutex_;   // guards what follows
+  std::condition_variable woken_;
+  bool wake_ = false;
+  std::optional<StopOrder> order_;
+  Progress progress_;
+};
+
+}  // namespace tokometer

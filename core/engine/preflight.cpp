@@ -1,0 +1,391 @@
+#include "engine/preflight.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <tokometer/json.hpp>
+
+#include "base/text.hpp"
+#include "engine/events.hpp"
+#include "engine/request.hpp"
+#include "engine/samples.hpp"
+#include "net/fetch.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr int kDiscoverRounds = 4;
+constexpr auto kPollPause = std::chrono::milliseconds(250);
+constexpr size_t kForeignTextBytes = 256;
+constexpr size_t kCalibrationWords = 8;      // the second calibration request has at least this many fewer words
+constexpr size_t kSpareBytes = 64;
+
+std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile) {
+  auto headers = file.target.headers;
+  if (!file.target.api_key.empty()) {
+    headers.emplace_back(profile.auth.header, profile.auth.prefix + file.target.api_key.reveal());
+  }
+  return headers;
+}
+
+class PreflightRun {
+ public:
+  PreflightRun(const Plan& plan, const std::string& salt, const Clock& clock, const Redactor& redactor)
+      : plan_(plan), salt_(salt), clock_(clock), redactor_(redactor) {}
+
+  Result<Preflight> run(const std::string& target_url);
+
+ private:
+  Result<void> resolve_target(const std::string& target_url);
+  Result<void> discover(Processor& processor);
+  Result<void> wait_until_ready();
+  Result<void> find_model();
+  Result<void> check_name(const std::string& name);
+  void read_info();
+  Result<void> check_features();
+  Result<void> first_requests(Processor& processor);
+  Result<int64_t> send_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
+                              const Sample& sample, const std::string& adapter);
+  Result<void> calibrate(RequestEncoder& encoder, Processor& processor, const RunContext& context);
+  Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit);
+  Result<Answer> ask(const Probe& probe);
+
+  const Plan& plan_;
+  const std::string& salt_;
+  const Clock& clock_;
+  const Redactor& redactor_;
+  Preflight found_;
+};
+
+size_t count_words(const Sample& sample) {
+  std::string_view text{sample.text().data, sample.text().size};
+  if (!sample.messages().empty()) text = {sample.messages()[0].parts[0].data.data, sample.messages()[0].parts[0].data.size};
+  size_t words = 0;
+  bool inside = false;
+  for (const char letter : text) {
+    const bool blank = letter == ' ' || letter == '\n' || letter == '\t';
+    if (!blank && !inside) ++words;
+    inside = !blank;
+  }
+  return words;
+}
+
+std::string list_of(const std::vector<ModelName>& models) {
+  std::string text;
+  for (const ModelName& model : models) text += (text.empty() ? "" : ", ") + escape_terminal(model.name, 100);
+  return text;
+}
+
+}  // namespace
+
+Result<void> PreflightRun::resolve_target(const std::string& target_url) {
+  const auto port = found_.profile.ports.find("http");
+  auto url = parse_url(target_url, static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second));
+  if (!url) return url.errors();
+  if (url->tls || url->scheme == "grpc") {
+    return Error{"target.url: " + url->scheme + " is not available in this version; use http"};
+  }
+  auto endpoints = resolve(*url, plan_.file.target.timeouts.dns_ns);
+  if (!endpoints) return endpoints.errors();
+  found_.url = std::move(*url);
+  found_.endpoints = std::move(*endpoints);
+  return {};
+}
+
+Result<Answer> PreflightRun::ask(const Probe& probe) {
+  const Probe filled = fill(probe, {.model = found_.model, .adapter = {}, .path = {}, .text = {}});
+  FetchRequest request{.url = found_.url, .endpoints = found_.endpoints, .method = filled.method, .path = filled.path};
+  request.headers = target_headers(plan_.file, found_.profile);
+  for (const auto& header : filled.headers) request.headers.push_back(header);
+  if (filled.body_is_json) request.headers.emplace_back("content-type", "application/json");
+  request.body = filled.body;
+  request.timeout_ns = filled.timeout_ns > 0 ? filled.timeout_ns : plan_.file.target.timeouts.preflight_ns;
+  return fetch(request);
+}
+
+Result<void> PreflightRun::discover(Processor& processor) {
+  for (int round = 0; round < kDiscoverRounds; ++round) {
+    auto described = processor.describe();
+    if (!described) return described.errors();
+    auto profile = parse_profile(*described);
+    if (!profile) return profile.errors();
+    found_.profile = std::move(*profile);
+    if (found_.url.host.empty()) return {};   // the target is not known yet: the caller resolves it and comes again
+    bool learned = false;
+    for (const Probe& probe : found_.profile.discover) {
+      const auto known = [&](const LearnedAnswer& answer) { return answer.probe == probe.id; };
+      if (std::any_of(found_.learned.begin(), found_.learned.end(), known)) continue;
+      auto answer = ask(probe);
+      found_.learned.push_back(answer ? LearnedAnswer{probe.id, answer->status, answer->body} : LearnedAnswer{probe.id, -1, ""});
+      const LearnedAnswer& last = found_.learned.back();
+      if (auto taken = processor.learn(last.status, last.probe, last.body); !taken) return taken.errors();
+      learned = true;
+    }
+    if (!learned) break;
+  }
+  found_.warnings = found_.profile.warnings;
+  return {};
+}
+
+Result<void> PreflightRun::wait_until_ready() {
+  const int64_t until_ns = clock_.now_ns() + plan_.file.target.wait_ready_ns;
+  for (;;) {
+    Result<void> ready;
+    for (const Probe& probe : found_.profile.ready) {
+      auto answer = ask(probe);
+      ready = answer ? check_answer(probe, answer->status, answer->body) : Result<void>(answer.errors());
+      if (!ready && !probe.optional) break;
+    }
+    if (ready) return {};
+    if (clock_.now_ns() >= until_ns) {
+      return Error{"the target " + found_.url.text() + " is not ready: " + ready.error().message};
+    }
+    std::this_thread::sleep_for(kPollPause);
+  }
+}
+
+Result<void> PreflightRun::check_name(const std::string& name) {
+  std::vector<std::string> names;
+  for (const ModelName& model : found_.models) names.push_back(model.name);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return {};
+  const auto nearest = nearest_name(name, names);
+  return Error{"the server has no model \"" + name + "\"" + (nearest ? "; did you mean \"" + *nearest + "\"?" : "") +
+               " It lists: " + list_of(found_.models)};
+}
+
+Result<void> PreflightRun::find_model() {
+  found_.model = plan_.file.model.name;
+  if (found_.profile.models) {
+    auto answer = ask(found_.profile.models->probe);
+    if (!answer) return answer.errors();
+    if (answer->status == 200) {
+      auto names = read_models(*found_.profile.models, answer->body);
+      if (!names) return names.errors();
+      found_.models = std::move(*names);
+    } else if (answer->status == 401 || answer->status == 403) {
+      return Error{"the target answered " + std::to_string(answer->status) + " to " +
+                   found_.profile.models->probe.path + ": " +
+                   escape_terminal(redactor_.redact(answer->body), kForeignTextBytes) + "; check target.api_key"};
+    }
+  }
+  if (found_.models.empty()) {
+    if (found_.model.empty()) return Error{"the server lists no model: set model.name"};
+    return {};
+  }
+  if (found_.model.empty()) {
+    if (found_.models.size() > 1) {
+      return Error{"the server has several models; set model.name to one of: " + list_of(found_.models)};
+    }
+    found_.model = found_.models.front().name;
+  }
+  if (auto known = check_name(found_.model); !known) return known;
+  for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
+    if (auto known = check_name(adapter.name); !known) return known;
+  }
+  return {};
+}
+
+void PreflightRun::read_info() {
+  tkm::JsonWriter json(found_.info_json = "");
+  json.begin_object();
+  for (const Probe& probe : found_.profile.info) {
+    auto answer = ask(probe);
+    if (!answer || answer->status != 200) continue;
+    const std::string body = redactor_.redact(answer->body);
+    tkm::JsonDocument document;
+    if (!tkm::parse_json(body, document)) continue;
+    json.key(probe.id).value(static_cast<const tkm::Json&>(document));
+    const std::string_view version = tkm::get_string(document, "version");
+    if (!version.empty()) found_.server = plan_.file.processor.use + " " + escape_terminal(version, 60);
+  }
+  json.end_object();
+}
+
+Result<void> PreflightRun::check_features() {
+  const Profile& profile = found_.profile;
+  if (!profile.has_feature("proto.http")) {
+    return Error{"the processor \"" + plan_.file.processor.use + "\" needs a protocol that this version does not speak"};
+  }
+  if (plan_.file.request.choices > 1 && !profile.has_feature("choices.many")) {
+    return Error{"request.choices: the processor \"" + plan_.file.processor.use + "\" makes one choice only"};
+  }
+  if (plan_.file.request.output == RunFile::Request::Output::exact && !profile.has_feature("output.exact")) {
+    return Error{"request.output: exact: the processor \"" + plan_.file.processor.use +
+                 "\" cannot ask for an exact length; use best_effort"};
+  }
+  if (!plan_.file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
+    return Error{"model.adapters: the processor \"" + plan_.file.processor.use + "\" knows no adapters"};
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::string& nonce_salt, size_t word_limit) {
+  auto dataset = Dataset::create(*plan_.dataset, {.config_json = plan_.file.dataset.options_json, .seed = plan_.file.seed});
+  if (!dataset) return dataset.errors();
+  SampleRules rules = sample_rules(plan_, found_.profile, nonce_salt);
+  rules.rows.order = RunFile::Rows::Order::sequential;
+  rules.rows.limit = 1;
+  rules.word_limit = word_limit;
+  auto source = SampleSource::open(std::move(*dataset), std::move(rules));
+  if (!source) return source.errors();
+  return (*source)->next();
+}
+
+// Gives the prompt tokens that the server counted, -1 if it did not.
+Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
+                                          const Sample& sample, const std::string& adapter) {
+  const std::string name = "preflight-" + salt_ + "-" + std::to_string(found_.requests);
+  const RequestIdentity identity{.seq = 0, .name = name, .adapter = adapter, .salt = context.salt};
+  FetchRequest request{.url = found_.url, .endpoints = found_.endpoints};
+  if (auto made = encoder.encode(sample, identity, request); !made.cls.empty()) return Error{made.message};
+  request.timeout_ns = plan_.file.target.timeouts.total_ns > 0 ? plan_.file.target.timeouts.total_ns : 900'000'000'000;
+  const int64_t begin_ns = clock_.now_ns();
+  auto answer = fetch(request);
+  if (!answer) return answer.errors();
+  if (found_.requests++ == 0) found_.first_reply_ns = clock_.now_ns() - begin_ns;
+
+  BlockPool blocks;
+  RequestRecord record;
+  ResponseEvents events;
+  events.begin(context, record, blocks);
+  Stream stream;
+  std::string sentence;
+  if (processor.open(encoder.prompt_of(sample, identity), stream, sentence) != TKM_OK) return Error{sentence};
+  std::vector<tkm_field> fields;
+  for (const auto& [header, value] : answer->headers) {
+    fields.push_back({{header.data(), header.size()}, {value.data(), value.size()}});
+  }
+  const tkm_head head{.struct_size = sizeof(tkm_head), .http_status = answer->status, .fields = fields.data(),
+                      .field_count = fields.size()};
+  answer->body.reserve(answer->body.size() + kSpareBytes);
+  const bool read = stream.head(head, events.sink(), sentence) >= 0 &&
+                    stream.data({answer->body.data(), answer->body.size()}, events.sink(), sentence) >= 0;
+  if (!read) return Error{sentence};
+  events.conclude(-1, false);
+  if (answer->status < 200 || answer->status > 299 || events.failed()) {
+    const std::string said = events.failed() ? events.error_message() : answer->body;
+    return Error{"the server refused the first request (HTTP " + std::to_string(answer->status) +
+                 "): " + escape_terminal(redactor_.redact(said), kForeignTextBytes)};
+  }
+  const bool counted = record.prompt_tokens != kAbsent;
+  if (counted) found_.prompt_tokens += record.prompt_tokens;
+  if (record.output_tokens != kAbsent) found_.output_tokens += record.output_tokens;
+  return counted ? record.prompt_tokens : -1;
+}
+
+Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& processor, const RunContext& context) {
+  // As long as the run's own nonce, and another: the run's first prompt must not find a warm cache.
+  const std::string nonce(salt_.rbegin(), salt_.rend());
+  auto whole = first_sample(nonce, 0);
+  if (!whole) return whole.errors();
+  const size_t nonce_words = sample_rules(plan_, found_.profile, nonce).nonce.empty() ? 0 : 1;
+  const size_t words = count_words(**whole) - nonce_words;
+  if (words <= kCalibrationWords) return {};
+  auto half = first_sample(nonce, words / 2);
+  if (!half) return half.errors();
+  const auto tokens = send_sample(encoder, processor, context, **whole, "");
+  if (!tokens) return tokens.errors();
+  const auto fewer = send_sample(encoder, processor, context, **half, "");
+  if (!fewer) return fewer.errors();
+  const auto less_words = static_cast<double>(words + nonce_words - count_words(**half));
+  if (*tokens < 0 || *fewer < 0 || *tokens <= *fewer || less_words <= 0) return {};
+  const double per_word = static_cast<double>(*tokens - *fewer) / less_words;
+  const double overhead = static_cast<double>(*tokens) - per_word * static_cast<double>(words);
+  found_.calibration = tkm_calibration{.struct_size = sizeof(tkm_calibration), .reserved = 0,
+                                       .tokens_per_word = per_word,
+                                       .overhead_tokens = static_cast<int64_t>(overhead < 0 ? overhead - 0.5 : overhead + 0.5)};
+  return {};
+}
+
+Result<void> PreflightRun::first_requests(Processor& processor) {
+  const std::string salt = "preflight-" + salt_;
+  const RunContext context = make_context(plan_, found_, salt, clock_, redactor_);
+  RequestEncoder encoder(context, processor);
+  auto sample = first_sample(salt, 0);
+  if (!sample) return sample.errors();
+  if (*sample == nullptr) return Error{"the dataset has no usable record"};
+  auto sent = send_sample(encoder, processor, context, **sample, "");
+  if (!sent) return sent.errors();
+  for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
+    sent = send_sample(encoder, processor, context, **sample, adapter.name);
+    if (!sent) return sent.errors();
+  }
+  const bool made_text = plan_.dataset->has_capability("endless") && (*sample)->form != TKM_FORM_TOKENS;
+  return made_text ? calibrate(encoder, processor, context) : Result<void>();
+}
+
+Result<Preflight> PreflightRun::run(const std::string& target_url) {
+  auto processor = Processor::create(*plan_.processor, {.config_json = plan_.file.processor.options_json,
+                                                        .models = {plan_.file.model.name},
+                                                        .seed = plan_.file.seed});
+  if (!processor) return processor.errors();
+  if (auto described = discover(*processor); !described) return described.errors();
+  if (auto resolved = resolve_target(target_url); !resolved) return resolved.errors();
+  if (auto ready = wait_until_ready(); !ready) return ready.errors();
+  if (auto discovered = discover(*processor); !discovered) return discovered.errors();
+  if (auto able = check_features(); !able) return able.errors();
+  if (auto model = find_model(); !model) return model.errors();
+  read_info();
+  if (plan_.file.target.reset_cache) {
+    if (found_.profile.reset_cache.empty()) return Error{"target.prepare.reset_cache: the processor knows no way to do it"};
+    for (const Probe& probe : found_.profile.reset_cache) {
+      auto answer = ask(probe);
+      auto done = answer ? check_answer(probe, answer->status, answer->body) : Result<void>(answer.errors());
+      if (!done) return Error{"target.prepare.reset_cache: " + done.error().message};
+    }
+  }
+  if (auto answered = first_requests(*processor); !answered) return answered.errors();
+  return std::move(found_);
+}
+
+Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url, const std::string& salt,
+                                const Clock& clock, const Redactor& redactor) {
+  return PreflightRun(plan, salt, clock, redactor).run(target_url);
+}
+
+Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
+  auto processor = Processor::create(*plan.processor, {.config_json = plan.file.processor.options_json,
+                                                       .models = {preflight.model},
+                                                       .seed = plan.file.seed});
+  if (!processor) return processor.errors();
+  for (const LearnedAnswer& answer : preflight.learned) {
+    if (auto taken = processor->learn(answer.status, answer.probe, answer.body); !taken) return taken.errors();
+  }
+  return processor;
+}
+
+SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::string& salt) {
+  SampleRules rules;
+  rules.rows = plan.file.rows;
+  rules.seed = plan.file.seed;
+  rules.text_as_chat = profile.has_feature("form.chat") && !profile.has_feature("form.text");
+  const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
+  if (cold && !profile.has_feature("cache.salt") && plan.dataset->has_capability("endless")) rules.nonce = salt;
+  return rules;
+}
+
+RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt, const Clock& clock,
+                        const Redactor& redactor) {
+  RunContext context;
+  context.clock = &clock;
+  for (const PhasePlan& phase : plan.phases) context.phases.push_back(phase.file.name);
+  context.url = preflight.url;
+  context.authority = preflight.url.authority();
+  context.endpoints = preflight.endpoints;
+  context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;
+  context.headers = target_headers(plan.file, preflight.profile);
+  context.model = preflight.model;
+  context.request = plan.file.request;
+  context.timeouts = plan.file.target.timeouts;
+  const bool exact = preflight.profile.has_feature("output.exact");
+  context.declared_output_mode = exact ? TKM_OUTPUT_EXACT : TKM_OUTPUT_AT_MOST;
+  const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
+  if (cold && preflight.profile.has_feature("cache.salt")) context.salt = salt;
+  context.salt_per_request = !context.salt.empty() && plan.file.request.cache_salt == RunFile::Request::CacheSalt::request;
+  for (const auto& [name, metric] : preflight.profile.request_metrics) context.request_metrics.push_back(name);
+  context.redactor = &redactor;
+  return context;
+}
+
+}  // namespace tokometer

@@ -1,0 +1,59 @@
+// Before the load: is the server there, what is it, which models has it, does it take our request? Learns what the
+// processor wants to know, sends the first sample once for each model and adapter, unmeasured, and calibrates words to
+// tokens. Blocking, main thread. Its requests stand in the manifest and in no record.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "engine/context.hpp"
+#include "engine/plan.hpp"
+#include "engine/samples.hpp"
+#include "plugin/profile.hpp"
+
+#include <tokometer/abi.h>
+
+namespace tokometer {
+
+struct LearnedAnswer {
+  std::string probe;
+  int status = -1;
+  std::string body;
+};
+
+struct Preflight {
+  Url url;
+  std::vector<Endpoint> endpoints;
+  Profile profile;
+  std::vector<LearnedAnswer> learned;         // handed to every instance of the processor, in this order
+  std::string model;
+  std::vector<ModelName> models;              // as the server lists them; empty: it does not
+  std::string server;                         // what the info probes answered, in short; may be empty
+  std::string info_json = "{}";               // their answers, by probe
+  std::optional<tkm_calibration> calibration;
+  uint64_t requests = 0;
+  int64_t prompt_tokens = 0, output_tokens = 0;
+  int64_t first_reply_ns = 0;                 // how long the first request took, for `probe`
+  std::vector<std::string> warnings;
+};
+
+// `salt`: a hex word of this run's own. Errors say which step failed and what the server said.
+Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url, const std::string& salt,
+                                const Clock& clock, const Redactor& redactor);
+
+// A processor that has learned what preflight found out. One for each worker.
+Result<Processor> make_processor(const Plan& plan, const Preflight& preflight);
+
+// The rules by which samples become requests: shared by preflight and run. `salt` is the nonce where the server has none.
+SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::string& salt);
+
+// What all requests share, from plan and preflight; the caller sets start_ns and id_prefix.
+RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt, const Clock& clock,
+                        const Redactor& redactor);
+
+}  // namespace tokometer

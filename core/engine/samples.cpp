@@ -1,0 +1,216 @@
+#include "engine/samples.hpp"
+
+#include <tokometer/random.hpp>
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kReadAhead = 1024;   // samples kept ready by the feeder
+
+std::string_view view(tkm_str text) { return {text.data, text.size}; }
+std::string copy(tkm_str text) { return std::string(view(text)); }
+
+void cut_to_words(std::string& text, size_t words) {
+  size_t end = 0;
+  for (; words > 0 && end != std::string::npos; --words) end = text.find(' ', end + 1);
+  if (end != std::string::npos) text.resize(end);
+}
+
+}  // namespace
+
+// The sink of one `next`: collects what the dataset says into a Sample.
+class SampleBuilder {
+ public:
+  SampleBuilder() : sample_(std::make_shared<Sample>()) {
+    sink_ = {.struct_size = sizeof(tkm_sample_out), .reserved = 0, .ctx = this,
+             .message = [](void* self, tkm_str role, tkm_str extra) {
+               of(self).sample_->owned_.push_back({copy(role), copy(extra), {}});
+             },
+             .part = [](void* self, const tkm_part* part) { of(self).add_part(*part); },
+             .text = [](void* self, tkm_str text) {
+               of(self).sample_->form = TKM_FORM_TEXT;
+               of(self).sample_->text_ = copy(text);
+             },
+             .tokens = [](void* self, const int32_t* ids, size_t count) {
+               of(self).sample_->form = TKM_FORM_TOKENS;
+               of(self).sample_->tokens.assign(ids, ids + count);
+             },
+             .lengths = [](void* self, int64_t prompt, int64_t output, int32_t mode) {
+               of(self).sample_->prompt_tokens = prompt;
+               of(self).sample_->output_tokens = output;
+               of(self).sample_->output_mode = mode;
+             },
+             .turn = [](void* self, const tkm_turn* turn) {
+               if (turn->turn != 0 || turn->last == 0) of(self).sessions_ = true;
+             },
+             .answer = [](void*, tkm_str) {},   // the scripted reply matters for the next turn only
+             .route = [](void* self, tkm_str model, tkm_str adapter) {
+               of(self).sample_->model_ = copy(model);
+               of(self).sample_->adapter_ = copy(adapter);
+             },
+             .arrival = [](void*, int64_t) {},
+             .extra = [](void* self, tkm_str json) { of(self).sample_->extra_ = copy(json); },
+             .tag = [](void*, tkm_str, tkm_str) {},
+             .header = [](void* self, tkm_str name, tkm_str value) {
+               of(self).sample_->headers.emplace_back(copy(name), copy(value));
+             }};
+  }
+
+  const tkm_sample_out& sink() const { return sink_; }
+  bool has_sessions() const { return sessions_; }
+
+  std::shared_ptr<const Sample> finish(uint64_t index, const SampleRules& rules) {
+    sample_->index = index;
+    if (!sample_->owned_.empty()) sample_->form = TKM_FORM_CHAT;
+    if (sample_->form == TKM_FORM_TEXT && rules.text_as_chat) text_to_message();
+    if (std::string* text = first_text(); text != nullptr) {
+      if (rules.word_limit > 0) cut_to_words(*text, rules.word_limit);
+      if (!rules.nonce.empty()) *text = rules.nonce + ' ' + *text;
+    }
+    build_views();
+    return std::move(sample_);
+  }
+
+ private:
+  static SampleBuilder& of(void* self) { return *static_cast<SampleBuilder*>(self); }
+
+  void add_part(const tkm_part& part) {
+    if (sample_->owned_.empty()) return;   // a part without a message belongs nowhere
+    tkm_part kept = part;
+    kept.type = {};   // media types come with the media parts that a later version sends
+    sample_->owned_.back().parts.emplace_back(kept, copy(part.data));
+  }
+
+  void text_to_message() {
+    sample_->form = TKM_FORM_CHAT;
+    sample_->owned_.push_back({"user", "", {}});
+    add_part(tkm_part{TKM_PART_TEXT, 0, {}, sample_->text()});
+    sample_->text_.clear();
+  }
+
+  // The text that the prompt begins with; null if it has none.
+  std::string* first_text() {
+    if (sample_->form == TKM_FORM_TEXT) return &sample_->text_;
+    if (sample_->form != TKM_FORM_CHAT) return nullptr;
+    for (auto& [part, bytes] : sample_->owned_.front().parts) {
+      if (part.kind == TKM_PART_TEXT) return &bytes;
+    }
+    return nullptr;
+  }
+
+  void build_views() {
+    for (Sample::Message& message : sample_->owned_) {
+      for (auto& [part, bytes] : message.parts) {
+        part.data = Sample::view(bytes);
+        sample_->parts_.push_back(part);
+      }
+    }
+    const tkm_part* parts = sample_->parts_.data();
+    for (const Sample::Message& message : sample_->owned_) {
+      sample_->messages_.push_back(
+          {Sample::view(message.role), Sample::view(message.extra), parts, message.parts.size()});
+      parts += message.parts.size();
+    }
+  }
+
+  std::shared_ptr<Sample> sample_;
+  bool sessions_ = false;
+  tkm_sample_out sink_{};
+};
+
+Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, SampleRules rules) {
+  std::unique_ptr<SampleSource> source(new SampleSource(std::move(dataset), std::move(rules)));
+  const bool endless = source->dataset_.size() == -1;
+  if (endless && source->rules_.rows.limit < 0) return source;
+  if (auto read = source->read_all(); !read) return read.errors();
+  return source;
+}
+
+Result<void> SampleSource::read_all() {
+  const auto limit = rules_.rows.limit < 0 ? SIZE_MAX : static_cast<size_t>(rules_.rows.limit);
+  while (rows_.size() < limit) {
+    auto sample = read_one();
+    if (!sample) return sample.errors();
+    if (*sample == nullptr) break;
+    rows_.push_back(std::move(*sample));
+  }
+  if (rows_.empty()) return Error{"the dataset has no usable record"};
+  stored_ = true;
+  if (rules_.rows.order != RunFile::Rows::Order::shuffle) return {};
+  tkm::Random random(rules_.seed, "rows");
+  random.shuffle(rows_);
+  return {};
+}
+
+Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
+  std::string sentence;
+  for (;;) {
+    SampleBuilder builder;
+    const tkm_status status = dataset_.next(builder.sink(), sentence);
+    if (status == TKM_END) return std::shared_ptr<const Sample>();
+    if (status == TKM_OK && builder.has_sessions()) {
+      return Error{"the dataset gives sessions of several turns, which this version cannot play"};
+    }
+    if (status == TKM_OK) return builder.finish(index_++, rules_);
+    if (status != TKM_E_INPUT || rules_.rows.on_bad != RunFile::Rows::OnBad::skip) return Error{sentence};
+    ++skipped_;
+  }
+}
+
+Result<std::shared_ptr<const Sample>> SampleSource::next() {
+  if (!stored_) return read_one();
+  if (position_ == rows_.size()) {
+    switch (rules_.rows.on_end) {
+      case RunFile::Rows::OnEnd::stop: return std::shared_ptr<const Sample>();
+      case RunFile::Rows::OnEnd::error:
+        return Error{std::to_string(rows_.size()) + " records, more are needed: set dataset.rows.on_end: repeat"};
+      case RunFile::Rows::OnEnd::repeat: position_ = 0;
+    }
+  }
+  return rows_[position_++];
+}
+
+Feeder::Feeder(std::unique_ptr<SampleSource> source) : source_(std::move(source)), thread_([this] { feed(); }) {}
+
+Feeder::~Feeder() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Feeder::feed() {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stop_ || ready_.size() < kReadAhead; });
+      if (stop_) return;
+    }
+    auto sample = source_->next();
+    const std::lock_guard lock(mutex_);
+    if (!sample) fault_ = sample.error().message;
+    at_end_ = !sample || *sample == nullptr;
+    if (!at_end_) ready_.push_back(std::move(*sample));
+    changed_.notify_all();
+    if (at_end_) return;
+  }
+}
+
+std::shared_ptr<const Sample> Feeder::take() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return at_end_ || !ready_.empty(); });
+  if (ready_.empty()) return nullptr;
+  auto sample = std::move(ready_.front());
+  ready_.pop_front();
+  if (ready_.size() == kReadAhead / 2) changed_.notify_all();   // refill in bulk: not one wake-up a sample
+  return sample;
+}
+
+std::string Feeder::fault() const {
+  const std::lock_guard lock(mutex_);
+  return fault_;
+}
+
+}  // namespace tokometer

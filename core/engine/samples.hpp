@@ -1,0 +1,115 @@
+// From a dataset plugin to the requests of a run: what one `next` said becomes one immutable Sample; `rows` of the run file
+// decides how many there are, in which order, and what happens at the end of the data or at a bad record.
+//
+// A finite dataset is read before the run starts; an endless one is read ahead by the feeder thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "config/run_file.hpp"
+#include "plugin/handles.hpp"
+
+#include <tokometer/abi.h>
+
+namespace tokometer {
+
+// One request's content. Immutable once made; shared by the requests that use it, since rows may repeat, and freed with
+// the last of them.
+class Sample {
+ public:
+  uint64_t index = 0;              // position in the dataset, from 0
+  int32_t form = TKM_FORM_TEXT;    // which of messages, text, tokens holds the prompt
+  int64_t prompt_tokens = -1;      // as the dataset declares; -1: not known
+  int64_t output_tokens = -1;
+  int32_t output_mode = TKM_OUTPUT_AT_MOST;
+  std::vector<int32_t> tokens;
+  std::vector<std::pair<std::string, std::string>> headers;
+
+  tkm_str text() const { return view(text_); }
+  const std::vector<tkm_message>& messages() const { return messages_; }
+  tkm_str model() const { return view(model_); }
+  tkm_str adapter() const { return view(adapter_); }
+  tkm_str extra() const { return view(extra_); }
+
+ private:
+  friend class SampleBuilder;
+  static tkm_str view(const std::string& text) { return {text.data(), text.size()}; }
+
+  struct Message {
+    std::string role, extra;
+    std::deque<std::pair<tkm_part, std::string>> parts;   // the string holds the bytes of the part
+  };
+  std::string text_, model_, adapter_, extra_;
+  std::deque<Message> owned_;               // addresses stay
+  std::vector<tkm_part> parts_;
+  std::vector<tkm_message> messages_;       // views into the two above
+};
+
+struct SampleRules {
+  RunFile::Rows rows;
+  uint64_t seed = 0;
+  bool text_as_chat = false;   // the processor takes chat only: a text becomes one user message
+  std::string nonce;           // put in front of the text: cold prompts on servers that know no cache salt
+  size_t word_limit = 0;       // cuts texts to this many words, for calibration; 0: whole
+};
+
+// Reads samples in the order of the run. One thread at a time.
+class SampleSource {
+ public:
+  // Reads a finite dataset at once. Errors: a bad record (unless rows.on_bad is skip), no record at all.
+  static Result<std::unique_ptr<SampleSource>> open(Dataset dataset, SampleRules rules);
+
+  // The next sample; null when there are no more.
+  Result<std::shared_ptr<const Sample>> next();
+
+  uint64_t skipped() const noexcept { return skipped_; }   // bad records left out
+
+ private:
+  SampleSource(Dataset dataset, SampleRules rules) : dataset_(std::move(dataset)), rules_(std::move(rules)) {}
+  Result<void> read_all();
+  Result<std::shared_ptr<const Sample>> read_one();
+
+  Dataset dataset_;
+  SampleRules rules_;
+  std::vector<std::shared_ptr<const Sample>> rows_;   // finite or limited datasets
+  bool stored_ = false;
+  size_t position_ = 0;
+  uint64_t index_ = 0;
+  uint64_t skipped_ = 0;
+};
+
+// The feeder thread: keeps samples ready, so that a slow dataset never delays the schedule while its queue lasts.
+class Feeder {
+ public:
+  explicit Feeder(std::unique_ptr<SampleSource> source);
+  ~Feeder();   // ends the thread
+
+  // The next sample, waiting for it if need be; null when there are no more or a fault has come.
+  std::shared_ptr<const Sample> take();
+
+  // What ended the data early; empty if nothing did.
+  std::string fault() const;
+
+ private:
+  void feed();
+
+  std::unique_ptr<SampleSource> source_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<const Sample>> ready_;
+  std::string fault_;
+  bool at_end_ = false;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tokometer

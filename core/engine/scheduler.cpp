@@ -1,0 +1,135 @@
+#include "engine/scheduler.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <tokometer/abi.h>
+
+namespace tokometer {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr uint32_t kMostActive = 10'000'000;   // more than any machine holds: a pattern that releases without end
+
+}  // namespace
+
+int64_t PhaseScheduler::last_time_ns() const noexcept {
+  return limits_.duration_ns ? *limits_.duration_ns + limits_.cooldown_ns : kNever;
+}
+
+void PhaseScheduler::fail(std::string sentence) {
+  fault_ = std::move(sentence);
+  ended_ = true;
+}
+
+void PhaseScheduler::release(int64_t at_ns, int64_t now_ns) {
+  if (limits_.open_loop && at_ns < latest_ns_) {
+    return fail("the load pattern went back in time (" + std::to_string(at_ns) + " ns after " +
+                std::to_string(latest_ns_) + " ns); an open loop never does");
+  }
+  if (!limits_.open_loop && at_ns < now_ns) {
+    return fail("the load pattern released at " + std::to_string(at_ns) + " ns, before now (" +
+                std::to_string(now_ns) + " ns); a closed loop never does");
+  }
+  if (active_ >= kMostActive) return fail("the load pattern releases without end (10,000,000 are active)");
+  latest_ns_ = at_ns;
+  if (at_ns >= last_time_ns()) {   // outside the phase: of an open loop all that follow are, too
+    done_ = done_ || limits_.open_loop;
+    ++active_;                     // the pattern holds it for active, so do we
+    return;
+  }
+  committed_.push(at_ns);
+  ++active_;
+  ++asked_releases_;
+  done_ = done_ || (limits_.requests && asked_releases_ >= *limits_.requests);
+}
+
+void PhaseScheduler::wait(int64_t until_ns) {
+  if (until_ns == kNever && active_ == 0) return fail("load pattern deadlock: it waits for ever and nothing is active");
+  wait_until_ns_ = until_ns;
+}
+
+void PhaseScheduler::ask(int64_t now_ns) {
+  const tkm_load_state state{.struct_size = sizeof(tkm_load_state),
+                             .active = active_,
+                             .in_flight = in_flight_,
+                             .reserved = 0,
+                             .now_ns = now_ns,
+                             .next_arrival_ns = -1,
+                             .released = asked_releases_,
+                             .completed = completed_,
+                             .failed = failed_};
+  tkm_load_step step{};
+  step.struct_size = sizeof step;
+  step.users = users_;
+  wait_until_ns_ = -1;
+  std::string sentence;
+  if (pattern_.next(state, step, sentence) < 0) return fail("the load pattern failed: " + sentence);
+  users_ = step.users;
+  switch (step.action) {
+    case TKM_LOAD_RELEASE: return release(step.at_ns + shift_ns_, now_ns);
+    case TKM_LOAD_WAIT: return wait(step.at_ns);
+    case TKM_LOAD_DONE: done_ = true; return;
+    default: fail("the load pattern answered with action " + std::to_string(step.action) + ", which does not exist");
+  }
+}
+
+void PhaseScheduler::ask_until_it_waits(int64_t now_ns, int64_t horizon_ns) {
+  while (!done_ && !ended_ && wait_until_ns_ < 0) {
+    if (limits_.open_loop && latest_ns_ > horizon_ns) return;   // far enough ahead
+    ask(now_ns);
+  }
+}
+
+void PhaseScheduler::end_if_window_is_done(int64_t now_ns) {
+  if (done_ && committed_.empty() && !limits_.duration_ns) ended_ = true;
+  if (!limits_.duration_ns || now_ns < *limits_.duration_ns) return;
+  if (open_in_window_ == 0 || now_ns >= last_time_ns()) ended_ = true;
+}
+
+std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_ns) {
+  if (!ended_ && wait_until_ns_ >= 0 && wait_until_ns_ <= now_ns) {
+    const int64_t then_ns = std::exchange(wait_until_ns_, -1);
+    ask(then_ns);   // a closed loop plans by "now": the time it asked for, not our late arrival
+    ask_until_it_waits(then_ns, horizon_ns);
+  } else if (!ended_) {
+    ask_until_it_waits(limits_.open_loop ? std::max<int64_t>(now_ns, 0) : 0, horizon_ns);
+  }
+  end_if_window_is_done(now_ns);
+  if (ended_ || committed_.empty() || committed_.top() > horizon_ns) return std::nullopt;
+  const int64_t at_ns = committed_.top();
+  committed_.pop();
+  ++released_;
+  ++in_flight_;
+  if (limits_.duration_ns && at_ns < *limits_.duration_ns) ++open_in_window_;
+  return at_ns;
+}
+
+void PhaseScheduler::entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok) {
+  --active_;
+  --in_flight_;
+  ++(ok ? completed_ : failed_);
+  if (limits_.duration_ns && scheduled_ns < *limits_.duration_ns) --open_in_window_;
+  if (ended_ || done_ || limits_.open_loop) return;
+  ask(end_ns);
+  ask_until_it_waits(end_ns, end_ns);
+}
+
+std::vector<int64_t> PhaseScheduler::stop() {
+  ended_ = true;
+  std::vector<int64_t> left;
+  for (; !committed_.empty(); committed_.pop()) left.push_back(committed_.top());
+  return left;
+}
+
+int64_t PhaseScheduler::next_time_ns() const noexcept {
+  if (ended_) return kNever;
+  int64_t next = last_time_ns();
+  if (limits_.duration_ns && open_in_window_ == 0) next = std::min(next, *limits_.duration_ns);
+  if (!committed_.empty()) next = std::min(next, committed_.top());
+  if (wait_until_ns_ >= 0) next = std::min(next, wait_until_ns_);
+  return next;
+}
+
+}  // namespace tokometer

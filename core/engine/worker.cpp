@@ -1,0 +1,267 @@
+#include "engine/worker.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <queue>
+#include <string>
+#include <utility>
+
+#include "net/poller.hpp"
+#include "plugin/crash.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr int64_t kSpinNs = 150'000;                  // the last wait before a send is a spin of at most this
+constexpr size_t kFirstBlocks = 4096;                 // timeline blocks made before the run: 256 KiB
+constexpr int64_t kUsualLagNs = 100'000'000;          // histogram pages made before the run
+
+struct Later {
+  bool operator()(const Exchange* a, const Exchange* b) const { return a->scheduled_ns() > b->scheduled_ns(); }
+};
+
+std::chrono::steady_clock::time_point time_point(int64_t at_ns) {
+  return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(at_ns));
+}
+
+}  // namespace
+
+class Worker::Loop final : private ExchangeOwner {
+ public:
+  Loop(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
+       const WorkerLinks& links, bool spin)
+      : index_(index), context_(context), links_(links), spin_(spin), processor_(std::move(processor)),
+        encoder_(context, processor_), poller_(io_, *context.clock), pool_(io_, poller_, *context.clock, pool),
+        timers_(context.clock->now_ns()), services_{context, processor_, encoder_, pool_, timers_, blocks_, *this} {
+    blocks_.reserve(kFirstBlocks);
+    reset_tick();
+  }
+
+  void run();
+  int32_t thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
+
+  void release(Release release) {
+    if (inbox_.push(std::move(release))) post([this] { take_inbox(); });
+  }
+  template <class Task>
+  void post(Task task) {
+    boost::asio::post(io_, std::move(task));
+  }
+
+  void preconnect(size_t count, std::function<void(Result<void>)> done) { pool_.preconnect(count, std::move(done)); }
+  void cancel(uint32_t phase, const char* reason);
+  void send_tick();
+  void stop() { stopping_ = true; }
+
+ private:
+  void on_complete(const Completion& completion) override;
+  void on_over(Exchange& exchange) override;
+  void on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) override;
+
+  void take_inbox();
+  Exchange& idle_exchange();
+  std::unique_ptr<RequestRecord> idle_record();
+  void send_due(int64_t now_ns);
+  void wait_for_due();
+  void watch_timers();
+  void reset_tick();
+  bool is_quiet() const { return stopping_ && in_use_ == 0; }
+
+  const uint32_t index_;
+  const RunContext& context_;
+  WorkerLinks links_;
+  const bool spin_;
+  std::atomic<int32_t> thread_id_{0};
+  Processor processor_;
+  RequestEncoder encoder_;
+  boost::asio::io_context io_{1};
+  Poller poller_;
+  Pool pool_;
+  BlockPool blocks_;
+  TimerWheel timers_;
+  ExchangeServices services_;
+  boost::asio::steady_timer send_timer_{io_};
+  boost::asio::steady_timer wheel_timer_{io_};
+  int64_t send_timer_at_ns_ = TimerWheel::kNever;
+
+  Mailbox<Release> inbox_;
+  std::vector<Release> taken_;
+  std::vector<std::unique_ptr<Exchange>> exchanges_;   // all that were ever needed at once
+  std::vector<Exchange*> idle_;
+  std::priority_queue<Exchange*, std::vector<Exchange*>, Later> due_;   // encoded, waiting for their time
+  Mailbox<std::unique_ptr<RequestRecord>> returned_;
+  std::vector<std::unique_ptr<RequestRecord>> spare_records_;
+  std::vector<std::unique_ptr<RequestRecord>> taken_records_;
+  size_t in_use_ = 0;
+  bool stopping_ = false;
+  std::unique_ptr<WorkerTick> tick_;
+  int64_t turn_began_ns_ = 0;   // first read of the turn
+};
+
+void Worker::Loop::reset_tick() {
+  auto next = std::make_unique<WorkerTick>();
+  if (tick_) {
+    next->token_events = tick_->token_events;
+    next->flagged_events = tick_->flagged_events;
+    next->ok = tick_->ok;
+    next->failed = tick_->failed;
+    next->cancelled = tick_->cancelled;
+  }
+  next->worker = index_;
+  next->client_lag.preallocate(kUsualLagNs);
+  next->ambiguity.preallocate(kUsualLagNs);
+  std::swap(tick_, next);
+  if (!next) return;
+  const ReceiveCounters& received = poller_.receiver().counters();
+  next->reads = received.reads;
+  next->user_stamp_reads = received.user_stamps;
+  next->clock_steps = poller_.receiver().clock_steps();
+  links_.ticks.push(std::move(next));
+}
+
+void Worker::Loop::send_tick() { reset_tick(); }
+
+void Worker::Loop::run() {
+  thread_id_.store(gettid(), std::memory_order_relaxed);
+  pthread_setname_np(pthread_self(), ("io-" + std::to_string(index_)).c_str());
+  const SignalStack signal_stack;
+  const auto keep_running = boost::asio::make_work_guard(io_);
+  watch_timers();
+  while (!is_quiet()) {
+    const int64_t now_ns = context_.clock->now_ns();
+    if (turn_began_ns_ != 0) tick_->longest_turn_ns = std::max(tick_->longest_turn_ns, now_ns - turn_began_ns_);
+    turn_began_ns_ = 0;
+    send_due(now_ns);
+    if (spin_ && !due_.empty() && due_.top()->scheduled_ns() - now_ns <= kSpinNs) {
+      io_.poll_one();
+    } else {
+      wait_for_due();
+      io_.run_one();
+    }
+  }
+  send_tick();
+}
+
+void Worker::Loop::send_due(int64_t now_ns) {
+  while (!due_.empty() && due_.top()->scheduled_ns() <= now_ns) {
+    Exchange& exchange = *due_.top();
+    due_.pop();
+    exchange.send();
+  }
+}
+
+void Worker::Loop::wait_for_due() {
+  if (due_.empty()) return;
+  const int64_t at_ns = due_.top()->scheduled_ns() - (spin_ ? kSpinNs : 0);
+  if (send_timer_at_ns_ == at_ns) return;
+  send_timer_at_ns_ = at_ns;
+  send_timer_.expires_at(time_point(at_ns));
+  send_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) send_timer_at_ns_ = TimerWheel::kNever;   // the loop sends what is due
+  });
+}
+
+void Worker::Loop::watch_timers() {
+  wheel_timer_.expires_after(std::chrono::nanoseconds(TimerWheel::kTickNs));
+  wheel_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    timers_.advance(context_.clock->now_ns());
+    watch_timers();
+  });
+}
+
+Exchange& Worker::Loop::idle_exchange() {
+  if (idle_.empty()) {
+    exchanges_.push_back(std::make_unique<Exchange>(services_));
+    idle_.push_back(exchanges_.back().get());
+  }
+  Exchange& exchange = *idle_.back();
+  idle_.pop_back();
+  ++in_use_;
+  return exchange;
+}
+
+std::unique_ptr<RequestRecord> Worker::Loop::idle_record() {
+  if (spare_records_.empty()) {
+    returned_.take(taken_records_);
+    std::move(taken_records_.begin(), taken_records_.end(), std::back_inserter(spare_records_));
+  }
+  if (spare_records_.empty()) return std::make_unique<RequestRecord>();
+  auto record = std::move(spare_records_.back());
+  spare_records_.pop_back();
+  return record;
+}
+
+void Worker::Loop::take_inbox() {
+  inbox_.take(taken_);
+  for (Release& release : taken_) {
+    Exchange& exchange = idle_exchange();
+    exchange.give_record(idle_record());
+    if (exchange.prepare(std::move(release))) due_.push(&exchange);
+  }
+}
+
+void Worker::Loop::cancel(uint32_t phase, const char* reason) {
+  std::vector<Exchange*> kept;   // what is cancelled must not stand in due_ any more when it is used again
+  for (; !due_.empty(); due_.pop()) {
+    if (due_.top()->phase() != phase) kept.push_back(due_.top());
+  }
+  for (Exchange* exchange : kept) due_.push(exchange);
+  for (const auto& exchange : exchanges_) {
+    if (exchange->phase() == phase) exchange->cancel(reason);
+  }
+}
+
+void Worker::Loop::on_complete(const Completion& completion) {
+  ++(completion.status == Status::ok       ? tick_->ok
+     : completion.status == Status::failed ? tick_->failed
+                                           : tick_->cancelled);
+  if (links_.completions.push(completion)) links_.wake_scheduler();
+}
+
+void Worker::Loop::on_over(Exchange& exchange) {
+  links_.writer.push(FinishedRecord{exchange.take_record(), &returned_});
+  --in_use_;
+  idle_.push_back(&exchange);
+}
+
+void Worker::Loop::on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) {
+  if (turn_began_ns_ == 0) turn_began_ns_ = stamp.user_ns;
+  tick_->client_lag.record(stamp.user_ns - stamp.at_ns);
+  tick_->token_events += token_events;
+  if (!flagged) return;
+  tick_->flagged_events += token_events;
+  tick_->ambiguity.record(stamp.ambiguity_ns(), token_events);
+}
+
+Worker::Worker(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
+               const WorkerLinks& links, bool spin)
+    : loop_(std::make_unique<Loop>(index, context, std::move(processor), pool, links, spin)) {}
+
+Worker::~Worker() = default;
+
+void Worker::run() { loop_->run(); }
+int32_t Worker::thread_id() const noexcept { return loop_->thread_id(); }
+void Worker::release(Release release) { loop_->release(std::move(release)); }
+void Worker::preconnect(size_t count, std::function<void(Result<void>)> done) {
+  loop_->post([this, count, done = std::move(done)]() mutable { loop_->preconnect(count, std::move(done)); });
+}
+void Worker::cancel(uint32_t phase, const char* reason) {
+  loop_->post([this, phase, reason] { loop_->cancel(phase, reason); });
+}
+void Worker::ask_for_tick() {
+  loop_->post([this] { loop_->send_tick(); });
+}
+void Worker::stop() {
+  loop_->post([this] { loop_->stop(); });
+}
+
+}  // namespace tokometer

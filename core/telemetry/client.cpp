@@ -1,0 +1,65 @@
+#include "telemetry/client.hpp"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+namespace tokometer {
+
+ProcessUse process_use() {
+  ProcessUse use;
+  int64_t total_pages = 0;
+  int64_t resident_pages = 0;
+  if (std::ifstream statm("/proc/self/statm"); statm >> total_pages >> resident_pages) {
+    use.rss_bytes = resident_pages * sysconf(_SC_PAGESIZE);
+  }
+  if (DIR* folder = opendir("/proc/self/fd"); folder != nullptr) {
+    while (readdir(folder) != nullptr) ++use.open_fds;
+    closedir(folder);
+    use.open_fds -= 3;   // ".", ".." and the folder itself
+  }
+  return use;
+}
+
+ThreadUse thread_use(pid_t tid) {
+  ThreadUse use;
+  std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/schedstat");
+  file >> use.cpu_ns >> use.run_delay_ns;
+  return use;
+}
+
+int64_t process_cpu_ns() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto ns = [](const timeval& time) { return (int64_t{time.tv_sec} * 1'000'000 + time.tv_usec) * 1000; };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+HostSampler::HostSampler(const Clock& clock) : clock_(clock), thread_([this] { sample(); }) {}
+
+HostSampler::~HostSampler() {
+  stop_.store(true, std::memory_order_relaxed);
+  thread_.join();
+}
+
+void HostSampler::sample() {
+  constexpr int64_t kPeriodNs = 1'000'000;
+  int64_t before_ns = clock_.now_ns();
+  while (!stop_.load(std::memory_order_relaxed)) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kPeriodNs));
+    const int64_t now_ns = clock_.now_ns();
+    const int64_t late_ns = now_ns - before_ns - kPeriodNs;
+    before_ns = now_ns;
+    if (late_ns <= kPeriodNs) continue;
+    lost_ns_.fetch_add(late_ns, std::memory_order_relaxed);
+    longest_ns_.store(std::max(longest_gap_ns(), late_ns), std::memory_order_relaxed);
+  }
+}
+
+}  // namespace tokometer
