@@ -41,8 +41,12 @@ class Alarm::Timer : public std::enable_shared_from_this<Timer> {
 Alarm::Alarm(boost::asio::io_context& io, std::function<void()> ring)
     : timer_(std::make_shared<Timer>(io, std::move(ring))) {}
 
-Alarm::~Alarm() { timer_->retire(); }
+Alarm::~Alarm() {
+  timer_->retire();
+}
 
-void Alarm::ring_at(int64_t at_ns, int64_t now_ns) { timer_->ring_at(at_ns, now_ns); }
+void Alarm::ring_at(int64_t at_ns, int64_t now_ns) {
+  timer_->ring_at(at_ns, now_ns);
+}
 
 }  // namespace tokometer

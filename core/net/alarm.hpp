@@ -1,5 +1,5 @@
-// One steady timer that calls a function at the earliest instant asked for. Lives on the worker's thread; when it is
-// destroyed the function is not called any more, whatever is still queued in the io_context.
+// One steady timer that calls a function at the earliest instant asked for. Lives on the worker's thread;
+// when it is destroyed the function is not called any more, whatever is still queued in the io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -35,7 +35,8 @@ void Connection::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) 
   info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
   watched_ = EPOLLIN;
   if (const int error = poller_.add(socket_.fd(), *this, watched_); error != 0) {
-    return on_connect_failed("client.fd", "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
+    return on_connect_failed("client.fd",
+                             "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
   }
   if (handler_ == nullptr) become_idle();
   owner_.on_opened(*this);
@@ -81,7 +82,8 @@ void Connection::send_some() {
   const int error = socket_.send(unsent_, accepted);
   unsent_.remove_prefix(accepted);
   if (error != 0 && error != EAGAIN) {
-    // A response may lie in the receive queue all the same (413, then a reset): it is read first, on the next turn.
+    // A response may lie in the receive queue all the same (413, then a reset): it is read first, on the next
+    // turn.
     send_error_ = error;
     unsent_ = {};
     watch(EPOLLIN);
@@ -156,10 +158,12 @@ void Connection::take_close(int error) {
   if (sending_failed) return fail("send", "sending the request failed: " + error_text(send_error_));
   const std::string how = error != 0 ? "broke the connection: " + error_text(error) : "closed the connection";
   if (!reader_.got_bytes()) {
-    return fail(no_byte_class(), how + " before a response byte" + (info_.reused ? ", on a reused connection" : ""));
+    return fail(no_byte_class(),
+                how + " before a response byte" + (info_.reused ? ", on a reused connection" : ""));
   }
   if (error != 0) return fail(reader_.got_head() ? "truncated" : "framing", how + " inside the response");
-  if (reader_.feed_eof() == Http1Reader::Progress::failed) return fail(reader_.fault().cls, reader_.fault().message);
+  if (reader_.feed_eof() == Http1Reader::Progress::failed)
+    return fail(reader_.fault().cls, reader_.fault().message);
   finish({.no_last_chunk = reader_.no_last_chunk()}, 0);
 }
 

@@ -4,10 +4,10 @@
 // Order of callbacks, all on the worker's thread:
 //   [on_connecting] on_connection  on_sent  [on_send_progress]...  on_send_done
 //   { on_read  [on_head] [on_body]...  on_read_done }...   then exactly one of  on_end | on_failure
-// A response may begin, and even end, before on_send_done (an early 413). on_end and on_failure are the last callback:
-// the handler is free again and may be given to Pool::start from inside them. on_read_done closes every on_read, also
-// when that read completes or breaks the response.
-// Inside any callback the handler may call Pool::cancel or Pool::detach on itself; nothing is called after that.
+// A response may begin, and even end, before on_send_done (an early 413). on_end and on_failure are the last
+// callback: the handler is free again and may be given to Pool::start from inside them. on_read_done closes
+// every on_read, also when that read completes or breaks the response. Inside any callback the handler may
+// call Pool::cancel or Pool::detach on itself; nothing is called after that.
 #pragma once
 
 #include <cstddef>
@@ -31,18 +31,20 @@ struct ConnectionInfo {
   bool reused = false;                // taken from the pool: kept alive, or connected before the request
   int64_t connect_ns = kNoInstant;    // C0; kNoInstant when reused
   int64_t tcp_ready_ns = kNoInstant;  // C1; likewise
-  bool after_stale = false;           // a pooled connection was dropped since the last request: it held unasked bytes
-  std::string_view endpoint;          // "127.0.0.1:8000"; lives as long as the pool
+  bool after_stale = false;   // a pooled connection was dropped since the last request: it held unasked bytes
+  std::string_view endpoint;  // "127.0.0.1:8000"; lives as long as the pool
 };
 
 struct EndInfo {
-  bool surplus = false;        // bytes followed the response in the same read; the connection was closed
-  bool no_last_chunk = false;  // EOF at a chunk border, no 0-chunk: without a logical end this is a truncated response
-  bool keep_alive = false;     // the connection went back to the pool
+  bool surplus = false;  // bytes followed the response in the same read; the connection was closed
+  bool no_last_chunk =
+      false;  // EOF at a chunk border, no 0-chunk: without a logical end this is a truncated response
+  bool keep_alive = false;  // the connection went back to the pool
 };
 
 struct Failure {
-  std::string cls;      // connect, client.fd, client.port, closed, closed.reused, send, framing, truncated, limit, encoding
+  std::string cls;      // connect, client.fd, client.port, closed, closed.reused, send, framing, truncated,
+                        // limit, encoding
   std::string message;  // a sentence that names endpoint and phase; foreign text escaped and cut
   int64_t at_ns = 0;    // when it was known, user clock
 };
@@ -51,16 +53,18 @@ class Connection;
 
 class ExchangeHandler {
  public:
-  virtual void on_connecting(int64_t /*connect_ns*/) {}            // C0, only when a connection is opened for it
-  virtual void on_connection(const ConnectionInfo& info) = 0;      // ready to send
-  virtual void on_sent(int64_t sent_ns) = 0;                       // X, just before the first send()
-  virtual void on_send_progress(int64_t /*at_ns*/, size_t /*bytes_left*/) {}  // the kernel took a part, more is left
-  virtual void on_send_done(int64_t at_ns) = 0;                    // Y; the request bytes are not needed any more
+  virtual void on_connecting(int64_t /*connect_ns*/) {}        // C0, only when a connection is opened for it
+  virtual void on_connection(const ConnectionInfo& info) = 0;  // ready to send
+  virtual void on_sent(int64_t sent_ns) = 0;                   // X, just before the first send()
+  virtual void on_send_progress(int64_t /*at_ns*/, size_t /*bytes_left*/) {
+  }                                              // the kernel took a part, more is left
+  virtual void on_send_done(int64_t at_ns) = 0;  // Y; the request bytes are not needed any more
   virtual void on_read(const ReadStamp& stamp, size_t bytes) = 0;  // before the pieces of one socket read
   virtual void on_head(const ResponseHead& head) = 0;              // once
   virtual void on_body(std::string_view piece) = 0;                // never empty; 64 readable bytes follow it
   virtual void on_read_done() = 0;                                 // all pieces of that read were told
-  // The response is complete. Its last byte came with the last on_read, also when an EOF told us (read to close).
+  // The response is complete. Its last byte came with the last on_read, also when an EOF told us (read to
+  // close).
   virtual void on_end(const EndInfo& info) = 0;
   virtual void on_failure(const Failure& failure) = 0;
 
@@ -73,13 +77,16 @@ class ExchangeHandler {
   Connection* connection_ = nullptr;  // that carries its exchange now
 };
 
-// The pool's side of a connection. Each call is the last thing the connection does, but for telling its handler.
+// The pool's side of a connection. Each call is the last thing the connection does, but for telling its
+// handler.
 class ConnectionOwner {
  public:
   virtual void on_attempt(Connection& connection, int64_t at_ns) = 0;  // an address is being tried
   virtual void on_opened(Connection& connection) = 0;
-  virtual void on_open_failed(Connection& connection, const Failure& failure) = 0;  // when it has no handler to tell
-  // The exchange is over, also when it never began; no handler any more. Returns whether the connection was kept.
+  virtual void on_open_failed(Connection& connection,
+                              const Failure& failure) = 0;  // when it has no handler to tell
+  // The exchange is over, also when it never began; no handler any more. Returns whether the connection was
+  // kept.
   virtual bool on_exchange_over(Connection& connection, bool reusable) = 0;
   virtual void on_idle_broken(Connection& connection, size_t unasked_bytes) = 0;  // 0: the peer closed
 
@@ -102,8 +109,8 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
 
   // Sends at once, or as soon as it is open. No final callback comes from inside.
   void start(ExchangeHandler& handler, std::string_view request, bool after_stale);
-  // The handler is forgotten; the rest of the response is read and dropped, then the owner hears on_exchange_over
-  // (inside the call when there is nothing to wait for).
+  // The handler is forgotten; the rest of the response is read and dropped, then the owner hears
+  // on_exchange_over (inside the call when there is nothing to wait for).
   void detach();
   void close() noexcept;  // nobody hears anything
 
@@ -112,7 +119,9 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
   bool is_open() const noexcept { return socket_.is_open(); }
   bool has_handler() const noexcept { return handler_ != nullptr; }
   size_t endpoint() const noexcept { return endpoint_; }
-  uint64_t take_dropped_bytes() noexcept { return std::exchange(dropped_bytes_, 0); }  // surplus, or after detach
+  uint64_t take_dropped_bytes() noexcept {
+    return std::exchange(dropped_bytes_, 0);
+  }  // surplus, or after detach
 
   // The pool's notes: where the connection stands, and since when.
   std::list<Connection>* list = nullptr;

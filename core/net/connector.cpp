@@ -6,8 +6,12 @@
 
 namespace tokometer {
 
-Connector::Connector(Poller& poller, ConnectorListener& listener, std::span<const Endpoint> endpoints, size_t first)
-    : poller_(poller), listener_(listener), endpoints_(endpoints), first_(first),
+Connector::Connector(Poller& poller, ConnectorListener& listener, std::span<const Endpoint> endpoints,
+                     size_t first)
+    : poller_(poller),
+      listener_(listener),
+      endpoints_(endpoints),
+      first_(first),
       limit_(std::min(endpoints.size(), kMaxAddresses)) {}
 
 Connector::~Connector() {

@@ -1,5 +1,5 @@
-// One TCP connection over several addresses of the same host: the next one is tried when one fails, and a rival is
-// started when one stays silent (try_next, called by the pool's timer). The first that answers wins.
+// One TCP connection over several addresses of the same host: the next one is tried when one fails, and a
+// rival is started when one stays silent (try_next, called by the pool's timer). The first that answers wins.
 // Owned by the Connection that it connects.
 #pragma once
 
@@ -19,7 +19,8 @@ namespace tokometer {
 // The two last calls end the connector's work and may destroy it.
 class ConnectorListener {
  public:
-  virtual void on_attempt(int64_t at_ns) = 0;  // just before connect(), once an address. May not destroy the connector
+  virtual void on_attempt(
+      int64_t at_ns) = 0;  // just before connect(), once an address. May not destroy the connector
   virtual void on_connected(Socket socket, size_t endpoint, int64_t ready_ns) = 0;
   virtual void on_connect_failed(std::string_view cls, std::string message) = 0;
 

@@ -7,8 +7,8 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
-#include "net/pool.hpp"
 #include "net/poller.hpp"
+#include "net/pool.hpp"
 
 namespace tokometer {
 namespace {
@@ -76,7 +76,8 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, i
     io.run_one_for(std::chrono::nanoseconds(left_ns));
   }
   if (collector.failure) return named(request, collector.failure->cls, collector.failure->message);
-  if (!collector.over) return named(request, "timeout.total", "no answer in " + format_duration(request.timeout_ns));
+  if (!collector.over)
+    return named(request, "timeout.total", "no answer in " + format_duration(request.timeout_ns));
   return std::move(collector.answer);
 }
 

@@ -1,5 +1,5 @@
-// One request and its whole answer, for probes, preflight and scrapes: blocks the caller, on an io_context of its own.
-// Any thread. Not for measured traffic.
+// One request and its whole answer, for probes, preflight and scrapes: blocks the caller, on an io_context of
+// its own. Any thread. Not for measured traffic.
 //
 //   auto answer = fetch({.url = url, .path = "/v1/models", .timeout_ns = 10'000'000'000});
 #pragma once
@@ -19,11 +19,11 @@ struct FetchRequest {
   Url url = {};
   std::vector<Endpoint> endpoints = {};  // empty: url is resolved first
   std::string method = "GET";
-  std::string path = "/";                // the url's path_prefix is put before it
+  std::string path = "/";  // the url's path_prefix is put before it
   std::vector<std::pair<std::string, std::string>> headers = {};
-  std::string body = {};                 // sent with Content-Length unless empty and the method is GET
+  std::string body = {};  // sent with Content-Length unless empty and the method is GET
   std::string request_id = {};
-  int64_t timeout_ns = 10'000'000'000;   // for all of it, resolving included
+  int64_t timeout_ns = 10'000'000'000;  // for all of it, resolving included
   HttpLimits limits = {};
 };
 
@@ -34,7 +34,8 @@ struct Answer {
   std::string body;
 };
 
-// Errors begin with the failure class: "connect: http://h:1: Connection refused (ECONNREFUSED)", "timeout.total: ...".
+// Errors begin with the failure class: "connect: http://h:1: Connection refused (ECONNREFUSED)",
+// "timeout.total: ...".
 Result<Answer> fetch(const FetchRequest& request);
 
 }  // namespace tokometer

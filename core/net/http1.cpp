@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "net/ascii.hpp"
+#include "net/line_block.hpp"
 
 namespace tokometer {
 namespace {
@@ -20,30 +22,33 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using BeastView = boost::beast::string_view;
 
-std::string_view to_view(BeastView text) { return {text.data(), text.size()}; }
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+std::string_view to_view(BeastView text) {
+  return {text.data(), text.size()};
 }
 
-bool is_hex(char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 size_t find_line_feed(std::string_view bytes, size_t from) noexcept {
-  const void* at = from < bytes.size() ? std::memchr(bytes.data() + from, '\n', bytes.size() - from) : nullptr;
-  return at == nullptr ? std::string_view::npos : static_cast<size_t>(static_cast<const char*>(at) - bytes.data());
+  const void* at =
+      from < bytes.size() ? std::memchr(bytes.data() + from, '\n', bytes.size() - from) : nullptr;
+  return at == nullptr ? std::string_view::npos
+                       : static_cast<size_t>(static_cast<const char*>(at) - bytes.data());
 }
 
 // `"HTTP/1.1 2 OK\x0d..."`, for messages.
-std::string quote(std::string_view foreign) { return "\"" + escape_terminal(foreign) + "\""; }
+std::string quote(std::string_view foreign) {
+  return "\"" + escape_terminal(foreign) + "\"";
+}
 
 constexpr std::string_view kVersionPrefix = "HTTP/1.";
 constexpr std::string_view kCrlf = "\r\n";
 
 }  // namespace
 
-// Whole lines are gathered here before Beast sees them, so that a response is judged alike however it was cut. Beast is
-// fed one element at a time, not eagerly, for our own checks stand between the elements.
+// Whole lines are gathered here before Beast sees them, so that a response is judged alike however it was
+// cut. Beast is fed one element at a time, not eagerly, for our own checks stand between the elements.
 class Http1Reader::State {
  public:
   explicit State(const HttpLimits& limits) : limits_(limits) { reset(); }
@@ -108,7 +113,9 @@ class Http1Reader::State {
     }
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-    std::size_t on_body_impl(BeastView body, error_code& error) override { return reader_.take_body(to_view(body), error); }
+    std::size_t on_body_impl(BeastView body, error_code& error) override {
+      return reader_.take_body(to_view(body), error);
+    }
     void on_chunk_header_impl(std::uint64_t size, BeastView, error_code& error) override {
       if (reader_.counts_announced_) reader_.count_announced(size, error);
       reader_.chunk_left_ = size;
@@ -143,38 +150,33 @@ class Http1Reader::State {
     carry_.clear();
     fields_.clear();
     folded_.clear();
-    head_bytes_ = line_bytes_ = 0;
-    last_ = 0;
+    block_ = LineBlock(limits_.head_bytes);
   }
 
   // Gathers lines up to the empty one. Only what cannot wait for it is judged here.
   size_t feed_head(std::string_view bytes) {
     if (!check_version_prefix(bytes)) return 0;
-    size_t at = 0;
-    for (;;) {
-      const size_t feed = find_line_feed(bytes, at);
-      const size_t line_end = feed == std::string_view::npos ? bytes.size() : feed + 1;
-      line_bytes_ += line_end - at;
-      head_bytes_ += line_end - at;
-      if (head_bytes_ > limits_.head_bytes) return fail_limit("head", limits_.head_bytes, "bytes");
-      if (feed == std::string_view::npos) break;
-      const char before = feed > 0 ? bytes[feed - 1] : last_;
-      if (before != '\r') return fail("framing", "a line of the response head ends without a carriage return");
-      at = line_end;
-      if (line_bytes_ == kCrlf.size()) return finish_head(bytes, at);
-      line_bytes_ = 0;
+    size_t size = 0;
+    switch (block_.scan(bytes, size)) {
+      case LineBlock::Found::too_long:
+        return fail_limit("head", limits_.head_bytes, "bytes");
+      case LineBlock::Found::bare_line_feed:
+        return fail("framing", "a line of the response head ends without a carriage return");
+      case LineBlock::Found::end:
+        return finish_head(bytes, size);
+      case LineBlock::Found::more:
+        carry_.append(bytes);
     }
-    last_ = bytes.back();
-    carry_.append(bytes);
-    return bytes.size();
+    return size;
   }
 
   bool check_version_prefix(std::string_view bytes) {
-    for (size_t i = 0; head_bytes_ + i < kVersionPrefix.size() && i < bytes.size(); ++i) {
-      if (bytes[i] == kVersionPrefix[head_bytes_ + i]) continue;
-      const bool tls = head_bytes_ == 0 && (bytes[0] == 0x15 || bytes[0] == 0x16);
+    for (size_t i = 0; block_.bytes() + i < kVersionPrefix.size() && i < bytes.size(); ++i) {
+      if (bytes[i] == kVersionPrefix[block_.bytes() + i]) continue;
+      const bool tls = block_.bytes() == 0 && (bytes[0] == 0x15 || bytes[0] == 0x16);
       fail("framing", tls ? "the peer speaks TLS: use https:// in the URL"
-                          : "not an HTTP/1 response; it begins with " + quote(carry_ + std::string(bytes.substr(0, 256))));
+                          : "not an HTTP/1 response; it begins with " +
+                                quote(carry_ + std::string(bytes.substr(0, 256))));
       return false;
     }
     return true;
@@ -193,7 +195,8 @@ class Http1Reader::State {
   }
 
   size_t finish_interim(size_t size) {
-    if (++interim_ > limits_.interim_replies) return fail_limit("head", limits_.interim_replies, "interim replies");
+    if (++interim_ > limits_.interim_replies)
+      return fail_limit("head", limits_.interim_replies, "interim replies");
     begin_head();
     return size;
   }
@@ -245,8 +248,10 @@ class Http1Reader::State {
     if (fields_.size() > limit) {
       fail_limit(trailer ? "trailers" : "head", limit, "fields");
       error = http::error::header_limit;
-    } else if (id == http::field::transfer_encoding && (version_ < 11 || !equals_ignoring_case(value, "chunked"))) {
-      fail("framing", "Transfer-Encoding " + quote(value) + (version_ < 11 ? " in HTTP/1.0" : "; only \"chunked\" is known"));
+    } else if (id == http::field::transfer_encoding &&
+               (version_ < 11 || !equals_ignoring_case(value, "chunked"))) {
+      fail("framing", "Transfer-Encoding " + quote(value) +
+                          (version_ < 11 ? " in HTTP/1.0" : "; only \"chunked\" is known"));
       error = http::error::bad_transfer_encoding;
     }
   }
@@ -318,7 +323,8 @@ class Http1Reader::State {
       carry_.append(bytes);
       return size;
     }
-    const std::string_view line = carry_.empty() ? bytes.substr(0, size) : std::string_view(carry_.append(bytes.substr(0, size)));
+    const std::string_view line =
+        carry_.empty() ? bytes.substr(0, size) : std::string_view(carry_.append(bytes.substr(0, size)));
     take_chunk_line(line, ahead);
     return size;
   }
@@ -328,8 +334,7 @@ class Http1Reader::State {
     if (failed_) return;
     if (size.find_first_not_of('0') == std::string_view::npos) {
       if (carry_.empty()) carry_.assign(line);  // Beast wants it together with the trailers
-      trailers_begin_ = carry_.size();
-      line_bytes_ = 0;
+      block_ = LineBlock(limits_.trailer_bytes);
       fields_.clear();
       part_ = Part::trailers;
       return;
@@ -353,24 +358,16 @@ class Http1Reader::State {
   }
 
   size_t feed_trailers(std::string_view bytes) {
-    size_t at = 0;
-    for (;;) {
-      const size_t feed = find_line_feed(bytes, at);
-      const size_t line_end = feed == std::string_view::npos ? bytes.size() : feed + 1;
-      line_bytes_ += line_end - at;
-      carry_.append(bytes.substr(at, line_end - at));
-      at = line_end;
-      if (carry_.size() - trailers_begin_ > limits_.trailer_bytes) {
-        return fail_limit("trailers", limits_.trailer_bytes, "bytes");
-      }
-      if (feed == std::string_view::npos) return at;
-      if (!std::string_view(carry_).ends_with(kCrlf)) return fail("framing", "a trailer line ends without a carriage return");
-      if (line_bytes_ == kCrlf.size()) break;
-      line_bytes_ = 0;
-    }
+    size_t size = 0;
+    const LineBlock::Found found = block_.scan(bytes, size);
+    if (found == LineBlock::Found::too_long) return fail_limit("trailers", limits_.trailer_bytes, "bytes");
+    if (found == LineBlock::Found::bare_line_feed)
+      return fail("framing", "a trailer line ends without a carriage return");
+    carry_.append(bytes.substr(0, size));
+    if (found == LineBlock::Found::more) return size;
     put(carry_, "trailers");
     if (!failed_) part_ = Part::over;
-    return at;
+    return size;
   }
 
   // --- the end of the stream ---
@@ -378,17 +375,19 @@ class Http1Reader::State {
   void judge_eof() {
     switch (part_) {
       case Part::head:
-        fail("framing", head_bytes_ == 0 ? "closed after an interim reply, before the response head"
-                                         : "closed inside the response head, after " + quote(carry_));
+        fail("framing", block_.bytes() == 0 ? "closed after an interim reply, before the response head"
+                                            : "closed inside the response head, after " + quote(carry_));
         return;
       case Part::body:
-        if (!until_eof_) fail("truncated", "closed inside the body, which is shorter than its Content-Length");
+        if (!until_eof_)
+          fail("truncated", "closed inside the body, which is shorter than its Content-Length");
         return;
       case Part::chunk_data:
         fail("truncated", "closed inside a chunk");
         return;
       case Part::chunk_line:
-        if (carry_.find_first_not_of("\r\n0") != std::string::npos) fail("truncated", "closed inside a chunk line");
+        if (carry_.find_first_not_of("\r\n0") != std::string::npos)
+          fail("truncated", "closed inside a chunk line");
         [[fallthrough]];
       default:
         no_last_chunk_ = true;
@@ -429,10 +428,7 @@ class Http1Reader::State {
   int status_ = 0;
   int version_ = 0;
   size_t interim_ = 0;
-  size_t head_bytes_ = 0;
-  size_t line_bytes_ = 0;
-  size_t trailers_begin_ = 0;
-  char last_ = 0;
+  LineBlock block_;  // the head's or the trailers'
   uint64_t chunk_left_ = 0;
   uint64_t body_bytes_ = 0;  // announced or received
   size_t consumed_ = 0;
@@ -459,14 +455,32 @@ Http1Reader::~Http1Reader() = default;
 Http1Reader::Http1Reader(Http1Reader&&) noexcept = default;
 Http1Reader& Http1Reader::operator=(Http1Reader&&) noexcept = default;
 
-void Http1Reader::reset() { state_->reset(); }
-Http1Reader::Progress Http1Reader::feed(std::string_view bytes, Http1Sink& sink) { return state_->feed(bytes, sink); }
-Http1Reader::Progress Http1Reader::feed_eof() { return state_->feed_eof(); }
-size_t Http1Reader::consumed() const noexcept { return state_->consumed(); }
-bool Http1Reader::got_bytes() const noexcept { return state_->got_bytes(); }
-bool Http1Reader::got_head() const noexcept { return state_->got_head(); }
-bool Http1Reader::no_last_chunk() const noexcept { return state_->no_last_chunk(); }
-bool Http1Reader::keep_alive() const noexcept { return state_->keep_alive(); }
-const HttpFault& Http1Reader::fault() const noexcept { return state_->fault(); }
+void Http1Reader::reset() {
+  state_->reset();
+}
+Http1Reader::Progress Http1Reader::feed(std::string_view bytes, Http1Sink& sink) {
+  return state_->feed(bytes, sink);
+}
+Http1Reader::Progress Http1Reader::feed_eof() {
+  return state_->feed_eof();
+}
+size_t Http1Reader::consumed() const noexcept {
+  return state_->consumed();
+}
+bool Http1Reader::got_bytes() const noexcept {
+  return state_->got_bytes();
+}
+bool Http1Reader::got_head() const noexcept {
+  return state_->got_head();
+}
+bool Http1Reader::no_last_chunk() const noexcept {
+  return state_->no_last_chunk();
+}
+bool Http1Reader::keep_alive() const noexcept {
+  return state_->keep_alive();
+}
+const HttpFault& Http1Reader::fault() const noexcept {
+  return state_->fault();
+}
 
 }  // namespace tokometer

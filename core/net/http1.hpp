@@ -1,5 +1,6 @@
-// HTTP/1.1 without a socket: writes a request head, reads a response from bytes cut anywhere. Connection feeds it; tests
-// feed it too. The grammar is Boost.Beast's basic_parser; limits and what Beast lets pass are checked here.
+// HTTP/1.1 without a socket: writes a request head, reads a response from bytes cut anywhere. Connection
+// feeds it; tests feed it too. The grammar is Boost.Beast's basic_parser; limits and what Beast lets pass are
+// checked here.
 //
 //   Http1Reader reader(limits);
 //   switch (reader.feed(bytes, sink)) { case Http1Reader::Progress::failed: use(reader.fault()); ... }
@@ -24,11 +25,11 @@ struct Field {
 
 // The final response head (interim replies are swallowed). Views are valid during the callback only.
 struct ResponseHead {
-  int status = 0;                                  // 200 to 599
+  int status = 0;  // 200 to 599
   std::span<const Field> fields;
-  std::string_view content_type;                   // "" if absent
+  std::string_view content_type;  // "" if absent
   std::optional<uint64_t> content_length;
-  bool keep_alive = false;                         // the peer is willing
+  bool keep_alive = false;  // the peer is willing
 
   // Value of the first field of that name (any case), or nullptr.
   const std::string_view* find(std::string_view name) const noexcept;
@@ -45,8 +46,8 @@ struct HttpLimits {
   uint64_t body_bytes = 64 * 1024 * 1024;
 };
 
-// Where the reader puts what it finds. false: stop at once, feed() returns Progress::stopped and the reader is not used
-// again before reset(). From inside a call, nothing may touch the reader.
+// Where the reader puts what it finds. false: stop at once, feed() returns Progress::stopped and the reader
+// is not used again before reset(). From inside a call, nothing may touch the reader.
 class Http1Sink {
  public:
   virtual bool on_head(const ResponseHead& head) = 0;
@@ -78,17 +79,18 @@ class Http1Reader {
   // For the next response on the connection.
   void reset();
 
-  // Allocates nothing once the head is read, unless a chunk line of more than 15 bytes is cut. After anything but
-  // `more`, call reset() before feeding again.
+  // Allocates nothing once the head is read, unless a chunk line of more than 15 bytes is cut. After anything
+  // but `more`, call reset() before feeding again.
   Progress feed(std::string_view bytes, Http1Sink& sink);
-  // The peer closed. Never `more`. got_bytes() must be true: an EOF before a first byte is the caller's to judge.
+  // The peer closed. Never `more`. got_bytes() must be true: an EOF before a first byte is the caller's to
+  // judge.
   Progress feed_eof();
 
-  size_t consumed() const noexcept;    // bytes of the last feed() that belonged to the response
-  bool got_bytes() const noexcept;     // at least one byte since reset()
-  bool got_head() const noexcept;      // the final head was reported
-  bool no_last_chunk() const noexcept; // ended by EOF at a chunk border, without the 0-chunk
-  bool keep_alive() const noexcept;    // ended, and both framing and head allow another exchange
+  size_t consumed() const noexcept;     // bytes of the last feed() that belonged to the response
+  bool got_bytes() const noexcept;      // at least one byte since reset()
+  bool got_head() const noexcept;       // the final head was reported
+  bool no_last_chunk() const noexcept;  // ended by EOF at a chunk border, without the 0-chunk
+  bool keep_alive() const noexcept;     // ended, and both framing and head allow another exchange
   const HttpFault& fault() const noexcept;
 
  private:
@@ -99,28 +101,29 @@ class Http1Reader {
 // What a request head is made of. Views need to live for the call only.
 struct RequestHead {
   std::string_view method = "POST";
-  std::string_view target;             // path with prefix and query, begins with "/"
-  std::string_view authority;          // Url::authority()
+  std::string_view target;     // path with prefix and query, begins with "/"
+  std::string_view authority;  // Url::authority()
   std::string_view accept = "*/*";
-  std::string_view request_id;         // X-Request-Id; left out when empty
-  bool keep_alive = true;              // false: "Connection: close"
-  std::span<const Field> headers;      // of the plugin and of the run file, Content-Type among them
+  std::string_view request_id;             // X-Request-Id; left out when empty
+  bool keep_alive = true;                  // false: "Connection: close"
+  std::span<const Field> headers;          // of the plugin and of the run file, Content-Type among them
   std::optional<uint64_t> content_length;  // absent: no body (GET)
 };
 
-// Appends the head to out. This is the one gate against header injection: method, target and each name and value are
-// checked (CR, LF, NUL and other controls, empty or non-token names, length). On error `out` is as it was.
+// Appends the head to out. This is the one gate against header injection: method, target and each name and
+// value are checked (CR, LF, NUL and other controls, empty or non-token names, length). On error `out` is as
+// it was.
 Result<void> write_request_head(const RequestHead& head, std::string& out);
 
 // The gate alone, for a run file's headers before the start.
 Result<void> check_header(std::string_view name, std::string_view value);
 
-// True for headers that only this library writes (host, content-length, transfer-encoding, connection, te, trailer,
-// upgrade, expect, keep-alive, accept-encoding): refused from run files and plugins alike.
+// True for headers that only this library writes (host, content-length, transfer-encoding, connection, te,
+// trailer, upgrade, expect, keep-alive, accept-encoding): refused from run files and plugins alike.
 bool is_transport_header(std::string_view name) noexcept;
 
-// True for all that a plugin may not set: transport headers, user-agent, x-request-id, authorization, cookie, proxy-*,
-// grpc-*.
+// True for all that a plugin may not set: transport headers, user-agent, x-request-id, authorization, cookie,
+// proxy-*, grpc-*.
 bool is_core_header(std::string_view name) noexcept;
 
 }  // namespace tokometer

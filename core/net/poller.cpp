@@ -48,7 +48,9 @@ class Poller::Waiter : public std::enable_shared_from_this<Waiter> {
 };
 
 Poller::Poller(boost::asio::io_context& io, const Clock& clock)
-    : receiver_(clock), waiter_(std::make_shared<Waiter>(io, *this)), epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
+    : receiver_(clock),
+      waiter_(std::make_shared<Waiter>(io, *this)),
+      epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
   if (epoll_fd_ < 0) {
     error_ = errno;
     return;
@@ -61,7 +63,9 @@ Poller::Poller(boost::asio::io_context& io, const Clock& clock)
   }
 }
 
-Poller::~Poller() { waiter_->retire(); }  // closes the epoll descriptor
+Poller::~Poller() {
+  waiter_->retire();
+}  // closes the epoll descriptor
 
 int Poller::add(int fd, Pollable& pollable, uint32_t events) {
   if (error_ != 0) return error_;

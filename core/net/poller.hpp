@@ -1,6 +1,7 @@
-// The sockets of one worker in an epoll set of our own (level-triggered), nested in the worker's io_context as one
-// descriptor: one epoll_wait and one receive call per readable socket, without Asio's cost per operation.
-// Lives on the worker's thread; must outlive every pool that uses it, and die before the io_context.
+// The sockets of one worker in an epoll set of our own (level-triggered), nested in the worker's io_context
+// as one descriptor: one epoll_wait and one receive call per readable socket, without Asio's cost per
+// operation. Lives on the worker's thread; must outlive every pool that uses it, and die before the
+// io_context.
 #pragma once
 
 #include <sys/epoll.h>
@@ -45,14 +46,17 @@ class Poller {
   // on_ready(0) follows on the next turn: for what may not happen inside the caller's own call.
   void wake(Pollable& pollable);
 
-  // Serves all wakes and at most kEventsPerTurn ready sockets now and returns how many. The io_context calls this by
-  // itself; a worker that spins for a due send calls it directly. Not from inside on_ready.
+  // Serves all wakes and at most kEventsPerTurn ready sockets now and returns how many. The io_context calls
+  // this by itself; a worker that spins for a due send calls it directly. Not from inside on_ready.
   size_t turn();
 
-  // When the last poll began that saw all sockets and was later than `reported_in_poll`, not counting the current one;
-  // kNoInstant if there was none. A socket that was last reported in that poll held nothing at this instant.
+  // When the last poll began that saw all sockets and was later than `reported_in_poll`, not counting the
+  // current one; kNoInstant if there was none. A socket that was last reported in that poll held nothing at
+  // this instant.
   int64_t unreported_since_ns(uint64_t reported_in_poll) const noexcept;
-  uint64_t current_poll() const noexcept { return poll_; }  // serial of the poll whose events are being served
+  uint64_t current_poll() const noexcept {
+    return poll_;
+  }  // serial of the poll whose events are being served
 
   Receiver& receiver() noexcept { return receiver_; }
 

@@ -16,8 +16,8 @@ constexpr size_t kPreconnectAtOnce = 64;  // stays below the smallest usual list
 
 }  // namespace
 
-// Each connection stands in one of six lists and is spliced from one to the other, which allocates nothing. The lists
-// with a deadline are in order of since_ns, so that one timer serves them all.
+// Each connection stands in one of six lists and is spliced from one to the other, which allocates nothing.
+// The lists with a deadline are in order of since_ns, so that one timer serves them all.
 class Pool::Core final : public ConnectionOwner, public Pollable {
  public:
   Core(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
@@ -193,7 +193,8 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   void on_alarm() {
     const int64_t now_ns = clock_.now_ns();
     while (!idle_.empty() && idle_.front().since_ns + options_.max_idle_ns <= now_ns) cancel(idle_.front());
-    while (!draining_.empty() && draining_.front().since_ns + options_.drain_ns <= now_ns) cancel(draining_.front());
+    while (!draining_.empty() && draining_.front().since_ns + options_.drain_ns <= now_ns)
+      cancel(draining_.front());
     while (!connecting_.empty() && connecting_.front().since_ns + options_.next_address_ns <= now_ns) {
       connecting_.front().try_next_address();  // moves it
     }
@@ -222,7 +223,9 @@ Pool::Pool(boost::asio::io_context& io, Poller& poller, const Clock& clock, Pool
     : core_(std::make_unique<Core>(io, poller, clock, std::move(options))) {}
 Pool::~Pool() = default;
 
-void Pool::start(ExchangeHandler& handler, std::string_view request) { core_->start(handler, request); }
+void Pool::start(ExchangeHandler& handler, std::string_view request) {
+  core_->start(handler, request);
+}
 
 void Pool::cancel(ExchangeHandler& handler) {
   if (handler.connection_ != nullptr) core_->cancel(*handler.connection_);
@@ -232,8 +235,14 @@ void Pool::detach(ExchangeHandler& handler) {
   if (handler.connection_ != nullptr) core_->detach(*handler.connection_);
 }
 
-void Pool::preconnect(size_t n, std::function<void(Result<void>)> done) { core_->preconnect(n, std::move(done)); }
-void Pool::close_idle() { core_->close_idle(); }
-PoolCounters Pool::counters() const { return core_->counters(); }
+void Pool::preconnect(size_t n, std::function<void(Result<void>)> done) {
+  core_->preconnect(n, std::move(done));
+}
+void Pool::close_idle() {
+  core_->close_idle();
+}
+PoolCounters Pool::counters() const {
+  return core_->counters();
+}
 
 }  // namespace tokometer

@@ -1,6 +1,6 @@
-// The connections of one worker to one target: opens, keeps alive, reuses (last in, first out), drops. No timers of a
-// request are kept here: the engine's wheel calls cancel().
-// Lives on the worker's thread. Destroying it closes everything without a callback.
+// The connections of one worker to one target: opens, keeps alive, reuses (last in, first out), drops. No
+// timers of a request are kept here: the engine's wheel calls cancel(). Lives on the worker's thread.
+// Destroying it closes everything without a callback.
 //
 //   Pool pool(io, poller, clock, {.endpoints = endpoints});
 //   pool.start(handler, request_bytes);
@@ -27,9 +27,9 @@ enum class ConnectionPolicy { reuse, fresh };  // fresh: a connection of its own
 struct PoolOptions {
   std::vector<Endpoint> endpoints = {};  // of one host, in order of preference; at least one
   ConnectionPolicy policy = ConnectionPolicy::reuse;
-  int64_t max_idle_ns = 4'000'000'000;      // an idle connection is closed after this: most servers do at 5 s
-  int64_t drain_ns = 1'000'000'000;         // how long a detached exchange may take to end
-  int64_t next_address_ns = 300'000'000;    // a silent address gets a rival after this
+  int64_t max_idle_ns = 4'000'000'000;    // an idle connection is closed after this: most servers do at 5 s
+  int64_t drain_ns = 1'000'000'000;       // how long a detached exchange may take to end
+  int64_t next_address_ns = 300'000'000;  // a silent address gets a rival after this
   HttpLimits limits = {};
 };
 
@@ -49,20 +49,22 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Takes an idle connection or opens one, and sends. `request` is head and body, contiguous; it must live until
-  // on_send_done or the last callback. on_connecting to on_send_done may come from inside this call; on_end and
-  // on_failure never do, so a handler that starts the next request from its last callback does not recurse.
+  // Takes an idle connection or opens one, and sends. `request` is head and body, contiguous; it must live
+  // until on_send_done or the last callback. on_connecting to on_send_done may come from inside this call;
+  // on_end and on_failure never do, so a handler that starts the next request from its last callback does not
+  // recurse.
   void start(ExchangeHandler& handler, std::string_view request);
 
-  // Closes the handler's connection (or gives up connecting). No more callbacks. Without effect if it has no exchange.
+  // Closes the handler's connection (or gives up connecting). No more callbacks. Without effect if it has no
+  // exchange.
   void cancel(ExchangeHandler& handler);
 
-  // The logical end was reached ([DONE]): the response is complete for the caller. The rest is read and dropped here
-  // for at most drain_ns, then the connection is reused or closed. No more callbacks.
+  // The logical end was reached ([DONE]): the response is complete for the caller. The rest is read and
+  // dropped here for at most drain_ns, then the connection is reused or closed. No more callbacks.
   void detach(ExchangeHandler& handler);
 
-  // Opens n idle connections, at most 64 at a time; one such job at a time. done is called once, from the io_context:
-  // when all stand, or with the first error when the rest of the attempts is over.
+  // Opens n idle connections, at most 64 at a time; one such job at a time. done is called once, from the
+  // io_context: when all stand, or with the first error when the rest of the attempts is over.
   void preconnect(size_t n, std::function<void(Result<void>)> done);
 
   // Closes all idle connections.

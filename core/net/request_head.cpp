@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "net/ascii.hpp"
 #include "net/http1.hpp"
 
 namespace tokometer {
@@ -13,40 +14,41 @@ constexpr size_t kMaxValueBytes = 32 * 1024;  // servers take 8 to 64 KiB for a 
 constexpr size_t kMaxTargetBytes = 8 * 1024;
 
 constexpr std::array<std::string_view, 10> kTransport = {
-    "host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect", "keep-alive",
-    "accept-encoding"};
+    "host",    "content-length", "transfer-encoding", "connection",     "te", "trailer",
+    "upgrade", "expect",         "keep-alive",        "accept-encoding"};
 constexpr std::array<std::string_view, 4> kCore = {"user-agent", "x-request-id", "authorization", "cookie"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return out;
-}
 
 bool is_token_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
 
 Result<void> check_target(std::string_view target) {
   const auto bad = [](char c) { return is_control(c) || c == ' '; };
-  if (target.starts_with('/') && target.size() <= kMaxTargetBytes && std::none_of(target.begin(), target.end(), bad)) {
+  if (target.starts_with('/') && target.size() <= kMaxTargetBytes &&
+      std::none_of(target.begin(), target.end(), bad)) {
     return {};
   }
-  return Error{"request path \"" + escape_terminal(target) + "\": must begin with \"/\" and hold no blanks, no control "
-               "characters and at most " + std::to_string(kMaxTargetBytes) + " bytes"};
+  return Error{"request path \"" + escape_terminal(target) +
+               "\": must begin with \"/\" and hold no blanks, no control "
+               "characters and at most " +
+               std::to_string(kMaxTargetBytes) + " bytes"};
 }
 
 Result<void> check(const RequestHead& head) {
-  if (!is_token(head.method)) return Error{"request method \"" + escape_terminal(head.method) + "\": not a word"};
+  if (!is_token(head.method))
+    return Error{"request method \"" + escape_terminal(head.method) + "\": not a word"};
   if (auto target = check_target(head.target); !target) return target;
-  const std::array<Field, 3> own = {{{"Host", head.authority}, {"Accept", head.accept}, {"X-Request-Id", head.request_id}}};
+  const std::array<Field, 3> own = {
+      {{"Host", head.authority}, {"Accept", head.accept}, {"X-Request-Id", head.request_id}}};
   for (const Field& field : own) {
     if (auto ok = check_header(field.name, field.value); !ok) return ok;
   }
@@ -69,21 +71,23 @@ Result<void> check_header(std::string_view name, std::string_view value) {
   const auto refuse = [&](const std::string& what) {
     return Error{"header \"" + escape_terminal(name) + "\": " + what};
   };
-  if (name.size() > kMaxNameBytes) return refuse("the name has more than " + std::to_string(kMaxNameBytes) + " bytes");
+  if (name.size() > kMaxNameBytes)
+    return refuse("the name has more than " + std::to_string(kMaxNameBytes) + " bytes");
   if (std::any_of(name.begin(), name.end(), is_control)) return refuse("control characters are not allowed");
   if (!is_token(name)) return refuse("a name holds letters, digits and -_.!#$%&'*+^`|~ only");
-  if (value.size() > kMaxValueBytes) return refuse("the value has more than " + std::to_string(kMaxValueBytes) + " bytes");
+  if (value.size() > kMaxValueBytes)
+    return refuse("the value has more than " + std::to_string(kMaxValueBytes) + " bytes");
   const auto bad = [](char c) { return is_control(c) && c != '\t'; };
   if (std::any_of(value.begin(), value.end(), bad)) return refuse("control characters are not allowed");
   return {};
 }
 
 bool is_transport_header(std::string_view name) noexcept {
-  return std::find(kTransport.begin(), kTransport.end(), lower(name)) != kTransport.end();
+  return std::find(kTransport.begin(), kTransport.end(), ascii_lower(name)) != kTransport.end();
 }
 
 bool is_core_header(std::string_view name) noexcept {
-  const std::string folded = lower(name);
+  const std::string folded = ascii_lower(name);
   return is_transport_header(name) || folded.starts_with("proxy-") || folded.starts_with("grpc-") ||
          std::find(kCore.begin(), kCore.end(), folded) != kCore.end();
 }

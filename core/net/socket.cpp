@@ -17,7 +17,7 @@ namespace tokometer {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kStep = 10'000;            // a bigger change of the offset is somebody setting the clock
+constexpr int64_t kStep = 10'000;  // a bigger change of the offset is somebody setting the clock
 constexpr int64_t kPlausibleEarly = 1'000'000;
 
 // The kernel's wall-clock stamp among the control messages, or kNoInstant.
@@ -33,7 +33,9 @@ int64_t wall_stamp_ns(msghdr& message) {
   return kNoInstant;
 }
 
-void set_option(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
+void set_option(int fd, int level, int option, int value) {
+  setsockopt(fd, level, option, &value, sizeof value);
+}
 
 void ask_for_stamps(int fd) {
   set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
@@ -109,7 +111,8 @@ ReceiveResult Receiver::receive(int fd, int64_t& known_empty_ns) {
   result.bytes = {buffer_.get(), static_cast<size_t>(got)};
   const int64_t wall_ns = wall_stamp_ns(message);
   if (wall_ns != kNoInstant) {
-    const int64_t at_ns = converter_.to_monotonic(wall_ns, result.stamp.empty_before_ns, result.stamp.user_ns);
+    const int64_t at_ns =
+        converter_.to_monotonic(wall_ns, result.stamp.empty_before_ns, result.stamp.user_ns);
     result.stamp.kernel = at_ns != kNoInstant;
     if (result.stamp.kernel) result.stamp.at_ns = at_ns;
   }

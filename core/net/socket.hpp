@@ -1,6 +1,6 @@
-// Non-blocking TCP: connect, send, and the one receive call of the program. Every network instant of a record is taken
-// here: user stamps with the injected clock, receive stamps from the kernel (SO_TIMESTAMPING, software RX).
-// One Receiver serves all sockets of a worker; nothing here is shared between threads.
+// Non-blocking TCP: connect, send, and the one receive call of the program. Every network instant of a record
+// is taken here: user stamps with the injected clock, receive stamps from the kernel (SO_TIMESTAMPING,
+// software RX). One Receiver serves all sockets of a worker; nothing here is shared between threads.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ inline constexpr int64_t kNoInstant = std::numeric_limits<int64_t>::min();
 
 // When the bytes of one socket read arrived. All on CLOCK_MONOTONIC.
 struct ReadStamp {
-  int64_t at_ns = 0;            // kernel stamp of the newest segment if known, else user_ns. Never above user_ns
-  int64_t user_ns = 0;          // taken after recvmsg returned; user_ns - at_ns is the client lag of this read
+  int64_t at_ns = 0;    // kernel stamp of the newest segment if known, else user_ns. Never above user_ns
+  int64_t user_ns = 0;  // taken after recvmsg returned; user_ns - at_ns is the client lag of this read
   int64_t empty_before_ns = 0;  // last instant at which the socket was known to hold no unread byte
   bool kernel = false;          // at_ns is a kernel stamp
 
@@ -30,15 +30,15 @@ struct ReadStamp {
   int64_t ambiguity_ns() const noexcept { return at_ns > empty_before_ns ? at_ns - empty_before_ns : 0; }
 };
 
-// Brings the kernel's CLOCK_REALTIME stamps to CLOCK_MONOTONIC. The offset is sampled again at most each second, and at
-// once when a stamp is implausible. A jump of more than 10 us is a step of the wall clock: for one second from its
-// discovery no kernel stamp is trusted.
+// Brings the kernel's CLOCK_REALTIME stamps to CLOCK_MONOTONIC. The offset is sampled again at most each
+// second, and at once when a stamp is implausible. A jump of more than 10 us is a step of the wall clock: for
+// one second from its discovery no kernel stamp is trusted.
 class StampConverter {
  public:
   explicit StampConverter(std::function<int64_t()> sample_offset = wall_clock_offset_ns);
 
-  // The monotonic instant of wall_ns, at most user_ns; kNoInstant where the kernel's clock is not trusted now.
-  // earliest_ns: the stamp is expected to lie after this instant, give or take a millisecond.
+  // The monotonic instant of wall_ns, at most user_ns; kNoInstant where the kernel's clock is not trusted
+  // now. earliest_ns: the stamp is expected to lie after this instant, give or take a millisecond.
   int64_t to_monotonic(int64_t wall_ns, int64_t earliest_ns, int64_t user_ns);
   uint64_t clock_steps() const noexcept { return clock_steps_; }
 
@@ -61,9 +61,10 @@ struct ReceiveCounters {
 struct ReceiveResult {
   enum class Kind { bytes, nothing, eof, error };
   Kind kind = Kind::nothing;
-  std::string_view bytes;  // in the shared buffer, kSpareBytes readable bytes follow; valid until the next receive()
-  ReadStamp stamp;         // for bytes; else only user_ns is set
-  int error = 0;           // errno
+  std::string_view
+      bytes;        // in the shared buffer, kSpareBytes readable bytes follow; valid until the next receive()
+  ReadStamp stamp;  // for bytes; else only user_ns is set
+  int error = 0;    // errno
 };
 
 // The shared read buffer of one worker and the only place that calls recvmsg.
@@ -72,17 +73,19 @@ class Receiver {
   static constexpr size_t kBufferBytes = 64 * 1024;
   static constexpr size_t kSpareBytes = 64;  // parsers may look this far past the end
 
-  // Also switches on the kernel's stamping: the first user on a host waits some milliseconds for it to take effect.
+  // Also switches on the kernel's stamping: the first user on a host waits some milliseconds for it to take
+  // effect.
   explicit Receiver(const Clock& clock);
   ~Receiver();
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
 
-  // One recvmsg. known_empty_ns is the caller's memory of that socket: in, the last instant at which it was known to be
-  // empty; out, the same after this read.
+  // One recvmsg. known_empty_ns is the caller's memory of that socket: in, the last instant at which it was
+  // known to be empty; out, the same after this read.
   ReceiveResult receive(int fd, int64_t& known_empty_ns);
 
-  // Reads the clock. Callers on the worker's thread use this one, so that a later receive() knows a recent instant.
+  // Reads the clock. Callers on the worker's thread use this one, so that a later receive() knows a recent
+  // instant.
   int64_t now_ns() noexcept { return last_now_ns_ = clock_.now_ns(); }
   const ReceiveCounters& counters() const noexcept { return counters_; }
   uint64_t clock_steps() const noexcept { return converter_.clock_steps(); }
@@ -96,7 +99,8 @@ class Receiver {
   int stamping_fd_;  // an unused socket that keeps stamping switched on between connections
 };
 
-// An open, non-blocking TCP socket. Closes on destruction. Never half-closes: some servers take that for a disconnect.
+// An open, non-blocking TCP socket. Closes on destruction. Never half-closes: some servers take that for a
+// disconnect.
 class Socket {
  public:
   Socket() = default;
@@ -104,12 +108,14 @@ class Socket {
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() { close(); }
 
-  // Creates the socket (TCP_NODELAY, kernel receive stamps) and starts to connect. Returns 0 when connected at once,
-  // EINPROGRESS while it goes on (the fd gets writable, then ask connect_result()), or another errno.
+  // Creates the socket (TCP_NODELAY, kernel receive stamps) and starts to connect. Returns 0 when connected
+  // at once, EINPROGRESS while it goes on (the fd gets writable, then ask connect_result()), or another
+  // errno.
   int start_connect(const Endpoint& endpoint);
   int connect_result() const;  // 0 or the errno of the finished attempt
 
-  // One send() with MSG_NOSIGNAL. accepted: how many bytes the kernel took (0 with EAGAIN). Returns 0 or errno.
+  // One send() with MSG_NOSIGNAL. accepted: how many bytes the kernel took (0 with EAGAIN). Returns 0 or
+  // errno.
   int send(std::string_view bytes, size_t& accepted);
 
   void close() noexcept;
@@ -120,8 +126,8 @@ class Socket {
   int fd_ = -1;
 };
 
-// The failure class of a connect error: "client.fd" (descriptors used up), "client.port" (local ports used up) or
-// "connect".
+// The failure class of a connect error: "client.fd" (descriptors used up), "client.port" (local ports used
+// up) or "connect".
 std::string_view connect_failure_class(int error) noexcept;
 
 // "Connection refused (ECONNREFUSED)".

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "net/ascii.hpp"
 
 namespace tokometer {
 namespace {
@@ -22,14 +23,6 @@ constexpr size_t kMaxAddresses = 16;
 
 Error fault(std::string_view found, const std::string& what) {
   return Error{what + " (got \"" + escape_terminal(found) + "\")"};
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return out;
 }
 
 bool is_clean(std::string_view text) {
@@ -50,7 +43,8 @@ bool is_ipv6(const std::string& host) {
 std::optional<uint16_t> parse_port(std::string_view digits) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc{} || end != digits.data() + digits.size() || value < 1 || value > 65535) return std::nullopt;
+  if (error != std::errc{} || end != digits.data() + digits.size() || value < 1 || value > 65535)
+    return std::nullopt;
   return static_cast<uint16_t>(value);
 }
 
@@ -74,19 +68,22 @@ Result<void> read_authority(std::string_view authority, uint16_t default_port, U
   if (authority.starts_with('[')) {
     const size_t close = authority.find(']');
     if (close == std::string_view::npos) return fault(authority, "the IPv6 address is not closed by \"]\"");
-    url.host = lower(authority.substr(1, close - 1));
+    url.host = ascii_lower(authority.substr(1, close - 1));
     std::string_view rest = authority.substr(close + 1);
-    if (!is_ipv6(url.host) || (!rest.empty() && !rest.starts_with(':'))) return fault(authority, "not a valid IPv6 address");
+    if (!is_ipv6(url.host) || (!rest.empty() && !rest.starts_with(':')))
+      return fault(authority, "not a valid IPv6 address");
     has_port = !rest.empty();
     port = has_port ? rest.substr(1) : rest;
   } else {
     const size_t colon = authority.find(':');
-    url.host = lower(authority.substr(0, colon));
+    url.host = ascii_lower(authority.substr(0, colon));
     has_port = colon != std::string_view::npos;
     port = has_port ? authority.substr(colon + 1) : std::string_view{};
-    if (port.find(':') != std::string_view::npos) return fault(authority, "an IPv6 address needs brackets: http://[::1]:8000");
+    if (port.find(':') != std::string_view::npos)
+      return fault(authority, "an IPv6 address needs brackets: http://[::1]:8000");
     if (url.host.empty()) return fault(authority, "the host is missing");
-    if (!is_host_name(url.host)) return fault(authority, "the host may hold letters, digits, \"-\", \"_\" and \".\" only");
+    if (!is_host_name(url.host))
+      return fault(authority, "the host may hold letters, digits, \"-\", \"_\" and \".\" only");
   }
   if (!has_port) {
     url.port = default_port_of(url.scheme, default_port);
@@ -100,11 +97,13 @@ Result<void> read_authority(std::string_view authority, uint16_t default_port, U
 
 Endpoint to_endpoint(const addrinfo& info) {
   Endpoint endpoint;
-  std::copy_n(reinterpret_cast<const char*>(info.ai_addr), info.ai_addrlen, reinterpret_cast<char*>(&endpoint.address));
+  std::copy_n(reinterpret_cast<const char*>(info.ai_addr), info.ai_addrlen,
+              reinterpret_cast<char*>(&endpoint.address));
   endpoint.length = info.ai_addrlen;
   char host[NI_MAXHOST] = "";
   char port[NI_MAXSERV] = "";
-  getnameinfo(info.ai_addr, info.ai_addrlen, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+  getnameinfo(info.ai_addr, info.ai_addrlen, host, sizeof host, port, sizeof port,
+              NI_NUMERICHOST | NI_NUMERICSERV);
   const bool v6 = info.ai_family == AF_INET6;
   endpoint.text = (v6 ? "[" : "") + std::string(host) + (v6 ? "]:" : ":") + port;
   return endpoint;
@@ -127,8 +126,8 @@ Result<std::vector<Endpoint>> look_up(const std::string& host, uint16_t port, in
   return endpoints;
 }
 
-// What the resolving thread and its asker share. Owned by both, for either may be the last: the asker gives up, or the
-// thread comes late.
+// What the resolving thread and its asker share. Owned by both, for either may be the last: the asker gives
+// up, or the thread comes late.
 struct Lookup {
   std::mutex mutex;
   std::condition_variable done;
@@ -143,7 +142,9 @@ std::string Url::authority() const {
   return port == own_port ? name : name + ":" + std::to_string(port);
 }
 
-std::string Url::text() const { return scheme + "://" + authority() + path_prefix; }
+std::string Url::text() const {
+  return scheme + "://" + authority() + path_prefix;
+}
 
 Result<Url> parse_url(std::string_view text, uint16_t default_port) {
   const size_t mark = text.find("://");
@@ -154,14 +155,15 @@ Result<Url> parse_url(std::string_view text, uint16_t default_port) {
   }
   if (mark == std::string_view::npos) return fault(text, "a URL needs a scheme: http://host:port");
   Url url;
-  url.scheme = lower(text.substr(0, mark));
+  url.scheme = ascii_lower(text.substr(0, mark));
   url.tls = url.scheme == "https" || url.scheme == "grpcs";
   if (!url.tls && url.scheme != "http" && url.scheme != "grpc") {
     return fault(text, "the scheme must be http, https, grpc or grpcs");
   }
   if (!is_clean(text)) return fault(text, "a URL holds no blanks, control characters or \"\\\"");
   const std::string_view rest = text.substr(mark + 3);
-  if (rest.find_first_of("?#") != std::string_view::npos) return fault(text, "the URL may not have a query or fragment");
+  if (rest.find_first_of("?#") != std::string_view::npos)
+    return fault(text, "the URL may not have a query or fragment");
   const size_t slash = std::min(rest.find('/'), rest.size());
   if (auto read = read_authority(rest.substr(0, slash), default_port, url); !read) return read.errors();
   url.path_prefix = fold_prefix(rest.substr(slash));
@@ -181,7 +183,8 @@ Result<std::vector<Endpoint>> resolve(const Url& url, int64_t timeout_ns) {
   const bool in_time = lookup->done.wait_for(lock, std::chrono::nanoseconds(timeout_ns),
                                              [&] { return lookup->result.has_value(); });
   if (!in_time) {
-    return Error{"timeout.dns: " + url.host + ": no answer from the resolver in " + format_duration(timeout_ns)};
+    return Error{"timeout.dns: " + url.host + ": no answer from the resolver in " +
+                 format_duration(timeout_ns)};
   }
   return std::move(*lookup->result);
 }

@@ -1,5 +1,6 @@
-// The path of a token allocates nothing: every malloc of the worker's thread is counted while a stream is read from a
-// real socket, in all the cuts that a server and a network may make. Of the whole C library, not of operator new alone.
+// The path of a token allocates nothing: every malloc of the worker's thread is counted while a stream is
+// read from a real socket, in all the cuts that a server and a network may make. Of the whole C library, not
+// of operator new alone.
 #include <doctest/doctest.h>
 
 #include <sys/eventfd.h>
@@ -55,7 +56,8 @@ namespace {
 constexpr size_t kChunkBytes = 4 + 0x31 + 2;
 const std::string kEvent = "data: {\"choices\":[{\"delta\":{\"content\":\"tok\"}}]}\n\n";
 const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-const std::string kHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+const std::string kHead =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 // Counts and tells the server about each read, so that each piece it sends is a read of its own.
 class Counter final : public ExchangeHandler {
@@ -95,9 +97,15 @@ TEST_CASE("a stream is read without an allocation") {
   for (int i = 0; i < 1000; ++i) wire += "31\r\n" + kEvent + "\r\n";
   REQUIRE(wire.size() == 1000 * kChunkBytes);
   size_t piece = 0;
-  SUBCASE("a chunk a segment") { piece = kChunkBytes; }
-  SUBCASE("cut at every place of a chunk") { piece = kChunkBytes - 1; }
-  SUBCASE("a byte a segment") { piece = 1, wire.resize(100 * kChunkBytes); }
+  SUBCASE("a chunk a segment") {
+    piece = kChunkBytes;
+  }
+  SUBCASE("cut at every place of a chunk") {
+    piece = kChunkBytes - 1;
+  }
+  SUBCASE("a byte a segment") {
+    piece = 1, wire.resize(100 * kChunkBytes);
+  }
   const size_t body_bytes = wire.size() / kChunkBytes * 0x31;
 
   Counter counter;

@@ -21,7 +21,8 @@ TEST_CASE("a probe and its answer") {
   Server server([&](Peer& peer, int) {
     seen = peer.request();
     peer.send(
-        "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nX-A: b\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n"
         "2\r\n{}\r\n0\r\n\r\n");
   });
   FetchRequest request{.url = url_of(server.endpoint(), "/gw/v1"), .path = "/v1/models"};

@@ -1,6 +1,6 @@
-// A real TCP server on 127.0.0.1, port 0, that plays a script for each connection, each on a thread of its own; and a
-// worker's side (io_context, poller, pool) with a handler that writes down what it is told. Nothing here sleeps: both
-// sides wait for events, with a time-out only to end a test that went wrong.
+// A real TCP server on 127.0.0.1, port 0, that plays a script for each connection, each on a thread of its
+// own; and a worker's side (io_context, poller, pool) with a handler that writes down what it is told.
+// Nothing here sleeps: both sides wait for events, with a time-out only to end a test that went wrong.
 #pragma once
 
 #include <netinet/in.h>
@@ -22,8 +22,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "net/pool.hpp"
 #include "net/poller.hpp"
+#include "net/pool.hpp"
 
 namespace tokometer::testing {
 
@@ -75,8 +75,8 @@ class Peer {
   }
   // Blocks until the client has closed or reset.
   void wait_for_close() {
-    char byte;
-    while (::recv(fd_, &byte, 1, 0) > 0) {
+    char bytes[4096];
+    while (::recv(fd_, bytes, sizeof bytes, 0) > 0) {
     }
   }
   void close() {
@@ -102,7 +102,8 @@ class Peer {
 class Server {
  public:
   // script(peer, n): n counts the connections from 0.
-  explicit Server(std::function<void(Peer&, int)> script, int receive_buffer = 0) : script_(std::move(script)) {
+  explicit Server(std::function<void(Peer&, int)> script, int receive_buffer = 0)
+      : script_(std::move(script)) {
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer > 0) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     sockaddr_in address{};

@@ -98,8 +98,12 @@ TEST_CASE("wakes are served on the next turn, unless removed") {
   poller.wake(a);
   poller.wake(b);
   b.remove();
-  SUBCASE("by a turn") { CHECK(poller.turn() == 1); }
-  SUBCASE("by the io_context") { io.run_one(); }
+  SUBCASE("by a turn") {
+    CHECK(poller.turn() == 1);
+  }
+  SUBCASE("by the io_context") {
+    io.run_one();
+  }
   CHECK(a.calls == 1);
   CHECK(a.last_events == 0);
   CHECK(b.calls == 0);
@@ -129,7 +133,7 @@ TEST_CASE("since when a socket was not reported") {
   Poller poller(io, clock);
   CHECK(poller.unreported_since_ns(0) == kNoInstant);
   clock.set(1000);
-  poller.turn();  // poll 1
+  poller.turn();                                       // poll 1
   CHECK(poller.unreported_since_ns(0) == kNoInstant);  // the current one proves nothing about earlier
   clock.set(2000);
   poller.turn();  // poll 2

@@ -138,7 +138,8 @@ TEST_CASE("rows 5 and 10: closed before a response byte") {
     Client client(server.endpoint());
     REQUIRE(client.finish(handler, kGet));
     CHECK(handler.failure.cls == "closed");
-    CHECK(handler.failure.message == server.endpoint().text + ": closed the connection before a response byte");
+    CHECK(handler.failure.message ==
+          server.endpoint().text + ": closed the connection before a response byte");
   }
   SUBCASE("RST on a new connection") {
     Server server([](Peer& peer, int) {
@@ -285,8 +286,12 @@ TEST_CASE("row 47: read to close") {
 
 TEST_CASE("row 40: interim heads before the answer") {
   int n = 0;
-  SUBCASE("16 pass") { n = 16; }
-  SUBCASE("100 are too many") { n = 100; }
+  SUBCASE("16 pass") {
+    n = 16;
+  }
+  SUBCASE("100 are too many") {
+    n = 100;
+  }
   Server server([&](Peer& peer, int) {
     peer.request();
     for (int i = 0; i < n; ++i) peer.send("HTTP/1.1 103 Early Hints\r\n\r\n");
@@ -323,15 +328,18 @@ TEST_CASE("row 13: an early 413") {
   const std::string refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
   Recorder handler;
   SUBCASE("then the server stops reading") {
+    Signal over;
     Server server(
         [&](Peer& peer, int) {
           peer.head();
           peer.send(refusal);
-          peer.wait_for_close();
+          over.wait();
         },
-        4096);
+        64 * 1024);
     Client client(server.endpoint());
-    REQUIRE(client.finish(handler, request));
+    const bool finished = client.finish(handler, request);
+    over.set();
+    REQUIRE(finished);
     CHECK(client.pool.counters().active == 0);
   }
   SUBCASE("then it resets") {
@@ -343,7 +351,7 @@ TEST_CASE("row 13: an early 413") {
           told.set();
           peer.reset();
         },
-        4096);
+        64 * 1024);
     Client client(server.endpoint());
     client.pool.start(handler, request);
     REQUIRE(client.run_until([&] { return handler.sent_ns != kNoInstant; }));
@@ -371,7 +379,7 @@ TEST_CASE("a request that the kernel takes in parts") {
         peer.send(kOk);
         peer.wait_for_close();
       },
-      4096);
+      64 * 1024);
   Client client(server.endpoint());
   Recorder handler;
   client.pool.start(handler, request);
@@ -397,7 +405,8 @@ TEST_CASE("row 1: nothing listens") {
   CHECK_FALSE(handler.over());  // never told from inside start()
   REQUIRE(client.run_until([&] { return handler.over(); }));
   CHECK(handler.log == "connecting failure=connect ");
-  CHECK(handler.failure.message == "connect to " + port.endpoint().text + ": Connection refused (ECONNREFUSED)");
+  CHECK(handler.failure.message ==
+        "connect to " + port.endpoint().text + ": Connection refused (ECONNREFUSED)");
   CHECK(client.pool.counters().connecting == 0);
 }
 
@@ -492,7 +501,8 @@ TEST_CASE("cancel") {
   }
   if (expected.find("connection") != std::string::npos && handler.log.empty()) {
     client.pool.start(handler, kGet);
-    REQUIRE(client.run_until([&] { return client.pool.counters().active + client.pool.counters().connecting == 0; }));
+    REQUIRE(client.run_until(
+        [&] { return client.pool.counters().active + client.pool.counters().connecting == 0; }));
   }
   CHECK(closed.wait());  // the server saw it
   CHECK(handler.log == expected);
@@ -526,9 +536,15 @@ TEST_CASE("detach: the rest is drained") {
   std::string rest = "0\r\n\r\n";
   bool ends = true;
   SUBCASE("and the connection used again") {}
-  SUBCASE("in the same read") { rest.clear(); }
-  SUBCASE("with late bytes, which are dropped") { rest = "3\r\nabc\r\n0\r\n\r\n"; }
-  SUBCASE("for a while only") { ends = false; }
+  SUBCASE("in the same read") {
+    rest.clear();
+  }
+  SUBCASE("with late bytes, which are dropped") {
+    rest = "3\r\nabc\r\n0\r\n\r\n";
+  }
+  SUBCASE("for a while only") {
+    ends = false;
+  }
   Server server([&](Peer& peer, int n) {
     peer.request();
     if (n > 0) return peer.send(kOk);
@@ -541,7 +557,8 @@ TEST_CASE("detach: the rest is drained") {
     }
     peer.wait_for_close();
   });
-  Client client({.endpoints = {server.endpoint()}, .drain_ns = ends ? int64_t{kSafetySeconds} * 1'000'000'000 : 20'000'000});
+  Client client({.endpoints = {server.endpoint()},
+                 .drain_ns = ends ? int64_t{kSafetySeconds} * 1'000'000'000 : 20'000'000});
   Recorder handler;
   handler.at_body = [&] {
     client.pool.detach(handler);
@@ -599,7 +616,8 @@ TEST_CASE("preconnect") {
     client.pool.preconnect(100, note);
     REQUIRE(client.run_until([&] { return done; }));
     REQUIRE_FALSE(result);
-    CHECK(result.error().message == "connect: connect to " + port.endpoint().text + ": Connection refused (ECONNREFUSED)");
+    CHECK(result.error().message ==
+          "connect: connect to " + port.endpoint().text + ": Connection refused (ECONNREFUSED)");
   }
 }
 

@@ -54,28 +54,72 @@ TEST_CASE("nothing gets past the gate") {
   const std::string long_value(40'000, 'v');
   const std::string nul("a\0b", 3);
 
-  SUBCASE("CR LF in a value") { fields = {{"X-A", "1\r\nX-B: 2"}}; }
-  SUBCASE("LF in a value") { fields = {{"X-A", "1\n2"}}; }
-  SUBCASE("CR in a value") { fields = {{"X-A", "1\r2"}}; }
-  SUBCASE("NUL in a value") { fields = {{"X-A", nul}}; }
-  SUBCASE("DEL in a value") { fields = {{"X-A", "\x7f"}}; }
-  SUBCASE("CR LF in a name") { fields = {{"X-A\r\nX-B", "1"}}; }
-  SUBCASE("NUL in a name") { fields = {{nul, "1"}}; }
-  SUBCASE("colon in a name") { fields = {{"X:A", "1"}}, expected = "a name holds letters"; }
-  SUBCASE("blank in a name") { fields = {{"X A", "1"}}, expected = "a name holds letters"; }
-  SUBCASE("empty name") { fields = {{"", "1"}}, expected = "a name holds letters"; }
-  SUBCASE("long name") { fields = {{long_name, "1"}}, expected = "more than 256 bytes"; }
-  SUBCASE("long value") { fields = {{"X-A", long_value}}, expected = "more than 32768 bytes"; }
-  SUBCASE("Host") { fields = {{"HOST", "evil"}}, expected = "belongs to the transport"; }
-  SUBCASE("Content-Length") { fields = {{"Content-length", "1"}}, expected = "belongs to the transport"; }
-  SUBCASE("Transfer-Encoding") { fields = {{"transfer-encoding", "chunked"}}, expected = "belongs to the transport"; }
-  SUBCASE("path with CR LF") { head.target = "/x HTTP/1.1\r\nA: b", expected = "request path"; }
-  SUBCASE("path with a blank") { head.target = "/a b", expected = "request path"; }
-  SUBCASE("path without a slash") { head.target = "a", expected = "request path"; }
-  SUBCASE("method") { head.method = "GET /", expected = "request method"; }
-  SUBCASE("request id") { head.request_id = "a\r\nb"; }
-  SUBCASE("accept") { head.accept = "a\nb"; }
-  SUBCASE("authority") { head.authority = "a\r\nb"; }
+  SUBCASE("CR LF in a value") {
+    fields = {{"X-A", "1\r\nX-B: 2"}};
+  }
+  SUBCASE("LF in a value") {
+    fields = {{"X-A", "1\n2"}};
+  }
+  SUBCASE("CR in a value") {
+    fields = {{"X-A", "1\r2"}};
+  }
+  SUBCASE("NUL in a value") {
+    fields = {{"X-A", nul}};
+  }
+  SUBCASE("DEL in a value") {
+    fields = {{"X-A", "\x7f"}};
+  }
+  SUBCASE("CR LF in a name") {
+    fields = {{"X-A\r\nX-B", "1"}};
+  }
+  SUBCASE("NUL in a name") {
+    fields = {{nul, "1"}};
+  }
+  SUBCASE("colon in a name") {
+    fields = {{"X:A", "1"}}, expected = "a name holds letters";
+  }
+  SUBCASE("blank in a name") {
+    fields = {{"X A", "1"}}, expected = "a name holds letters";
+  }
+  SUBCASE("empty name") {
+    fields = {{"", "1"}}, expected = "a name holds letters";
+  }
+  SUBCASE("long name") {
+    fields = {{long_name, "1"}}, expected = "more than 256 bytes";
+  }
+  SUBCASE("long value") {
+    fields = {{"X-A", long_value}}, expected = "more than 32768 bytes";
+  }
+  SUBCASE("Host") {
+    fields = {{"HOST", "evil"}}, expected = "belongs to the transport";
+  }
+  SUBCASE("Content-Length") {
+    fields = {{"Content-length", "1"}}, expected = "belongs to the transport";
+  }
+  SUBCASE("Transfer-Encoding") {
+    fields = {{"transfer-encoding", "chunked"}}, expected = "belongs to the transport";
+  }
+  SUBCASE("path with CR LF") {
+    head.target = "/x HTTP/1.1\r\nA: b", expected = "request path";
+  }
+  SUBCASE("path with a blank") {
+    head.target = "/a b", expected = "request path";
+  }
+  SUBCASE("path without a slash") {
+    head.target = "a", expected = "request path";
+  }
+  SUBCASE("method") {
+    head.method = "GET /", expected = "request method";
+  }
+  SUBCASE("request id") {
+    head.request_id = "a\r\nb";
+  }
+  SUBCASE("accept") {
+    head.accept = "a\nb";
+  }
+  SUBCASE("authority") {
+    head.authority = "a\r\nb";
+  }
 
   head.headers = fields;
   std::string out = "kept";
@@ -85,14 +129,17 @@ TEST_CASE("nothing gets past the gate") {
   CHECK(out == "kept");
 }
 
-TEST_CASE("a value may hold tabs and high bytes") { CHECK(check_header("X-A", "a\tb caf\xc3\xa9")); }
+TEST_CASE("a value may hold tabs and high bytes") {
+  CHECK(check_header("X-A", "a\tb caf\xc3\xa9"));
+}
 
 TEST_CASE("whose header is it") {
   for (const char* name : {"Host", "te", "Expect", "Accept-Encoding", "connection", "Upgrade", "trailer"}) {
     CHECK(is_transport_header(name));
     CHECK(is_core_header(name));
   }
-  for (const char* name : {"Authorization", "Cookie", "User-Agent", "X-Request-Id", "Proxy-Authorization", "grpc-timeout"}) {
+  for (const char* name :
+       {"Authorization", "Cookie", "User-Agent", "X-Request-Id", "Proxy-Authorization", "grpc-timeout"}) {
     CHECK_FALSE(is_transport_header(name));
     CHECK(is_core_header(name));
   }

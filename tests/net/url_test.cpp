@@ -79,7 +79,8 @@ TEST_CASE("URLs that are refused") {
       {"http://a b:1", "a URL holds no blanks, control characters or \"\\\" (got \"http://a b:1\")"},
       {"http://h:1/a?b=c", "the URL may not have a query or fragment (got \"http://h:1/a?b=c\")"},
       {"http://h:1#x", "the URL may not have a query or fragment (got \"http://h:1#x\")"},
-      {"http://user:canary@h:1", "credentials do not belong in the URL: use target.api_key or target.headers"},
+      {"http://user:canary@h:1",
+       "credentials do not belong in the URL: use target.api_key or target.headers"},
       {"user:canary@h:1", "credentials do not belong in the URL: use target.api_key or target.headers"},
       {"http://h$:1", "the host may hold letters, digits, \"-\", \"_\" and \".\" only (got \"h$:1\")"},
   };
