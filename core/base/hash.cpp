@@ -62,7 +62,8 @@ std::string sha256_hex(std::string_view bytes) {
 Result<std::string> sha256_file(const std::filesystem::path& path) {
   std::error_code fault;
   if (!std::filesystem::is_regular_file(path, fault)) {
-    return Error{path.string() + ": " + (fault ? fault.message() : "is not a regular file")};
+    return Error{path.string() + ": " +
+                 (fault ? "cannot open: " + fault.message() : "is not a regular file")};
   }
   std::ifstream file(path, std::ios::binary);
   Sha256 digest;

@@ -1,6 +1,7 @@
 #include "base/process.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>  // strerrordesc_np
@@ -84,6 +85,7 @@ void default_signals() {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != plan.parent) ::_exit(127);  // it ended before the line above
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);    // what others opened without O_CLOEXEC is not the child's
   const bool placed = (plan.stdin_fd < 0 || ::dup2(plan.stdin_fd, 0) >= 0) &&
                       (plan.stdout_fd < 0 || ::dup2(plan.stdout_fd, 1) >= 0) &&
                       (plan.stderr_fd < 0 || ::dup2(plan.stderr_fd, 2) >= 0);
