@@ -7,7 +7,6 @@ namespace tokometer {
 
 struct MeasurePass::Request {
   const RequestRecord& r;
-  TokenWeights weights;
   int64_t tokens;           // N, or kAbsent
   int64_t tpot_ns = kAbsent;
   int64_t longest_gap_ns = kAbsent;
@@ -34,16 +33,11 @@ int64_t overlap_ns(const PhaseScan& scan, int64_t from, int64_t to) {
 bool was_in_system(const RequestRecord& r) { return r.status != Status::not_issued; }
 
 // N - k1 tokens came in Tn - T1. k1 is stated, or N / events.
-int64_t tpot_of(const RequestRecord& r, const TokenWeights& weights, int64_t tokens) {
+int64_t tpot_of(const RequestRecord& r, const TokenEvents& events, int64_t tokens) {
   if (r.first_token_ns == kAbsent || r.last_token_ns == kAbsent || tokens == kAbsent) return kAbsent;
-  double first = weights.spread();
-  if (!r.timeline.empty()) {
-    Timeline::Cursor cursor(r.timeline);
-    cursor.next();
-    first = weights.of(cursor.entry());
-  } else if (r.first_event_tokens != kAbsent) {
-    first = static_cast<double>(r.first_event_tokens);
-  }
+  double first = events.spread();
+  if (!events.all().empty()) first = events.all().front().tokens;
+  else if (r.first_event_tokens != kAbsent) first = static_cast<double>(r.first_event_tokens);
   const double rest = static_cast<double>(tokens) - first;
   if (rest <= 1e-9 * static_cast<double>(tokens)) return kAbsent;
   return std::llround(static_cast<double>(r.last_token_ns - r.first_token_ns) / rest);
@@ -82,6 +76,14 @@ void GapPool::add(int64_t gap_ns, uint64_t count) {
   max = std::max(max, gap_ns);
 }
 
+void GapPool::merge(const GapPool& other) {
+  histogram.merge(other.histogram);
+  sum += other.sum;
+  squares += other.squares;
+  min = std::min(min, other.min);
+  max = std::max(max, other.max);
+}
+
 MeasurePass::MeasurePass(const Manifest& manifest, const std::vector<std::unique_ptr<PhaseScan>>& scans)
     : manifest_(manifest) {
   for (const auto& scan : scans) {
@@ -99,10 +101,11 @@ PhaseFigures* MeasurePass::figures_of(const RequestRecord& r) {
 }
 
 MeasurePass::Request MeasurePass::derive(const RequestRecord& r) {
-  Request request{r, TokenWeights(r), output_tokens_of(r)};
+  Request request{r, output_tokens_of(r)};
+  events_.load(r);
   gaps_.clear();
-  walk_(r, request.weights, [this](int64_t gap_us, double k) { gaps_.emplace_back(gap_us * 1000, k); });
-  request.tpot_ns = tpot_of(r, request.weights, request.tokens);
+  walk_(events_.all(), [this](int64_t gap_us, double k) { gaps_.emplace_back(gap_us * 1000, k); });
+  request.tpot_ns = tpot_of(r, events_, request.tokens);
   if (!gaps_.empty()) {
     sorted_gaps_.clear();
     for (const auto& gap : gaps_) sorted_gaps_.push_back(gap.first);
@@ -186,17 +189,19 @@ void MeasurePass::add_window_request(PhaseFigures& f, const Request& request) {
 }
 
 void MeasurePass::add_gaps(PhaseFigures& f, const Request& request, bool in_window) {
-  for (const auto& [gap_ns, k] : gaps_) f.whole_itl.add(gap_ns, 1);
-  if (!in_window || gaps_.empty()) return;
+  if (gaps_.empty()) return;
+  if (!in_window) {
+    for (const auto& gap : gaps_) f.itl_outside.add(gap.first, 1);
+    return;
+  }
   const double part = static_cast<double>(request.r.scheduled_ns - f.scan.w0_ns) / static_cast<double>(f.scan.w1_ns - f.scan.w0_ns);
   auto& batch = f.itl_parts[std::min(static_cast<size_t>(part * kWindowBatches), kWindowBatches - 1)];
   if (!batch) batch = std::make_unique<Histogram>();
   for (const auto& [gap_ns, k] : gaps_) {
     f.itl.add(gap_ns, 1);
     batch->record(gap_ns);
-    if (k > 0) {
-      f.itl_per_token.add(std::llround(static_cast<double>(gap_ns) / k), static_cast<uint64_t>(std::max<int64_t>(1, std::llround(k))));
-    }
+    if (k == 1) f.itl_per_token.add(gap_ns, 1);
+    else if (k > 0) f.itl_per_token.add(std::llround(static_cast<double>(gap_ns) / k), std::max<uint64_t>(1, static_cast<uint64_t>(std::llround(k))));
   }
 }
 
@@ -235,10 +240,8 @@ void MeasurePass::add_tokens(PhaseFigures& f, const Request& request) {
   const RequestRecord& r = request.r;
   if (request.tokens == kAbsent || request.tokens <= 0 || !was_in_system(r)) return;
   WindowSum& sum = r.status == Status::ok ? f.output : f.lost;
-  if (!r.timeline.empty() && r.first_token_ns != kAbsent) {
-    for (Timeline::Cursor cursor(r.timeline); cursor.next();) {
-      add_at(sum, f.scan, r.first_token_ns + cursor.entry().at_us * 1000, request.weights.of(cursor.entry()));
-    }
+  if (!events_.all().empty() && r.first_token_ns != kAbsent) {
+    for (const TokenEvent& event : events_.all()) add_at(sum, f.scan, r.first_token_ns + event.at_us * 1000, event.tokens);
     return;
   }
   const auto tokens = static_cast<double>(request.tokens);
@@ -288,12 +291,12 @@ void MeasurePass::add_whole(PhaseFigures& f, const Request& request) {
   add_tokens_to(f.whole_ok, r, request.tokens);
   if (r.sent_ns == kAbsent || r.end_ns == kAbsent || begin == kAbsent) return;
   add_active(f.active_by_second, r.sent_ns - begin, r.end_ns - begin);
-  if (r.timeline.empty() || r.first_token_ns == kAbsent) {
+  if (events_.all().empty() || r.first_token_ns == kAbsent) {
     if (request.tokens != kAbsent) add_second(f.tokens_by_second, r.end_ns - begin, static_cast<double>(request.tokens));
     return;
   }
-  for (Timeline::Cursor cursor(r.timeline); cursor.next();) {
-    add_second(f.tokens_by_second, r.first_token_ns - begin + cursor.entry().at_us * 1000, request.weights.of(cursor.entry()));
+  for (const TokenEvent& event : events_.all()) {
+    add_second(f.tokens_by_second, r.first_token_ns - begin + event.at_us * 1000, event.tokens);
   }
 }
 

@@ -34,6 +34,7 @@ struct GapPool {
   double sum = 0, squares = 0;   // ns
   int64_t min = INT64_MAX, max = 0;
   void add(int64_t gap_ns, uint64_t count);
+  void merge(const GapPool& other);
   uint64_t count() const { return histogram.count(); }
 };
 
@@ -86,7 +87,7 @@ struct PhaseFigures {
   TokenCounts whole_ok, whole_lost;
   uint64_t whole_sent = 0, whole_good = 0;
   double whole_wire_ns = 0;
-  GapPool whole_itl;
+  GapPool itl_outside;                         // gaps of ok requests that are not of the window
   std::vector<double> tokens_by_second;        // since first X
   std::vector<int64_t> active_by_second;       // changes
 };
@@ -110,15 +111,16 @@ class MeasurePass : public RecordVisitor {
   void add_window_request(PhaseFigures& f, const Request& request);
   void add_gaps(PhaseFigures& f, const Request& request, bool in_window);
   void add_whole(PhaseFigures& f, const Request& request);
-  static void add_arrivals(PhaseFigures& f, const Request& request);
-  static void add_tokens(PhaseFigures& f, const Request& request);
+  void add_arrivals(PhaseFigures& f, const Request& request);
+  void add_tokens(PhaseFigures& f, const Request& request);
   static void add_error(PhaseFigures& f, const RequestRecord& r);
 
   const Manifest& manifest_;
   std::vector<std::unique_ptr<PhaseFigures>> figures_;
   PhaseFigures* last_ = nullptr;
+  TokenEvents events_;                            // of the request at hand
   GapWalk walk_;
-  std::vector<std::pair<int64_t, double>> gaps_;  // of the request at hand: gap in ns, tokens
+  std::vector<std::pair<int64_t, double>> gaps_;  // the same: gap in ns, tokens
   std::vector<int64_t> sorted_gaps_;
   int64_t last_tick_ns_ = 0;
 };

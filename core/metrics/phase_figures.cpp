@@ -158,7 +158,7 @@ VllmFigures::Row vllm_row(const GapPool& pool) {
 }
 
 // Whole phase, from send, TPOT = (E2E - TTFT) / (N - 1).
-VllmFigures vllm_figures(const PhaseFigures& f) {
+VllmFigures vllm_figures(PhaseFigures& f) {
   VllmFigures v;
   std::vector<double> ttft, tpot, e2e;
   for (size_t row = 0; row < f.rows.size(); ++row) {
@@ -180,7 +180,10 @@ VllmFigures vllm_figures(const PhaseFigures& f) {
     active += change;
     v.peak_concurrent = std::max(v.peak_concurrent, static_cast<uint64_t>(active));
   }
-  v.ttft = vllm_row(ttft), v.tpot = vllm_row(tpot), v.itl = vllm_row(f.whole_itl), v.e2e = vllm_row(e2e);
+  v.ttft = vllm_row(ttft), v.tpot = vllm_row(tpot), v.e2e = vllm_row(e2e);
+  GapPool gaps = std::move(f.itl_outside);
+  gaps.merge(f.itl);
+  v.itl = vllm_row(gaps);
   return v;
 }
 
@@ -195,6 +198,7 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   s.cooled_down = scan.load_end_ns != kAbsent && scan.load_end_ns > scan.w1_ns;
   s.ended_after_load = f.ended_after_load;
   s.counts = f.counts, s.phase_counts = scan.counts;
+  s.vllm = vllm_figures(f);  // before the pools are taken
   add_distributions(f, s);
   put_counts(s.scalars, f.counts);
   put_window(s.scalars, f, manifest);
@@ -205,7 +209,6 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   if (f.token_events > 0) s.mean_tokens_per_event = f.event_tokens / static_cast<double>(f.token_events);
   s.good = static_cast<uint64_t>(f.good.total);
   s.short_output = f.short_output, s.wrong_model = f.wrong_model;
-  s.vllm = vllm_figures(f);
   s.gates = evaluate_gates(manifest, s, f.rows);
   return s;
 }

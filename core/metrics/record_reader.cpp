@@ -40,6 +40,21 @@ bool intact(std::string_view line) {
   return parse_hex8(tail.substr(kCrcKey.size(), 8)) == crc32c(body);
 }
 
+// The integers of a JSON array without blanks, from behind its "["; returns where it ends ("]"), or npos if it is
+// anything else. Most of a record file is such arrays, and this is several times faster than a general parser.
+size_t read_integers(std::string_view text, size_t at, std::vector<int64_t>& out) {
+  const char* const end = text.data() + text.size();
+  const char* next = text.data() + at;
+  while (next != end && *next != ']') {
+    int64_t value = 0;
+    const auto [stop, fault] = std::from_chars(next, end, value);
+    if (fault != std::errc{} || stop == end || (*stop != ',' && *stop != ']')) return std::string_view::npos;
+    out.push_back(value);
+    next = *stop == ',' ? stop + 1 : stop;
+  }
+  return next == end ? std::string_view::npos : static_cast<size_t>(next - text.data());
+}
+
 // Events of one request line -> a RequestRecord. Unknown keys are skipped: a newer version may have written them.
 class RequestParser : public tkm::JsonEvents {
  public:
@@ -48,7 +63,10 @@ class RequestParser : public tkm::JsonEvents {
     record_.reset();
     gaps_.clear(), tokens_.clear(), coalesced_.clear(), choices_.clear();
     depth_ = 0, list_ = nullptr, has_gaps_ = false, in_server_ = false, number_ = 0, good_ = true;
-    return reader_.parse(line, *this) && good_ && number_ > 0 && build_timeline();
+    rest_.assign(line);
+    take_out("\"gaps_us\":[", cut_gaps_);
+    take_out("\"k\":[", cut_tokens_);
+    return reader_.parse(rest_, *this) && good_ && number_ > 0 && build_timeline();
   }
   const RequestRecord& record() const { return record_; }
   uint64_t line_number() const { return number_; }
@@ -78,6 +96,7 @@ class RequestParser : public tkm::JsonEvents {
   bool String(const char* text, rapidjson::SizeType size, bool) {
     const std::string_view value(text, size);
     if (depth_ == 1) take_text(value);
+    if (list_ != nullptr) put_back(value);
     if (depth_ == 2 && key_ == "flags") record_.flags |= flag_from_name(value);
     return true;
   }
@@ -105,6 +124,25 @@ class RequestParser : public tkm::JsonEvents {
   }
 
  private:
+  static constexpr std::string_view kTakenOut = "@";  // stands in an array for numbers that were read by hand
+
+  // Replaces the numbers of the first array that follows `key` by a mark, for the general parser to find.
+  void take_out(std::string_view key, std::vector<int64_t>& numbers) {
+    numbers.clear();
+    size_t at = rest_.find(key);
+    if (at == rest_.npos) return;
+    at += key.size();
+    const size_t end = read_integers(rest_, at, numbers);
+    if (end == rest_.npos || numbers.empty()) return;
+    rest_.replace(at, end - at, "\"@\"");
+  }
+
+  void put_back(std::string_view mark) {
+    const std::vector<int64_t>* numbers = list_ == &gaps_ ? &cut_gaps_ : list_ == &tokens_ ? &cut_tokens_ : nullptr;
+    good_ &= numbers != nullptr && mark == kTakenOut;
+    if (good_) list_->insert(list_->end(), numbers->begin(), numbers->end());
+  }
+
   // Lines are written in the order of the table, so the search starts where the last one ended.
   const RequestField* find_field() {
     for (size_t i = 0; i < kRequestFields.size(); ++i) {
@@ -180,7 +218,8 @@ class RequestParser : public tkm::JsonEvents {
   BlockPool pool_;
   RequestRecord record_;
   std::string key_;
-  std::vector<int64_t> gaps_, tokens_, coalesced_, choices_;
+  std::string rest_;  // the line without its long arrays
+  std::vector<int64_t> gaps_, tokens_, coalesced_, choices_, cut_gaps_, cut_tokens_;
   std::vector<int64_t>* list_ = nullptr;
   size_t next_field_ = 0;
   int depth_ = 0;

@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <utility>
 
 namespace tokometer {
 namespace {
 
-// An entry is a varint of the zigzag time difference above three bits, then what the bits announce.
-constexpr uint64_t kCoalescedBit = 1, kTokensBit = 2, kChoiceBit = 4;
-constexpr int kBits = 3;
-
-uint64_t zigzag(int64_t value) {
-  return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
-}
-int64_t unzigzag(uint64_t value) {
-  return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
+uint8_t* write_varint(uint8_t* at, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<uint8_t>(value | 0x80);
+  *at++ = static_cast<uint8_t>(value);
+  return at;
 }
 
 }  // namespace
@@ -72,56 +68,38 @@ void Timeline::release() noexcept {
   last_us_ = 0;
 }
 
-void Timeline::put_byte(BlockPool& pool, uint8_t byte) {
-  if (last_ == nullptr || last_->used == TimelineBlock::kPayload) {
-    TimelineBlock* block = pool.take();
-    (last_ == nullptr ? first_ : last_->next) = block;
-    last_ = block;
-  }
-  last_->bytes[last_->used++] = byte;
+void Timeline::add_block(BlockPool& pool) {
+  TimelineBlock* block = pool.take();
+  (last_ == nullptr ? first_ : last_->next) = block;
+  last_ = block;
 }
 
-void Timeline::put_varint(BlockPool& pool, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) put_byte(pool, static_cast<uint8_t>(value | 0x80));
-  put_byte(pool, static_cast<uint8_t>(value));
+// An entry may begin in one block and end in the next.
+void Timeline::put(BlockPool& pool, const uint8_t* bytes, size_t size) {
+  while (size > 0) {
+    if (last_ == nullptr || last_->used == TimelineBlock::kPayload) add_block(pool);
+    const size_t part = std::min(size, TimelineBlock::kPayload - last_->used);
+    std::memcpy(last_->bytes + last_->used, bytes, part);
+    last_->used = static_cast<uint8_t>(last_->used + part);
+    bytes += part;
+    size -= part;
+  }
 }
 
 void Timeline::add(BlockPool& pool, int64_t at_us, uint32_t tokens, Mark mark) {
   assert(pool_ == nullptr || pool_ == &pool);
   pool_ = &pool;
+  const int64_t delta = at_us - last_us_;
+  const uint64_t zigzag = (static_cast<uint64_t>(delta) << 1) ^ static_cast<uint64_t>(delta >> 63);
   const uint64_t bits = (mark.coalesced ? kCoalescedBit : 0) | (tokens != 1 ? kTokensBit : 0) |
                         (mark.choice != 0 ? kChoiceBit : 0);
-  put_varint(pool, zigzag(at_us - last_us_) << kBits | bits);
-  if (tokens != 1) put_varint(pool, tokens);
-  if (mark.choice != 0) put_varint(pool, mark.choice);
+  uint8_t bytes[kLongestEntry];
+  uint8_t* end = write_varint(bytes, zigzag << kBits | bits);
+  if (tokens != 1) end = write_varint(end, tokens);
+  if (mark.choice != 0) end = write_varint(end, mark.choice);
+  put(pool, bytes, static_cast<size_t>(end - bytes));
   last_us_ = at_us;
   ++size_;
-}
-
-Timeline::Cursor::Cursor(const Timeline& timeline) : block_(timeline.first_), left_(timeline.size_) {}
-
-uint64_t Timeline::Cursor::read_varint() {
-  uint64_t value = 0;
-  for (int shift = 0;; shift += 7) {
-    if (offset_ == block_->used) {
-      block_ = block_->next;
-      offset_ = 0;
-    }
-    const uint8_t byte = block_->bytes[offset_++];
-    value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-    if (byte < 0x80) return value;
-  }
-}
-
-bool Timeline::Cursor::next() {
-  if (left_ == 0) return false;
-  --left_;
-  const uint64_t head = read_varint();
-  entry_.at_us += unzigzag(head >> kBits);
-  entry_.coalesced = (head & kCoalescedBit) != 0;
-  entry_.tokens = (head & kTokensBit) != 0 ? static_cast<uint32_t>(read_varint()) : 1;
-  entry_.choice = (head & kChoiceBit) != 0 ? static_cast<uint32_t>(read_varint()) : 0;
-  return true;
 }
 
 }  // namespace tokometer

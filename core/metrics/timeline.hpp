@@ -77,22 +77,54 @@ class Timeline {
   // Reads the entries in order. The timeline must not change meanwhile.
   class Cursor {
    public:
-    explicit Cursor(const Timeline& timeline);
-    bool next();  // false: no more
+    explicit Cursor(const Timeline& timeline) : block_(timeline.first_), left_(timeline.size_) {
+      if (block_ != nullptr) enter(block_);
+    }
+    // False: no more.
+    bool next() {
+      if (left_ == 0) return false;
+      --left_;
+      const uint64_t head = read_varint();
+      const uint64_t delta = head >> kBits;
+      entry_.at_us += static_cast<int64_t>(delta >> 1) ^ -static_cast<int64_t>(delta & 1);
+      entry_.coalesced = (head & kCoalescedBit) != 0;
+      entry_.tokens = (head & kTokensBit) != 0 ? static_cast<uint32_t>(read_varint()) : 1;
+      entry_.choice = (head & kChoiceBit) != 0 ? static_cast<uint32_t>(read_varint()) : 0;
+      return true;
+    }
     const Entry& entry() const { return entry_; }
 
    private:
-    uint64_t read_varint();
+    void enter(const TimelineBlock* block) {
+      block_ = block;
+      at_ = block->bytes;
+      end_ = at_ + block->used;
+    }
+    uint64_t read_varint() {
+      uint64_t value = 0;
+      for (int shift = 0;; shift += 7) {
+        if (at_ == end_) enter(block_->next);
+        const uint8_t byte = *at_++;
+        value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+        if (byte < 0x80) return value;
+      }
+    }
 
     const TimelineBlock* block_;
-    size_t offset_ = 0;
+    const uint8_t* at_ = nullptr;
+    const uint8_t* end_ = nullptr;
     size_t left_;
     Entry entry_;
   };
 
  private:
-  void put_varint(BlockPool& pool, uint64_t value);
-  void put_byte(BlockPool& pool, uint8_t byte);
+  // An entry is a varint of the zigzag time difference above three bits, then what the bits announce.
+  static constexpr uint64_t kCoalescedBit = 1, kTokensBit = 2, kChoiceBit = 4;
+  static constexpr int kBits = 3;
+  static constexpr size_t kLongestEntry = 10 + 5 + 5;  // bytes
+
+  void put(BlockPool& pool, const uint8_t* bytes, size_t size);
+  void add_block(BlockPool& pool);
 
   BlockPool* pool_ = nullptr;
   TimelineBlock* first_ = nullptr;

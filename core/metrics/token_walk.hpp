@@ -17,40 +17,54 @@ inline int64_t output_tokens_of(const RequestRecord& r) {
   return r.events > 0 ? r.events : kAbsent;
 }
 
-// k of an event: what the server stated, scaled so that all events sum to N; N / events where it stated nothing.
-class TokenWeights {
+// One token event; `tokens` is k: what the server stated, scaled so that all events sum to N; N / events where it
+// stated nothing.
+struct TokenEvent {
+  int64_t at_us;  // since T1
+  double tokens;
+  uint32_t choice;
+};
+
+// The token events of the request at hand, unpacked once for all formulas. Reuses its memory.
+class TokenEvents {
  public:
-  explicit TokenWeights(const RequestRecord& r) : total_(std::max<double>(0, static_cast<double>(output_tokens_of(r)))) {
+  void load(const RequestRecord& r) {
+    events_.clear();
+    bool stated = true;
     int64_t sum = 0;
     for (Timeline::Cursor cursor(r.timeline); cursor.next();) {
-      stated_ &= cursor.entry().tokens != 0;
-      sum += cursor.entry().tokens;
+      const Timeline::Entry& entry = cursor.entry();
+      events_.push_back({entry.at_us, static_cast<double>(entry.tokens), entry.choice});
+      stated &= entry.tokens != 0;
+      sum += entry.tokens;
     }
-    const auto events = static_cast<double>(r.timeline.empty() ? r.events : static_cast<int64_t>(r.timeline.size()));
-    stated_ &= sum > 0;
-    unit_ = stated_ ? total_ / static_cast<double>(sum) : events > 0 ? total_ / events : 0;
+    const int64_t tokens = std::max<int64_t>(0, output_tokens_of(r));
+    const size_t count = events_.empty() ? static_cast<size_t>(std::max<int64_t>(r.events, 1)) : events_.size();
+    spread_ = static_cast<double>(tokens) / static_cast<double>(count);
+    if (stated && sum == tokens) return;
+    const double scale = stated && sum > 0 ? static_cast<double>(tokens) / static_cast<double>(sum) : 0;
+    for (TokenEvent& event : events_) event.tokens = scale > 0 ? event.tokens * scale : spread_;
   }
-  double of(const Timeline::Entry& entry) const { return stated_ ? unit_ * entry.tokens : unit_; }
-  double spread() const { return unit_; }
-  bool stated() const { return stated_; }
+
+  const std::vector<TokenEvent>& all() const { return events_; }
+  double spread() const { return spread_; }  // N / events
 
  private:
-  double total_, unit_ = 0;
-  bool stated_ = true;
+  std::vector<TokenEvent> events_;
+  double spread_ = 0;
 };
 
 // Calls f(gap_us, k) for each gap of the request, in order of the events that end it. Reuses its memory.
 class GapWalk {
  public:
   template <class F>
-  void operator()(const RequestRecord& r, const TokenWeights& weights, F&& f) {
+  void operator()(const std::vector<TokenEvent>& events, F&& f) {
     choices_.clear();
-    for (Timeline::Cursor cursor(r.timeline); cursor.next();) {
-      const Timeline::Entry& entry = cursor.entry();
-      Open& open = choice(entry.choice);
-      if (open.any && entry.at_us != open.at_us) close(open, f);
-      if (!open.any || entry.at_us != open.at_us) open = {true, open.any, open.at_us, entry.at_us, 0};
-      open.tokens += weights.of(entry);
+    for (const TokenEvent& event : events) {
+      Open& open = choice(event.choice);
+      if (open.any && event.at_us != open.at_us) close(open, f);
+      if (!open.any || event.at_us != open.at_us) open = {true, open.any, open.at_us, event.at_us, 0};
+      open.tokens += event.tokens;
     }
     for (Open& open : choices_) {
       if (open.any) close(open, f);

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "metrics/statistics.hpp"
-#include "metrics/token_walk.hpp"
 
 namespace tokometer {
 
@@ -51,7 +50,7 @@ LoadSeries::Bin* LoadSeries::bin_at(int64_t at_ns) {
   return &bins_[bin];
 }
 
-void LoadSeries::add(const RequestRecord& r) {
+void LoadSeries::add(const RequestRecord& r, const std::vector<TokenEvent>& events) {
   // Not the failed: a few that hang until their time-out would look like a backlog, and V12 judges them.
   if (r.status != Status::failed && r.sent_ns != kAbsent && r.end_ns != kAbsent) add_in_flight(r.sent_ns, r.end_ns);
   if (r.status != Status::ok) return;
@@ -61,20 +60,19 @@ void LoadSeries::add(const RequestRecord& r) {
       ++bin->ttft_count;
     }
   }
-  add_tokens(r);
+  add_tokens(r, events);
 }
 
-void LoadSeries::add_tokens(const RequestRecord& r) {
-  const TokenWeights weights(r);
-  if (r.timeline.empty()) {
+void LoadSeries::add_tokens(const RequestRecord& r, const std::vector<TokenEvent>& events) {
+  if (events.empty() || r.first_token_ns == kAbsent) {
     const int64_t at = r.last_token_ns != kAbsent ? r.last_token_ns : r.end_ns;
     const int64_t tokens = output_tokens_of(r);
     if (at == kAbsent || tokens == kAbsent) return;
     if (Bin* bin = bin_at(at)) bin->tokens += static_cast<double>(tokens);
     return;
   }
-  for (Timeline::Cursor cursor(r.timeline); cursor.next();) {
-    if (Bin* bin = bin_at(r.first_token_ns + cursor.entry().at_us * 1000)) bin->tokens += weights.of(cursor.entry());
+  for (const TokenEvent& event : events) {
+    if (Bin* bin = bin_at(r.first_token_ns + event.at_us * 1000)) bin->tokens += event.tokens;
   }
 }
 
@@ -164,7 +162,9 @@ void WindowPass::on_request(const RequestRecord& r) {
   if (r.end_ns != kAbsent) last_instant_ns_ = std::max(last_instant_ns_, r.end_ns);
   const bool counted = scan.plan.requests || scan.plan.warmup.kind == Span::Kind::count;
   if (counted && r.scheduled_ns != kAbsent) scan.starts.push_back(r.scheduled_ns);
-  if (scan.series) scan.series->add(r);
+  if (!scan.series) return;
+  events_.load(r);
+  scan.series->add(r, events_.all());
 }
 
 void WindowPass::on_phase(const PhaseLine& line) {

@@ -12,6 +12,7 @@
 
 #include "metrics/record_log.hpp"
 #include "metrics/summary.hpp"
+#include "metrics/token_walk.hpp"
 
 namespace tokometer {
 
@@ -22,7 +23,8 @@ class LoadSeries {
   static constexpr size_t kBatch = 5;
 
   explicit LoadSeries(int64_t begin_ns) : begin_ns_(begin_ns) {}
-  void add(const RequestRecord& r);
+  // `events`: those of `r`.
+  void add(const RequestRecord& r, const std::vector<TokenEvent>& events);
 
   // Batch means (5 bins) of the whole batches in [begin, until).
   std::vector<double> in_flight(int64_t until_ns) const;
@@ -38,7 +40,7 @@ class LoadSeries {
     uint32_t ttft_count = 0;
   };
   Bin* bin_at(int64_t at_ns);
-  void add_tokens(const RequestRecord& r);
+  void add_tokens(const RequestRecord& r, const std::vector<TokenEvent>& events);
   void add_in_flight(int64_t from_ns, int64_t to_ns);
   size_t whole_batches(int64_t until_ns) const;
 
@@ -96,6 +98,7 @@ class WindowPass : public RecordVisitor {
   bool has_end_ = false;
   int64_t last_instant_ns_ = 0;
   std::vector<WarnLine> warnings_;
+  TokenEvents events_;
   std::vector<bool> seen_;
   uint64_t distinct_ = 0, repeated_ = 0, highest_ = 0;
 };
