@@ -4,6 +4,7 @@
 
 #define STR(text) \
   { text, sizeof(text) - 1 }
+#define USED __attribute__((used)) /* a fault may leave out the reference */
 
 #if defined FAULT_OTHER_ABI
 TKM_NOTE_EXPANDED(MODULE, "1.0.0", 2, 0, 0, 0);
@@ -39,7 +40,7 @@ static tkm_status next(tkm_dataset* self, const tkm_sample_out* out, const tkm_w
 #define next NULL
 #endif
 
-static const tkm_dataset_ops ops = {
+static const tkm_dataset_ops ops USED = {
 #ifdef FAULT_SHORT_OPS
     16,
 #else
@@ -91,7 +92,7 @@ static const tkm_component item = {
 #endif
     KIND, ID, SUMMARY, SCHEMA, CAPABILITIES, OPS};
 
-static const tkm_component* const components[] = {
+static const tkm_component* const components[] USED = {
     &item,
 #ifdef FAULT_NULL_COMPONENT
     NULL,
@@ -101,7 +102,7 @@ static const tkm_component* const components[] = {
 #endif
 };
 
-static const tkm_module module = {
+static const tkm_module module USED = {
 #ifdef FAULT_HUGE_MODULE
     0xffffffffu,
 #else
