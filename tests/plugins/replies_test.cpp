@@ -118,12 +118,14 @@ TEST_CASE("events of one response and of another") {
          kSaidA + "error semantics -1 a chunk with another id: part of another reply\n"});
   const std::string by_choice = event(R"({"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]})") +
                                 event(R"({"id":"y","choices":[{"index":1,"delta":{"content":"b"}}]})");
+  const std::string of_0 = event(R"({"id":"x","choices":[{"index":0,"delta":{"content":"c"}}]})");
   const std::string again =
-      by_choice + event(R"({"id":"x","choices":[{"index":1,"delta":{"content":"c"}}]})");
+      by_choice + of_0 + event(R"({"id":"x","choices":[{"index":1,"delta":{"content":"d"}}]})");
   const std::string said = "delta 0 text -1 none a\ndelta 1 text -1 none b\n";
   CHECK(in_all_cuts(openai(), {.choices = 2, .body = by_choice}) == said);
   CHECK(in_all_cuts(openai(), {.choices = 2, .body = again}) ==
-        said + "error semantics -1 a chunk with another id: part of another reply\n");
+        said + "delta 0 text -1 none c\n" +
+            "error semantics -1 a chunk with another id: part of another reply\n");
 }
 
 TEST_CASE("limits of a line and of an event") {
