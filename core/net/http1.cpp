@@ -1,18 +1,17 @@
 #include "net/http1.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <cassert>
-#include <cstring>
 #include <forward_list>
 #include <utility>
 #include <vector>
 
 #include "base/text.hpp"
 #include "net/ascii.hpp"
+#include "net/chunk_line.hpp"
 #include "net/line_block.hpp"
 
 namespace tokometer {
@@ -26,24 +25,12 @@ std::string_view to_view(BeastView text) {
   return {text.data(), text.size()};
 }
 
-bool is_hex(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-size_t find_line_feed(std::string_view bytes, size_t from) noexcept {
-  const void* at =
-      from < bytes.size() ? std::memchr(bytes.data() + from, '\n', bytes.size() - from) : nullptr;
-  return at == nullptr ? std::string_view::npos
-                       : static_cast<size_t>(static_cast<const char*>(at) - bytes.data());
-}
-
 // `"HTTP/1.1 2 OK\x0d..."`, for messages.
 std::string quote(std::string_view foreign) {
   return "\"" + escape_terminal(foreign) + "\"";
 }
 
 constexpr std::string_view kVersionPrefix = "HTTP/1.";
-constexpr std::string_view kCrlf = "\r\n";
 
 }  // namespace
 
@@ -211,7 +198,7 @@ class Http1Reader::State {
     head.keep_alive = keep_alive_ = parser_->keep_alive();
     part_ = parser_->is_done() ? Part::over : parser_->chunked() ? Part::chunk_line : Part::body;
     until_eof_ = parser_->need_eof();
-    expects_crlf_ = false;
+    if (part_ == Part::chunk_line) begin_chunk_line(false);
     got_head_ = true;
     if (!check_encoding(head)) return false;
     stopped_ = !sink_->on_head(head);
@@ -269,10 +256,7 @@ class Http1Reader::State {
     const size_t taken = put(bytes, "response body");
     if (failed_ || stopped_) return taken;
     if (part_ == Part::body && parser_->is_done()) part_ = Part::over;
-    if (part_ == Part::chunk_data && chunk_left_ == 0) {
-      part_ = Part::chunk_line;
-      expects_crlf_ = true;
-    }
+    if (part_ == Part::chunk_data && chunk_left_ == 0) begin_chunk_line(true);
     return taken;
   }
 
@@ -307,54 +291,39 @@ class Http1Reader::State {
 
   // --- chunk lines and trailers ---
 
-  // The end of the data before it (CRLF) and a line with the chunk's size.
-  size_t feed_chunk_line(std::string_view bytes) {
-    const size_t ahead = expects_crlf_ ? kCrlf.size() : 0;
-    size_t at = 0;
-    for (; carry_.size() + at < ahead && at < bytes.size(); ++at) {
-      if (bytes[at] != kCrlf[carry_.size() + at]) return fail("framing", "no CRLF after the data of a chunk");
-    }
-    const size_t feed = find_line_feed(bytes, at);
-    const size_t size = feed == std::string_view::npos ? bytes.size() : feed + 1;
-    if (carry_.size() + size > ahead + limits_.chunk_line_bytes) {
-      return fail_limit("chunk line", limits_.chunk_line_bytes, "bytes");
-    }
-    if (feed == std::string_view::npos) {
-      carry_.append(bytes);
-      return size;
-    }
-    const std::string_view line =
-        carry_.empty() ? bytes.substr(0, size) : std::string_view(carry_.append(bytes.substr(0, size)));
-    take_chunk_line(line, ahead);
-    return size;
+  void begin_chunk_line(bool after_data) {
+    part_ = Part::chunk_line;
+    chunk_line_.begin(after_data);
   }
 
-  void take_chunk_line(std::string_view line, size_t ahead) {
-    const std::string_view size = check_chunk_size(line.substr(ahead));
-    if (failed_) return;
-    if (size.find_first_not_of('0') == std::string_view::npos) {
-      if (carry_.empty()) carry_.assign(line);  // Beast wants it together with the trailers
+  size_t feed_chunk_line(std::string_view bytes) {
+    size_t size = 0;
+    switch (chunk_line_.scan(bytes, limits_.chunk_line_bytes, size)) {
+      case ChunkLine::Found::more:
+        return size;
+      case ChunkLine::Found::line:
+        take_chunk_line();
+        return size;
+      case ChunkLine::Found::no_crlf:
+        return fail("framing", "no CRLF after the data of a chunk");
+      case ChunkLine::Found::too_long:
+        return fail_limit("chunk line", limits_.chunk_line_bytes, "bytes");
+      case ChunkLine::Found::malformed:
+        break;
+    }
+    return fail("framing", "bad chunk line " + quote(chunk_line_.text()));
+  }
+
+  void take_chunk_line() {
+    if (chunk_line_.is_last()) {
+      part_ = Part::trailers;
+      carry_.assign(chunk_line_.text());  // Beast wants it together with the trailers
       block_ = LineBlock(limits_.trailer_bytes);
       fields_.clear();
-      part_ = Part::trailers;
       return;
     }
-    put(line, "chunk line");
-    carry_.clear();
+    put(chunk_line_.text(), "chunk line");
     if (!failed_) part_ = Part::chunk_data;
-  }
-
-  // The digits of a chunk line that Beast may see. Extensions are left to Beast.
-  std::string_view check_chunk_size(std::string_view line) {
-    const auto digits_end = std::find_if_not(line.begin(), line.end(), is_hex);
-    const std::string_view digits = line.substr(0, static_cast<size_t>(digits_end - line.begin()));
-    const std::string_view rest = line.substr(digits.size());
-    const size_t rest_begin = rest.find_first_not_of(" \t");
-    const bool well_ended = line.ends_with(kCrlf);
-    if (!well_ended || digits.empty() || digits.size() > 16 || (rest != kCrlf && rest[rest_begin] != ';')) {
-      fail("framing", "bad chunk line " + quote(line));
-    }
-    return digits;
   }
 
   size_t feed_trailers(std::string_view bytes) {
@@ -386,8 +355,7 @@ class Http1Reader::State {
         fail("truncated", "closed inside a chunk");
         return;
       case Part::chunk_line:
-        if (carry_.find_first_not_of("\r\n0") != std::string::npos)
-          fail("truncated", "closed inside a chunk line");
+        if (!chunk_line_.is_last_so_far()) fail("truncated", "closed inside a chunk line");
         [[fallthrough]];
       default:
         no_last_chunk_ = true;
@@ -421,20 +389,20 @@ class Http1Reader::State {
   std::optional<Parser> parser_;
   Http1Sink* sink_ = nullptr;
   Part part_ = Part::head;
-  std::string carry_;  // an unfinished head, chunk line or block of trailers
+  std::string carry_;  // an unfinished head; the last chunk line and its trailers
   std::vector<Field> fields_;
   std::forward_list<std::string> folded_;
   std::string_view head_;  // while Beast parses it
   int status_ = 0;
   int version_ = 0;
   size_t interim_ = 0;
+  ChunkLine chunk_line_;
   LineBlock block_;  // the head's or the trailers'
   uint64_t chunk_left_ = 0;
   uint64_t body_bytes_ = 0;  // announced or received
   size_t consumed_ = 0;
   bool counts_announced_ = false;
   bool until_eof_ = false;
-  bool expects_crlf_ = false;
   bool got_bytes_ = false;
   bool got_head_ = false;
   bool stopped_ = false;

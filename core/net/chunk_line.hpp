@@ -1,0 +1,69 @@
+// Gathers the lines between the data of chunks, "CRLF size[;extension] CRLF", from bytes that come in pieces,
+// and checks what Beast lets pass. For http1.cpp.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace tokometer {
+
+class ChunkLine {
+ public:
+  enum class Found { more, line, no_crlf, too_long, malformed };
+
+  // after_data: the line follows the data of a chunk, whose CRLF comes first.
+  void begin(bool after_data) noexcept {
+    ahead_ = after_data ? kCrlf.size() : 0;
+    carry_.clear();
+  }
+
+  // size: how many of the bytes were taken. The line is in text() until the next begin(); it may be a view
+  // into bytes.
+  Found scan(std::string_view bytes, size_t limit_bytes, size_t& size) {
+    for (size = 0; carry_.size() + size < ahead_ && size < bytes.size(); ++size) {
+      if (bytes[size] != kCrlf[carry_.size() + size]) return Found::no_crlf;
+    }
+    const size_t feed = bytes.find('\n', size);
+    size = feed == std::string_view::npos ? bytes.size() : feed + 1;
+    if (carry_.size() + size > ahead_ + limit_bytes) return Found::too_long;
+    text_ = bytes.substr(0, size);
+    if (feed == std::string_view::npos || !carry_.empty()) text_ = carry_.append(text_);
+    if (feed == std::string_view::npos) return Found::more;
+    return check() ? Found::line : Found::malformed;
+  }
+
+  std::string_view text() const noexcept { return text_; }  // with the CRLF before it, as Beast wants it
+  bool is_last() const noexcept { return digits().find_first_not_of('0') == std::string_view::npos; }
+
+  // At an EOF: no more than the beginning of the last chunk was seen.
+  bool is_last_so_far() const noexcept { return carry_.find_first_not_of("\r\n0") == std::string::npos; }
+
+ private:
+  static constexpr std::string_view kCrlf = "\r\n";
+
+  static bool is_hex(char c) noexcept {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  }
+
+  std::string_view line() const noexcept { return text_.substr(ahead_); }
+  std::string_view digits() const noexcept {
+    const auto end = std::find_if_not(line().begin(), line().end(), is_hex);
+    return line().substr(0, static_cast<size_t>(end - line().begin()));
+  }
+
+  // 1 to 16 digits, then CRLF or an extension, which Beast judges.
+  bool check() const noexcept {
+    const std::string_view rest = line().substr(digits().size());
+    const size_t word = rest.find_first_not_of(" \t");
+    return !digits().empty() && digits().size() <= 16 && rest.ends_with(kCrlf) &&
+           (rest == kCrlf || rest[word] == ';');
+  }
+
+  std::string carry_;  // of a line that is cut: its first bytes
+  std::string_view text_;
+  size_t ahead_ = 0;
+};
+
+}  // namespace tokometer
