@@ -35,7 +35,7 @@ class ChunkLine {
   }
 
   std::string_view text() const noexcept { return text_; }  // with the CRLF before it, as Beast wants it
-  bool is_last() const noexcept { return digits().find_first_not_of('0') == std::string_view::npos; }
+  bool is_last() const noexcept { return digits_.find_first_not_of('0') == std::string_view::npos; }
 
   // At an EOF: no more than the beginning of the last chunk was seen.
   bool is_last_so_far() const noexcept { return carry_.find_first_not_of("\r\n0") == std::string::npos; }
@@ -48,21 +48,19 @@ class ChunkLine {
   }
 
   std::string_view line() const noexcept { return text_.substr(ahead_); }
-  std::string_view digits() const noexcept {
-    const auto end = std::find_if_not(line().begin(), line().end(), is_hex);
-    return line().substr(0, static_cast<size_t>(end - line().begin()));
-  }
 
   // 1 to 16 digits, then CRLF or an extension, which Beast judges.
-  bool check() const noexcept {
-    const std::string_view rest = line().substr(digits().size());
-    const size_t word = rest.find_first_not_of(" \t");
-    return !digits().empty() && digits().size() <= 16 && rest.ends_with(kCrlf) &&
-           (rest == kCrlf || rest[word] == ';');
+  bool check() noexcept {
+    const auto end = std::find_if_not(line().begin(), line().end(), is_hex);
+    digits_ = line().substr(0, static_cast<size_t>(end - line().begin()));
+    const std::string_view rest = line().substr(digits_.size());
+    if (digits_.empty() || digits_.size() > 16 || !rest.ends_with(kCrlf)) return false;
+    return rest == kCrlf || rest[rest.find_first_not_of(" \t")] == ';';
   }
 
   std::string carry_;  // of a line that is cut: its first bytes
   std::string_view text_;
+  std::string_view digits_;
   size_t ahead_ = 0;
 };
 
