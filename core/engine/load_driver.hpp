@@ -50,6 +50,8 @@ class LoadDriver {
   LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder,
              WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks);
 
+  ~LoadDriver();
+
   void run();                             // the thread's body
   void wake();                            // any thread: completions are waiting
   void stop(const StopOrder& order);      // any thread
@@ -67,6 +69,7 @@ class LoadDriver {
     std::shared_ptr<const Sample> sample;
   };
 
+  void watch_threads();
   void run_phase(size_t index);
   Result<std::unique_ptr<Active>> open_phase(size_t index);
   void preconnect(const PhasePlan& phase);
@@ -86,6 +89,7 @@ class LoadDriver {
   void sleep_until(int64_t at_ns);
   void count_users(Active& active, int64_t now_ns);
   void publish(const Active& active);
+  void write_tick();
   void write_phase_line(const Active& active, PhaseLine::Event event);
   std::string pick_adapter();
   int64_t now_ns() const { return context_.clock->now_ns(); }
@@ -105,8 +109,11 @@ class LoadDriver {
   uint64_t in_flight_ = 0;
   uint64_t failures_in_a_row_ = 0, client_faults_in_a_row_ = 0;
   int64_t first_failure_ns_ = 0;
+  int64_t next_tick_ns_ = 0;
   bool no_more_load_ = false;
+  bool ordered_ = false;        // a stop order has come
   bool cancel_now_ = false;
+  std::atomic<bool> wants_completions_{true};
   int64_t drain_limit_ns_ = 0;
   std::string reason_ = "finished", not_issued_class_ = "stopped", fault_;
 

@@ -47,7 +47,6 @@ class TickCollector {
   std::vector<std::unique_ptr<WorkerTick>> taken_;
   std::vector<Thread> threads_;
   std::vector<std::unique_ptr<WorkerTick>> latest_;   // cumulative counters, by worker
-  int64_t highest_backlog_bytes_ = 0;
 };
 
 }  // namespace tokometer

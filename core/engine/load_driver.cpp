@@ -1,0 +1,437 @@
+#include "engine/load_driver.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include <tokometer/json.hpp>
+
+#include "plugin/crash.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr int64_t kLookAheadNs = 5'000'000;      // releases are handed over this long before their time ...
+constexpr int64_t kWakeAheadNs = 2'000'000;      // ... in batches: the thread wakes this long before the next one
+constexpr int64_t kPhaseLeadNs = 10'000'000;     // from the decision to begin a phase to its time 0
+constexpr int64_t kPollNs = 100'000'000;         // longest sleep: stop orders and ticks
+constexpr uint64_t kBudgetFailures = 20;         // so many failures in a row ...
+constexpr int64_t kBudgetNs = 10'000'000'000;    // ... over so long end the run
+constexpr uint64_t kPluginFailures = 10;
+constexpr size_t kMostPreconnected = 1024;
+
+Span span_of(const RunFile::Span& span) {
+  static constexpr std::array kKinds{Span::Kind::automatic, Span::Kind::none, Span::Kind::duration, Span::Kind::count};
+  return {.kind = kKinds[static_cast<size_t>(span.kind)], .ns = span.ns, .count = span.count};
+}
+
+std::string_view overload_name(RunFile::Limits::Overload overload) {
+  switch (overload) {
+    case RunFile::Limits::Overload::queue: return "queue";
+    case RunFile::Limits::Overload::drop: return "drop";
+    case RunFile::Limits::Overload::block: return "block";
+  }
+  return "";
+}
+
+}  // namespace
+
+struct LoadDriver::Active {
+  Active(size_t phase, const PhasePlan& phase_plan, Pattern&& made, int64_t start)
+      : index(phase), plan(phase_plan), pattern(std::move(made)), scheduler(pattern, phase_plan.limits), start_ns(start),
+        counted_to_ns(start) {}
+
+  size_t index;
+  const PhasePlan& plan;
+  Pattern pattern;
+  PhaseScheduler scheduler;
+  int64_t start_ns;
+  int64_t counted_to_ns;        // the user integrals are complete up to here
+  std::deque<Held> held;
+  uint64_t in_flight = 0;
+};
+
+LoadDriver::LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers,
+                       Feeder& feeder, WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks)
+    : plan_(plan), context_(context), workers_(workers), feeder_(feeder), writer_(writer), completions_(completions),
+      ticks_(ticks), adapters_(plan.file.seed, "adapters"), drain_limit_ns_(plan.file.limits.drain_timeout_ns) {
+  for (const PhasePlan& phase : plan.phases) {
+    totals_.push_back({});
+    totals_.back().workload = context.workload;
+    totals_.back().phase = phase.file.name;
+  }
+}
+
+LoadDriver::~LoadDriver() = default;
+
+void LoadDriver::watch_threads() {
+  ticks_.add_thread("scheduler", gettid(), false);
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    while (workers_[i]->thread_id() == 0) std::this_thread::yield();   // it is just being started
+    ticks_.add_thread("io-" + std::to_string(i), workers_[i]->thread_id(), true);
+  }
+  while (writer_.thread_id() == 0) std::this_thread::yield();
+  ticks_.add_thread("writer", writer_.thread_id(), false);
+}
+
+void LoadDriver::run() {
+  pthread_setname_np(pthread_self(), "scheduler");
+  const SignalStack signal_stack;
+  watch_threads();
+  for (size_t i = 0; i < plan_.phases.size() && !no_more_load_; ++i) run_phase(i);
+  while (!active_.empty()) drain(*active_.front());   // phases that overlapped the last one
+}
+
+Result<std::unique_ptr<LoadDriver::Active>> LoadDriver::open_phase(size_t index) {
+  auto pattern = make_pattern(plan_.phases[index]);
+  if (!pattern) return pattern.errors();
+  return std::make_unique<Active>(index, plan_.phases[index], std::move(*pattern), now_ns() + kPhaseLeadNs);
+}
+
+void LoadDriver::preconnect(const PhasePlan& phase) {
+  tkm::JsonDocument options;
+  if (!tkm::parse_json(phase.file.load.options_json, options)) return;
+  double wanted = tkm::get_number(options, "users", tkm::get_number(options, "rate", 1));
+  wanted = std::min(wanted, static_cast<double>(std::min<uint64_t>(plan_.max_in_flight, kMostPreconnected)));
+  if (!context_.keep_alive) return;
+  const size_t each = (static_cast<size_t>(wanted) + workers_.size() - 1) / workers_.size();
+  std::mutex mutex;
+  std::condition_variable done;
+  size_t left = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->preconnect(each, [&](const Result<void>&) {   // a refusal shows in the requests, with its class
+      const std::lock_guard lock(mutex);
+      if (--left == 0) done.notify_one();
+    });
+  }
+  std::unique_lock lock(mutex);
+  done.wait(lock, [&] { return left == 0; });
+}
+
+void LoadDriver::run_phase(size_t index) {
+  preconnect(plan_.phases[index]);
+  auto opened = open_phase(index);
+  if (!opened) return end_run("plugin", opened.error().message);
+  active_.push_back(std::move(*opened));
+  Active& active = *active_.back();
+  write_phase_line(active, PhaseLine::Event::begin);
+  while (!active.scheduler.load_ended()) turn(active);
+  if (!active.scheduler.fault().empty()) end_run("deadlock", active.scheduler.fault());
+  for (const int64_t at_ns : active.scheduler.stop()) {
+    if (no_more_load_) not_issued(active, active.start_ns + at_ns, not_issued_class_);
+  }
+  write_phase_line(active, PhaseLine::Event::load_end);
+  const bool overlap = active.plan.file.drain == RunFile::Phase::Drain::none && index + 1 < plan_.phases.size();
+  if (!overlap || no_more_load_) drain(active);
+}
+
+void LoadDriver::turn(Active& active) {
+  take_completions();
+  check_stop();
+  if (no_more_load_) return stop_load(active, not_issued_class_);
+  if (writer_.has_fault()) return end_run("disk", writer_.fault());
+  if (writer_.backlog_bytes() > WriterThread::kBacklogLimitBytes) return end_run("disk", "the disk is too slow");
+  release_held(active);
+  release_due(active);
+  const int64_t now = now_ns();
+  count_users(active, now);
+  publish(active);
+  // Before its window's end an open loop need not hear of completions at once: it looks at each of its own wake-ups.
+  const bool in_window = active.plan.file.duration_ns && now - active.start_ns < *active.plan.file.duration_ns;
+  wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(), std::memory_order_relaxed);
+  const int64_t next_ns = active.scheduler.next_time_ns();
+  const int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
+  if (!active.scheduler.load_ended()) sleep_until(std::min(wake_ns, now + kPollNs));
+}
+
+void LoadDriver::release_due(Active& active) {
+  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
+  for (;;) {
+    if (blocks && !active.held.empty()) return;   // the pattern's clock stands still
+    const int64_t now = now_ns() - active.start_ns;
+    const auto at_ns = active.scheduler.take_due(now, now + kLookAheadNs);
+    if (!at_ns || !plan_release(active, *at_ns)) return;
+  }
+}
+
+// False: the load has ended with this release.
+bool LoadDriver::plan_release(Active& active, int64_t at_ns) {
+  const int64_t scheduled_ns = active.start_ns + at_ns;
+  auto sample = feeder_.take();
+  if (sample == nullptr) {
+    const std::string fault = feeder_.fault();
+    if (!fault.empty()) {
+      not_issued(active, scheduled_ns, "dataset");
+      end_run("dataset", fault);
+    }
+    stop_load(active, "dataset");
+    return false;
+  }
+  if (in_flight_ < plan_.max_in_flight && active.held.empty()) {
+    dispatch(active, scheduled_ns, std::move(sample), false);
+  } else if (plan_.file.limits.overload == RunFile::Limits::Overload::drop) {
+    not_issued(active, scheduled_ns, "overload");
+    active.scheduler.entry_ended(at_ns, at_ns, false);
+  } else {
+    active.held.push_back({scheduled_ns, std::move(sample)});
+  }
+  return true;
+}
+
+void LoadDriver::release_held(Active& active) {
+  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
+  while (!active.held.empty() && in_flight_ < plan_.max_in_flight) {
+    Held held = std::move(active.held.front());
+    active.held.pop_front();
+    const int64_t late_ns = now_ns() - held.scheduled_ns;
+    if (blocks && late_ns > 0) {
+      active.scheduler.shift(late_ns);
+      held.scheduled_ns += late_ns;
+    }
+    dispatch(active, held.scheduled_ns, std::move(held.sample), true);
+  }
+}
+
+std::string LoadDriver::pick_adapter() {
+  const auto& mix = plan_.file.model.adapters;
+  if (mix.empty()) return {};
+  double total = 0;
+  for (const RunFile::Adapter& adapter : mix) total += adapter.weight;
+  double at = adapters_.uniform(0, total);
+  for (const RunFile::Adapter& adapter : mix) {
+    if (at < adapter.weight) return adapter.name;
+    at -= adapter.weight;
+  }
+  return mix.back().name;
+}
+
+void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample, bool was_held) {
+  const int64_t released_ns = std::max(scheduled_ns, now_ns());
+  PhaseTotals& totals = totals_[active.index];
+  ++totals.planned;
+  ++totals.issued;
+  ++active.in_flight;
+  ++in_flight_;
+  const uint64_t seq = next_seq_++;
+  workers_[seq % workers_.size()]->release({.seq = seq,
+                                            .phase = static_cast<uint32_t>(active.index),
+                                            .scheduled_ns = scheduled_ns,
+                                            .released_ns = released_ns,
+                                            .held_ns = was_held ? released_ns - scheduled_ns : 0,
+                                            .adapter = pick_adapter(),
+                                            .sample = std::move(sample)});
+}
+
+void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::string& cls) {
+  PhaseTotals& totals = totals_[active.index];
+  ++totals.planned;
+  ++totals.not_issued;
+  auto record = std::make_unique<RequestRecord>();
+  record->seq = next_seq_++;
+  record->id = context_.id_prefix + std::to_string(record->seq);
+  record->workload = context_.workload;
+  record->phase = context_.phases[active.index];
+  record->status = Status::not_issued;
+  record->cls = cls;
+  record->scheduled_ns = scheduled_ns - context_.start_ns;
+  writer_.push(FinishedRecord{std::move(record), nullptr});
+}
+
+void LoadDriver::stop_load(Active& active, const std::string& cls) {
+  for (const int64_t at_ns : active.scheduler.stop()) not_issued(active, active.start_ns + at_ns, cls);
+  for (const Held& held : active.held) not_issued(active, held.scheduled_ns, cls);
+  active.held.clear();
+}
+
+void LoadDriver::end_run(std::string reason, std::string fault) {
+  if (no_more_load_) return;
+  no_more_load_ = true;
+  reason_ = std::move(reason);
+  fault_ = std::move(fault);
+}
+
+void LoadDriver::check_stop() {
+  const std::lock_guard lock(mutex_);
+  if (!order_) return;
+  ordered_ = true;
+  if (!no_more_load_) {
+    not_issued_class_ = "signal";
+    end_run(order_->reason, "");
+  }
+  cancel_now_ = cancel_now_ || order_->cancel;
+  if (order_->drain_limit_ns) drain_limit_ns_ = std::min(drain_limit_ns_, *order_->drain_limit_ns);
+}
+
+void LoadDriver::take_completions() {
+  completions_.take(taken_);
+  for (const Completion& completion : taken_) {
+    PhaseTotals& totals = totals_[completion.phase];
+    ++(completion.status == Status::ok ? totals.ok : completion.status == Status::failed ? totals.failed : totals.cancelled);
+    --in_flight_;
+    note_failures(completion);
+    for (const auto& active : active_) {
+      if (active->index != completion.phase) continue;
+      --active->in_flight;
+      active->scheduler.entry_ended(completion.scheduled_ns - active->start_ns, completion.end_ns - active->start_ns,
+                                    completion.status == Status::ok);
+    }
+  }
+}
+
+void LoadDriver::note_failures(const Completion& completion) {
+  if (completion.status == Status::cancelled) return;
+  if (completion.status == Status::ok) {
+    failures_in_a_row_ = client_faults_in_a_row_ = 0;
+    return;
+  }
+  if (failures_in_a_row_++ == 0) first_failure_ns_ = completion.end_ns;
+  client_faults_in_a_row_ = completion.client_fault ? client_faults_in_a_row_ + 1 : 0;
+  if (client_faults_in_a_row_ >= kPluginFailures) {
+    end_run("plugin", "10 requests in a row failed on our side; see the errors");
+  } else if (failures_in_a_row_ >= kBudgetFailures && completion.end_ns - first_failure_ns_ >= kBudgetNs) {
+    end_run("budget", "every request that ended in the last 10 s failed");
+  }
+}
+
+void LoadDriver::drain(Active& active) {
+  const int64_t begin_ns = now_ns();
+  bool cancelled = false;
+  wants_completions_.store(true, std::memory_order_relaxed);
+  if (active.plan.file.drain == RunFile::Phase::Drain::cancel) cancel_now_ = true;
+  while (active.in_flight > 0 || !active.held.empty()) {
+    take_completions();
+    check_stop();
+    if (no_more_load_) stop_load(active, not_issued_class_);
+    if (!cancelled && !cancel_now_) release_held(active);
+    if (!cancelled && (cancel_now_ || now_ns() - begin_ns >= drain_limit_ns_)) {
+      cancelled = true;
+      stop_load(active, "stopped");
+      for (const auto& worker : workers_) {
+        worker->cancel(static_cast<uint32_t>(active.index), no_more_load_ ? "stop" : "drain");
+      }
+    }
+    count_users(active, now_ns());
+    publish(active);
+    if (active.in_flight > 0) sleep_until(now_ns() + kPollNs);
+  }
+  if (!ordered_) cancel_now_ = false;
+  end_phase(active);
+}
+
+void LoadDriver::end_phase(Active& active) {
+  count_users(active, now_ns());
+  write_phase_line(active, PhaseLine::Event::end);
+  const auto same = [&](const std::unique_ptr<Active>& other) { return other.get() == &active; };
+  active_.erase(std::find_if(active_.begin(), active_.end(), same));
+}
+
+void LoadDriver::count_users(Active& active, int64_t now) {
+  if (active.plan.open_loop || now <= active.counted_to_ns || active.scheduler.load_ended()) return;
+  const int64_t span_ns = now - active.counted_to_ns;
+  active.counted_to_ns = now;
+  totals_[active.index].wanted_user_ns += span_ns * static_cast<int64_t>(active.scheduler.users());
+  totals_[active.index].active_user_ns += span_ns * static_cast<int64_t>(active.scheduler.active());
+}
+
+void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) {
+  auto line = std::make_unique<PhaseLine>();
+  line->phase = active.plan.file.name;
+  line->workload = context_.workload;
+  line->event = event;
+  line->at_ns = (event == PhaseLine::Event::begin ? active.start_ns : now_ns()) - context_.start_ns;
+  if (event == PhaseLine::Event::begin) {
+    line->duration_ns = active.plan.file.duration_ns;
+    line->requests = active.plan.file.requests;
+    line->warmup = span_of(active.plan.file.warmup);
+    line->cooldown = span_of(active.plan.file.cooldown);
+    line->measure = active.plan.file.measure;
+    line->open_loop = active.plan.open_loop;
+    line->unsteady = active.plan.unsteady;
+    line->load = active.plan.file.load.use;
+    tkm::JsonDocument options;
+    if (tkm::parse_json(active.plan.file.load.options_json, options)) {
+      if (const tkm::Json* rate = tkm::find(options, "rate"); rate != nullptr && rate->IsNumber()) {
+        line->rate_per_s = rate->GetDouble();
+      }
+      if (const int64_t users = tkm::get_int(options, "users"); users > 0) line->users = static_cast<uint64_t>(users);
+    }
+    line->max_in_flight = plan_.max_in_flight;
+    line->overload = overload_name(plan_.file.limits.overload);
+  }
+  writer_.push(std::move(line));
+}
+
+void LoadDriver::write_tick() {
+  auto line = ticks_.make(writer_);
+  for (const PhaseTotals& totals : totals_) {
+    if (totals.planned > 0) line->totals.push_back(totals);
+  }
+  if (next_seq_ > 0) line->last_seq = next_seq_ - 1;
+  line->in_flight = in_flight_;
+  writer_.push(std::move(line));
+  for (const auto& worker : workers_) worker->ask_for_tick();
+}
+
+void LoadDriver::publish(const Active& active) {
+  const int64_t now = now_ns();
+  if (now >= next_tick_ns_) {
+    write_tick();
+    next_tick_ns_ = now + TickCollector::kPeriodNs;
+  }
+  const PhaseTotals& totals = totals_[active.index];
+  const std::lock_guard lock(mutex_);
+  progress_.phase = active.plan.file.name;
+  progress_.elapsed_ns = now - active.start_ns;
+  progress_.duration_ns = active.plan.file.duration_ns;
+  progress_.requests = active.plan.file.requests;
+  progress_.planned = totals.planned;
+  progress_.ok = totals.ok;
+  progress_.failed = totals.failed;
+  progress_.cancelled = totals.cancelled;
+  progress_.in_flight = in_flight_;
+  progress_.draining = active.scheduler.load_ended();
+}
+
+Progress LoadDriver::progress() const {
+  Progress progress;
+  {
+    const std::lock_guard lock(mutex_);
+    progress = progress_;
+  }
+  progress.live = writer_.live();
+  return progress;
+}
+
+void LoadDriver::sleep_until(int64_t at_ns) {
+  std::unique_lock lock(mutex_);
+  const auto until = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(at_ns));
+  woken_.wait_until(lock, until, [this] { return wake_; });
+  wake_ = false;
+}
+
+void LoadDriver::wake() {
+  if (!wants_completions_.load(std::memory_order_relaxed)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    wake_ = true;
+  }
+  woken_.notify_one();
+}
+
+void LoadDriver::stop(const StopOrder& order) {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool cancel = order.cancel || (order_ && order_->cancel);
+    if (!order_) order_ = order;
+    if (order.drain_limit_ns) order_->drain_limit_ns = order.drain_limit_ns;
+    order_->cancel = cancel;
+    wake_ = true;
+  }
+  woken_.notify_one();
+}
+
+}  // namespace tokometer

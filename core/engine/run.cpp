@@ -1,0 +1,173 @@
+#include "engine/run.hpp"
+
+#include <thread>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/hash.hpp"
+
+namespace tokometer {
+namespace {
+
+
+Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& preflight, const std::string& salt) {
+  CreateOptions options{.config_json = plan.file.dataset.options_json, .seed = plan.file.seed};
+  options.extension = [&preflight](std::string_view id) -> const void* {
+    return id == "tkm.calibration/1" && preflight.calibration ? &*preflight.calibration : nullptr;
+  };
+  auto dataset = Dataset::create(*plan.dataset, options);
+  if (!dataset) return dataset.errors();
+  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, preflight.profile, salt));
+  if (!source) return source.errors();
+  return std::make_unique<Feeder>(std::move(*source));
+}
+
+}  // namespace
+
+class Run::Threads {
+ public:
+  Threads(const Plan& plan, RunContext context, const Clock& clock)
+      : context_(std::move(context)), ticks_(clock, context_.start_ns), clock_(clock), plan_(plan) {}
+  ~Threads() { finish(); }
+
+  Result<void> start(const Preflight& preflight, const RunSettings& settings);
+  bool wait(int64_t timeout_ns);
+  RunResult finish();
+  LoadDriver& driver() { return *driver_; }
+
+ private:
+  Result<void> make_workers(const Preflight& preflight);
+
+  // In the order of their making: what comes later uses what came before, and ends before it.
+  RunContext context_;
+  Mailbox<Completion> completions_;
+  TickCollector ticks_;
+  const Clock& clock_;
+  const Plan& plan_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<WriterThread> writer_;
+  std::unique_ptr<Feeder> feeder_;
+  std::unique_ptr<LoadDriver> driver_;
+  std::vector<std::thread> worker_threads_;
+  std::thread scheduler_thread_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool load_is_over_ = false;
+  RunResult result_;
+};
+
+Result<void> Run::Threads::make_workers(const Preflight& preflight) {
+  PoolOptions pool{.endpoints = preflight.endpoints};
+  pool.policy = context_.keep_alive ? ConnectionPolicy::reuse : ConnectionPolicy::fresh;
+  pool.max_idle_ns = plan_.file.target.connections.max_idle_ns;
+  const WorkerLinks links{completions_, *writer_, ticks_.inbox(), [this] { driver_->wake(); }};
+  for (uint32_t i = 0; i < plan_.io_threads; ++i) {
+    auto processor = make_processor(plan_, preflight);
+    if (!processor) return processor.errors();
+    workers_.push_back(std::make_unique<Worker>(i, context_, std::move(*processor), pool, links, plan_.spin));
+  }
+  return {};
+}
+
+Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& settings) {
+  auto writer = WriterThread::start(settings.directory, plan_.file.output, clock_);
+  if (!writer) return writer.errors();
+  writer_ = std::move(*writer);
+  auto feeder = open_feeder(plan_, preflight, settings.salt);
+  if (!feeder) return feeder.errors();
+  feeder_ = std::move(*feeder);
+  if (auto made = make_workers(preflight); !made) return made;
+  driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_);
+  for (const auto& worker : workers_) worker_threads_.emplace_back([&worker = *worker] { worker.run(); });
+  scheduler_thread_ = std::thread([this] {
+    driver_->run();
+    const std::lock_guard lock(mutex_);
+    load_is_over_ = true;
+    ended_.notify_all();
+  });
+  return {};
+}
+
+bool Run::Threads::wait(int64_t timeout_ns) {
+  std::unique_lock lock(mutex_);
+  return ended_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [this] { return load_is_over_; });
+}
+
+RunResult Run::Threads::finish() {
+  if (!scheduler_thread_.joinable()) return result_;   // never started, or finished before
+  scheduler_thread_.join();
+  for (const auto& worker : workers_) worker->stop();
+  for (std::thread& thread : worker_threads_) thread.join();
+  result_ = {.reason = driver_->reason(), .fault = driver_->fault(), .records_fault = {}};
+  writer_->push(ticks_.make(*writer_));   // with the workers' last words
+  writer_->finish({.at_ns = clock_.now_ns() - context_.start_ns, .reason = driver_->reason(), .totals = driver_->totals()});
+  result_.records_fault = writer_->fault();
+  return result_;
+}
+
+Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& preflight, const RunSettings& settings,
+                                        Manifest manifest, const Clock& clock, const Redactor& redactor) {
+  RunContext context = make_context(plan, preflight, settings.salt, clock, redactor);
+  context.start_ns = clock.now_ns();
+  context.id_prefix = settings.id_prefix;
+  manifest.start_monotonic_ns = context.start_ns;
+  manifest.clock_offset_ns = wall_clock_offset_ns();
+  if (auto written = publish_file(settings.directory / "manifest.json", manifest_json(manifest)); !written) {
+    return written.errors();
+  }
+  auto threads = std::make_unique<Threads>(plan, std::move(context), clock);
+  if (auto started = threads->start(preflight, settings); !started) return started.errors();
+  return std::unique_ptr<Run>(new Run(std::move(threads)));
+}
+
+Run::Run(std::unique_ptr<Threads> threads) : threads_(std::move(threads)) {}
+Run::~Run() = default;
+bool Run::wait(int64_t timeout_ns) { return threads_->wait(timeout_ns); }
+void Run::stop(const StopOrder& order) { threads_->driver().stop(order); }
+Progress Run::progress() const { return threads_->driver().progress(); }
+RunResult Run::finish() { return threads_->finish(); }
+
+Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redactor& redactor) {
+  Manifest manifest;
+  const RunFile& file = plan.file;
+  manifest.name = file.name;
+  manifest.tags.assign(file.tags.begin(), file.tags.end());
+  manifest.seed = file.seed;
+  manifest.plan_hash = plan.hash;
+  manifest.run_file_json = redactor.redact(file.resolved_json);
+  const auto add = [&](const char* kind, const std::string& use, const Component& component) {
+    manifest.plugins.push_back({.kind = kind, .use = use, .module = std::string(component.module_name()),
+                                .version = std::string(component.version()), .path = component.path,
+                                .sha256 = component.sha256, .build_id = component.build_id,
+                                .abi_major = TKM_ABI_MAJOR, .abi_minor = static_cast<int>(component.module->abi_minor)});
+  };
+  add("processor", file.processor.use, *plan.processor);
+  add("dataset", file.dataset.use, *plan.dataset);
+  for (const PhasePlan& phase : plan.phases) add("pattern", phase.file.load.use, *phase.load);
+  manifest.host.io_threads = static_cast<int>(plan.io_threads);
+  manifest.host.spin = plan.spin;
+  manifest.target.url = preflight.url.text();
+  for (const Endpoint& endpoint : preflight.endpoints) manifest.target.endpoints.push_back(endpoint.text);
+  manifest.target.simulated = file.target.simulate;
+  manifest.target.server = preflight.server;
+  manifest.preflight.requests = preflight.requests;
+  manifest.preflight.prompt_tokens = preflight.prompt_tokens;
+  manifest.preflight.output_tokens = preflight.output_tokens;
+  manifest.preflight.info_json = preflight.info_json;
+  Manifest::Workload workload;
+  workload.processor = file.processor.use;
+  workload.dataset = file.dataset.use;
+  workload.load = plan.phases.front().file.load.use;
+  workload.model = preflight.model;
+  workload.shared_prefix = plan.dataset->has_capability("shared-prefix");
+  workload.sessions = plan.dataset->has_capability("sessions");
+  workload.cache_salt_none = file.request.cache_salt == RunFile::Request::CacheSalt::none;
+  manifest.workloads.push_back(std::move(workload));
+  manifest.slo = {file.slo.ttft_ns, file.slo.tpot_ns, file.slo.e2e_ns, file.slo.itl_p99_ns};
+  manifest.gates = file.slo.gates;
+  manifest.error_budget = file.limits.error_budget;
+  manifest.console = file.output.console;
+  return manifest;
+}
+
+}  // namespace tokometer
