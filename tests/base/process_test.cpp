@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+extern "C" {  // glibc 2.36 forgot to say so in this header
+#include <sys/pidfd.h>
+}
 
 namespace tokometer {
 namespace {
