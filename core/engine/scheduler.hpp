@@ -20,8 +20,8 @@
 namespace tokometer {
 
 struct PhaseLimits {
-  std::optional<int64_t> duration_ns;   // warm-up and measure window; the window ends here
-  std::optional<uint64_t> requests;     // or this many releases
+  std::optional<int64_t> duration_ns = {};   // warm-up and measure window; the window ends here
+  std::optional<uint64_t> requests = {};     // or this many releases
   int64_t cooldown_ns = 0;              // the load goes on after the window at most this long, until its requests have ended
   bool open_loop = true;
 };

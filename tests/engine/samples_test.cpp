@@ -1,0 +1,146 @@
+#include "engine/samples.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/fake_plugins.hpp"
+
+namespace tokometer {
+namespace {
+
+using test::fake_dataset;
+using Rows = RunFile::Rows;
+
+tkm_str str(const std::string& text) { return {text.data(), text.size()}; }
+
+// Gives "prompt 0", "prompt 1", ... ; the records listed in `bad` are refused.
+test::DatasetStep prompts(uint64_t count, std::vector<uint64_t> bad = {}) {
+  return [count, bad = std::move(bad), at = uint64_t{0}](const tkm_sample_out& out, const tkm_writer& err) mutable -> tkm_status {
+    if (at == count) return TKM_END;
+    const uint64_t record = at++;
+    if (std::find(bad.begin(), bad.end(), record) != bad.end()) {
+      const std::string sentence = "file: record " + std::to_string(record) + ": empty prompt";
+      err.write(err.ctx, str(sentence));
+      return TKM_E_INPUT;
+    }
+    const std::string text = "prompt " + std::to_string(record);
+    out.text(out.ctx, str(text));
+    out.lengths(out.ctx, 2, 7, TKM_OUTPUT_EXACT);
+    return TKM_OK;
+  };
+}
+
+std::string text_of(const Sample& sample) { return std::string(sample.text().data, sample.text().size); }
+
+std::vector<std::string> texts(SampleSource& source, size_t at_most) {
+  std::vector<std::string> all;
+  while (all.size() < at_most) {
+    auto sample = source.next();
+    if (!sample || *sample == nullptr) break;
+    all.push_back(text_of(**sample));
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("rows of a finite dataset: order, repeat, stop, error") {
+  SampleRules rules;
+  SUBCASE("repeat from the start") {
+    auto source = SampleSource::open(fake_dataset(-2, prompts(2)), rules);
+    REQUIRE(source);
+    CHECK(texts(**source, 5) == std::vector<std::string>{"prompt 0", "prompt 1", "prompt 0", "prompt 1", "prompt 0"});
+  }
+  SUBCASE("stop") {
+    rules.rows.on_end = Rows::OnEnd::stop;
+    auto source = SampleSource::open(fake_dataset(-2, prompts(2)), rules);
+    CHECK(texts(**source, 5).size() == 2);
+  }
+  SUBCASE("error names the count and what to do") {
+    rules.rows.on_end = Rows::OnEnd::error;
+    auto source = SampleSource::open(fake_dataset(-2, prompts(2)), rules);
+    CHECK(texts(**source, 2).size() == 2);
+    CHECK((*source)->next().error().message == "2 records, more are needed: set dataset.rows.on_end: repeat");
+  }
+  SUBCASE("limit") {
+    rules.rows.limit = 3;
+    rules.rows.on_end = Rows::OnEnd::stop;
+    auto source = SampleSource::open(fake_dataset(-2, prompts(10)), rules);
+    CHECK(texts(**source, 100).size() == 3);
+  }
+}
+
+TEST_CASE("shuffle is a permutation that the seed decides") {
+  SampleRules rules;
+  rules.rows.order = Rows::Order::shuffle;
+  const auto shuffled = [&](uint64_t seed) {
+    rules.seed = seed;
+    auto source = SampleSource::open(fake_dataset(-2, prompts(50)), rules);
+    return texts(**source, 50);
+  };
+  const auto first = shuffled(1);
+  CHECK(first == shuffled(1));
+  CHECK(first != shuffled(2));
+  auto sorted = first;
+  std::sort(sorted.begin(), sorted.end());
+  CHECK(std::unique(sorted.begin(), sorted.end()) == sorted.end());
+}
+
+TEST_CASE("a bad record refuses the data, or is counted and left out") {
+  SampleRules rules;
+  auto refused = SampleSource::open(fake_dataset(-2, prompts(3, {1})), rules);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message == "file: record 1: empty prompt");
+  rules.rows.on_bad = Rows::OnBad::skip;
+  rules.rows.on_end = Rows::OnEnd::stop;
+  auto source = SampleSource::open(fake_dataset(-2, prompts(3, {1})), rules);
+  CHECK(texts(**source, 9) == std::vector<std::string>{"prompt 0", "prompt 2"});
+  CHECK((*source)->skipped() == 1);
+}
+
+TEST_CASE("a dataset without a usable record is refused") {
+  auto source = SampleSource::open(fake_dataset(-2, prompts(0)), {});
+  REQUIRE_FALSE(source);
+  CHECK(source.error().message == "the dataset has no usable record");
+}
+
+TEST_CASE("an endless dataset is read as it goes") {
+  auto source = SampleSource::open(fake_dataset(-1, prompts(UINT64_MAX)), {});
+  CHECK(texts(**source, 3) == std::vector<std::string>{"prompt 0", "prompt 1", "prompt 2"});
+}
+
+TEST_CASE("the text becomes a chat message, gets a nonce, is cut for calibration") {
+  SampleRules rules;
+  rules.text_as_chat = true;
+  rules.nonce = "k3f9";
+  rules.word_limit = 1;
+  auto source = SampleSource::open(fake_dataset(-2, prompts(1)), rules);
+  const auto sample = *(*source)->next();
+  REQUIRE(sample->messages().size() == 1);
+  CHECK(sample->form == TKM_FORM_CHAT);
+  const tkm_message& message = sample->messages()[0];
+  CHECK(std::string(message.role.data, message.role.size) == "user");
+  CHECK(std::string(message.parts[0].data.data, message.parts[0].data.size) == "k3f9 prompt");
+  CHECK(sample->output_tokens == 7);
+  CHECK(sample->output_mode == TKM_OUTPUT_EXACT);
+}
+
+TEST_CASE("the feeder hands out the same samples, ends, and tells why") {
+  SampleRules rules;
+  rules.rows.on_end = Rows::OnEnd::error;
+  auto source = SampleSource::open(fake_dataset(-2, prompts(3000)), rules);
+  Feeder feeder(std::move(*source));
+  for (int i = 0; i < 3000; ++i) {
+    const auto sample = feeder.take();
+    REQUIRE(sample != nullptr);
+    REQUIRE(text_of(*sample) == "prompt " + std::to_string(i));
+  }
+  CHECK(feeder.take() == nullptr);
+  CHECK(feeder.fault() == "3000 records, more are needed: set dataset.rows.on_end: repeat");
+}
+
+}  // namespace tokometer

@@ -1,0 +1,165 @@
+#include "engine/scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/fake_plugins.hpp"
+
+namespace tokometer {
+namespace {
+
+using test::fake_pattern;
+
+constexpr int64_t kFar = INT64_MAX;
+
+// Releases at 0, step, 2 step, ... whatever completes.
+test::PatternStep every(int64_t step_ns) {
+  return [step_ns, at = -step_ns](const tkm_load_state&, tkm_load_step& step) mutable {
+    step.action = TKM_LOAD_RELEASE;
+    step.at_ns = at += step_ns;
+  };
+}
+
+// Keeps `users` entries active: the next one starts where an entry ended.
+test::PatternStep users(uint32_t count) {
+  return [count](const tkm_load_state& state, tkm_load_step& step) {
+    step.users = count;
+    const bool wanted = state.active < count;
+    step.action = wanted ? TKM_LOAD_RELEASE : TKM_LOAD_WAIT;
+    step.at_ns = wanted ? state.now_ns : kFar;
+  };
+}
+
+std::vector<int64_t> take_all(PhaseScheduler& scheduler, int64_t now_ns, int64_t horizon_ns) {
+  std::vector<int64_t> times;
+  while (const auto at_ns = scheduler.take_due(now_ns, horizon_ns)) times.push_back(*at_ns);
+  return times;
+}
+
+}  // namespace
+
+TEST_CASE("an open loop is asked up to the horizon and no further") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 100});
+  CHECK(take_all(scheduler, 0, 25) == std::vector<int64_t>{0, 10, 20});
+  CHECK(scheduler.next_time_ns() == 30);
+  CHECK(take_all(scheduler, 5, 25).empty());
+  CHECK(take_all(scheduler, 20, 45) == std::vector<int64_t>{30, 40});
+}
+
+TEST_CASE("a phase ends with its window, and releases at its end are outside") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 30});
+  CHECK(take_all(scheduler, 0, 1000) == std::vector<int64_t>{0, 10, 20});
+  CHECK_FALSE(scheduler.load_ended());
+  CHECK(take_all(scheduler, 30, 1000).empty());
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("the load goes on through the cool-down until the window's requests have ended") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 100});
+  CHECK(take_all(scheduler, 0, 15) == std::vector<int64_t>{0, 10});
+  CHECK(take_all(scheduler, 25, 35) == std::vector<int64_t>{20, 30});   // cooling down: 0 and 10 still run
+  scheduler.entry_ended(0, 40, true);
+  CHECK(take_all(scheduler, 40, 45) == std::vector<int64_t>{40});
+  scheduler.entry_ended(10, 50, true);
+  CHECK(take_all(scheduler, 50, 95).empty());
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("the cool-down has a limit") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 30});
+  CHECK(take_all(scheduler, 0, 1000).size() == 5);   // 0 to 40
+  take_all(scheduler, 49, 1000);
+  CHECK_FALSE(scheduler.load_ended());
+  take_all(scheduler, 50, 1000);
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("a count ends the load when the last release is taken") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.requests = 3});
+  CHECK(take_all(scheduler, 0, 1000) == std::vector<int64_t>{0, 10, 20});
+  CHECK(scheduler.load_ended());
+  CHECK(scheduler.released() == 3);
+}
+
+TEST_CASE("a closed loop releases at the end of the entry that freed the slot") {
+  Pattern pattern = fake_pattern(users(2));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .open_loop = false});
+  CHECK(take_all(scheduler, 3, 3) == std::vector<int64_t>{0, 0});   // its own time begins at 0, however late we ask
+  CHECK(scheduler.users() == 2);
+  scheduler.entry_ended(0, 400, true);
+  scheduler.entry_ended(0, 350, false);   // batches may report an earlier end later
+  CHECK(take_all(scheduler, 410, 410) == std::vector<int64_t>{350, 400});
+  CHECK(scheduler.active() == 2);
+}
+
+TEST_CASE("a wait of a closed loop ends at its own time") {
+  Pattern pattern = fake_pattern([asked = 0](const tkm_load_state& state, tkm_load_step& step) mutable {
+    step.users = 1;
+    const bool first = asked++ == 0;
+    step.action = first || state.active > 0 ? TKM_LOAD_WAIT : TKM_LOAD_RELEASE;
+    step.at_ns = first ? 50 : state.active > 0 ? kFar : state.now_ns;
+  });
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .open_loop = false});
+  CHECK(take_all(scheduler, 0, 0).empty());
+  CHECK(scheduler.next_time_ns() == 50);
+  CHECK(take_all(scheduler, 57, 57) == std::vector<int64_t>{50});   // planned for 50, though we came at 57
+}
+
+TEST_CASE("what breaks the contract of a pattern ends the load with a sentence") {
+  const auto fault_of = [](test::PatternStep step, bool open_loop) {
+    Pattern pattern = fake_pattern(std::move(step));
+    PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .open_loop = open_loop});
+    take_all(scheduler, 0, 500);
+    scheduler.entry_ended(0, 100, true);
+    CHECK(scheduler.load_ended() == !scheduler.fault().empty());
+    return scheduler.fault();
+  };
+  SUBCASE("an open loop that goes back") {
+    CHECK(fault_of([at = 30](const tkm_load_state&, tkm_load_step& step) mutable {
+            step.action = TKM_LOAD_RELEASE;
+            step.at_ns = at -= 10;
+          }, true) == "the load pattern went back in time (10 ns after 20 ns); an open loop never does");
+  }
+  SUBCASE("waiting for ever with nothing active") {
+    Pattern pattern = fake_pattern([](const tkm_load_state&, tkm_load_step& step) {
+      step.action = TKM_LOAD_WAIT;
+      step.at_ns = kFar;
+    });
+    PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .open_loop = false});
+    take_all(scheduler, 0, 0);
+    CHECK(scheduler.fault() == "load pattern deadlock: it waits for ever and nothing is active");
+  }
+  SUBCASE("a closed loop that releases in the past") {
+    CHECK(fault_of([asked = 0](const tkm_load_state& state, tkm_load_step& step) mutable {
+            step.action = asked++ % 2 == 0 ? TKM_LOAD_RELEASE : TKM_LOAD_WAIT;
+            step.at_ns = step.action == TKM_LOAD_WAIT ? kFar : state.now_ns > 0 ? state.now_ns - 1 : 0;
+          }, false) == "the load pattern released at 99 ns, before now (100 ns); a closed loop never does");
+  }
+}
+
+TEST_CASE("stop gives back what was committed to and not taken") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000});
+  take_all(scheduler, 0, 25);
+  CHECK(scheduler.stop() == std::vector<int64_t>{30});
+  CHECK(scheduler.load_ended());
+  CHECK(take_all(scheduler, 50, 100).empty());
+}
+
+TEST_CASE("a blocked open loop shifts what is still to come") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000});
+  CHECK(take_all(scheduler, 0, 5) == std::vector<int64_t>{0});
+  scheduler.shift(100);
+  CHECK(take_all(scheduler, 0, 125) == std::vector<int64_t>{10, 120});   // 10 was committed to before
+}
+
+}  // namespace tokometer
