@@ -56,13 +56,21 @@ void ResponseEvents::delta(const tkm_delta& delta) {
   if (delta.text.size == 0 && delta.tokens <= 0) return;
   if (delta.choice < finished_.size() && finished_[delta.choice] != 0) record_->flags |= kFlagLateTokens;
   if (delta.choice == 0) crc_.update(view(delta.text));
+  output_seen_ = true;
+  // One event of the server may come as several deltas (two channels, a whole tool call): only the first one counts.
+  const bool continues = delta.tokens == 0 && delta.counted_by == TKM_COUNT_NONE;
+  if (continues) return note_answer(delta);
   if (delta.tokens >= 0 && delta.counted_by != TKM_COUNT_NONE) {
     counted_tokens_ += delta.tokens;
   } else {
     every_event_counted_ = false;
   }
-  output_seen_ = true;
   if (timed_) token_event(delta);
+}
+
+void ResponseEvents::note_answer(const tkm_delta& delta) {
+  if (!timed_ || record_->first_answer_ns != kAbsent || delta.channel != TKM_CHANNEL_TEXT) return;
+  record_->first_answer_ns = at_ns_ - context_->start_ns;
 }
 
 void ResponseEvents::token_event(const tkm_delta& delta) {
@@ -73,7 +81,7 @@ void ResponseEvents::token_event(const tkm_delta& delta) {
     record_->first_token_ns = at_ns;
     if (stated) record_->first_event_tokens = delta.tokens;
   }
-  if (record_->first_answer_ns == kAbsent && delta.channel == TKM_CHANNEL_TEXT) record_->first_answer_ns = at_ns;
+  note_answer(delta);
   record_->last_token_ns = at_ns;
   ++record_->events;
   if (delta.tokens > 1) record_->flags |= kFlagMultiToken;

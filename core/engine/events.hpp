@@ -53,6 +53,7 @@ class ResponseEvents {
   static ResponseEvents& of(void* self) { return *static_cast<ResponseEvents*>(self); }
   void delta(const tkm_delta& delta);
   void token_event(const tkm_delta& delta);
+  void note_answer(const tkm_delta& delta);
   void usage(const tkm_usage& usage);
   void finish(uint32_t choice, int32_t reason, std::string_view raw);
   void error(int32_t kind, std::string_view message);
