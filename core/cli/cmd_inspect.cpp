@@ -1,0 +1,137 @@
+// The verbs that look at files and plugins and open no socket.
+#include <tokometer/abi.h>
+#include <tokometer/json.hpp>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/host.hpp"
+#include "cli/input.hpp"
+#include "cli/print.hpp"
+#include "engine/plan.hpp"
+#include "metrics/manifest.hpp"
+
+namespace tokometer::embedded {
+extern const std::string_view sim_options_schema;
+}
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kMaxManifestBytes = 64u << 20u;
+
+Result<Plan> read_plan(Input& input) {
+  auto plan = make_plan(std::move(input.file), *input.registry);
+  if (!plan) return plan;
+  if (auto dataset = check_dataset(*plan); !dataset) return dataset.errors();
+  return plan;
+}
+
+int render_run_directory(const std::filesystem::path& directory) {
+  const auto path = directory / "manifest.json";
+  auto text = read_file(path, kMaxManifestBytes);
+  if (!text) return complain(text.errors()), kRefused;
+  auto manifest = parse_manifest(*text, path.string());
+  if (!manifest) return complain(manifest.errors()), kRefused;
+  RunFile file;
+  file.resolved_json = manifest->run_file_json;
+  print(render(file));
+  return kFinished;
+}
+
+// Where a run file names a component of this kind; phases may name their own load.
+std::vector<std::string> sections_of(int32_t kind) {
+  if (kind == TKM_KIND_PROCESSOR) return {"processor"};
+  if (kind == TKM_KIND_DATASET) return {"dataset"};
+  return {"load"};
+}
+
+// {"if": the section uses this component, "then": its options are these}
+std::string condition_of(const Component& component) {
+  const std::string section = sections_of(component.kind()).front();
+  const std::string module_name = std::string(component.module_name()) + "/" + std::string(component.name());
+  std::string text;
+  tkm::JsonWriter json(text);
+  json.begin_object().key("if").begin_object();
+  json.key("properties").begin_object().key(section).begin_object();
+  json.key("properties").begin_object().key("use").begin_object().key("enum").begin_array();
+  json.value(component.name()).value(module_name).end_array().end_object().end_object();
+  json.key("required").begin_array().value("use").end_array().end_object().end_object();
+  json.end_object().key("then").begin_object().key("properties").begin_object().key(section).begin_object();
+  json.key("properties").begin_object().raw_member("options", component.config_schema()).end_object();
+  json.end_object().end_object().end_object().end_object();
+  return text;
+}
+
+Result<std::string> schema_with(const CommandLine& line) {
+  Registry registry(Registry::default_search_path(line.plugins));
+  std::string conditions;
+  for (const std::string& name : line.with) {
+    auto components = registry.find_any(name);
+    if (!components) return components.errors();
+    for (const Component* component : *components) {
+      conditions += (conditions.empty() ? "\n    " : ",\n    ") + condition_of(*component);
+    }
+  }
+  std::string text(run_schema());
+  const size_t end = text.rfind('}');
+  text.replace(end, 1, "  ,\n  \"allOf\": [" + conditions + "\n  ]\n}");
+  return text;
+}
+
+}  // namespace
+
+int validate_command(const CommandLine& line) {
+  auto input = read_input(line);
+  if (!input) return complain(input.errors()), kRefused;
+  std::string names;
+  for (const std::string& name : line.inputs) names += (names.empty() ? "" : ", ") + escape_terminal(name, 120);
+  if (!line.quiet) print(names + ": ok\n");
+  return kFinished;
+}
+
+int render_command(const CommandLine& line) {
+  std::error_code error;
+  if (line.inputs.size() == 1 && std::filesystem::is_directory(line.inputs.front(), error)) {
+    return render_run_directory(line.inputs.front());
+  }
+  auto input = read_input(line);
+  if (!input) return complain(input.errors()), kRefused;
+  print(render(input->file));
+  return kFinished;
+}
+
+int plan_command(const CommandLine& line) {
+  auto input = read_input(line);
+  if (!input) return complain(input.errors()), kRefused;
+  auto plan = read_plan(*input);
+  if (!plan) return complain(plan.errors()), kRefused;
+  auto text = describe_plan(*plan);
+  if (!text) return complain(text.errors()), kRefused;
+  print(*text);
+  return kFinished;
+}
+
+int schema_command(const CommandLine& line) {
+  const std::string name = line.inputs.empty() ? "run" : line.inputs.front();
+  if (name == "sim") return print(embedded::sim_options_schema), kFinished;
+  if (name != "run") {
+    complain({Error{"schema: no schema \"" + escape_terminal(name, 60) + "\"; there are: run, sim"}});
+    return kRefused;
+  }
+  if (line.with.empty()) return print(run_schema()), kFinished;
+  auto text = schema_with(line);
+  if (!text) return complain(text.errors()), kRefused;
+  print(*text);
+  return kFinished;
+}
+
+int version_command() {
+  const std::string id = own_build_id();
+  print("tokometer " + std::string(kToolVersion) + "\nplugin ABI " + std::to_string(TKM_ABI_MAJOR) + "." +
+        std::to_string(TKM_ABI_MINOR) + (TKM_ABI_DRAFT > 0 ? " draft " + std::to_string(TKM_ABI_DRAFT) : "") +
+        "\nbuild id " + (id.empty() ? "none" : id) + "\n");
+  return kFinished;
+}
+
+}  // namespace tokometer

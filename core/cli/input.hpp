@@ -1,0 +1,37 @@
+// From the command line's FILE..., PRESET or "-" to a run file that is read and checked. Opens files, no socket.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/error.hpp"
+#include "cli/options.hpp"
+#include "config/expand.hpp"
+#include "config/run_file.hpp"
+#include "engine/plan.hpp"
+#include "plugin/registry.hpp"
+
+namespace tokometer {
+
+// Exit codes: see reliability in docs. Shared by all verbs.
+inline constexpr int kFinished = 0, kInternalError = 1, kRefused = 2, kNotReady = 3, kGateFailed = 4, kInvalid = 5,
+                     kIncomplete = 6;
+
+// The texts behind `line.inputs`: files by name, stdin, or a preset (which needs --url).
+Result<Sources> sources_of(const CommandLine& line);
+
+struct Input {
+  std::unique_ptr<Registry> registry;
+  RunFile file;
+};
+
+// All faults of the run file and of its plugins' options. Its warnings go to the log.
+Result<Input> read_input(const CommandLine& line);
+Result<Input> read_input(const CommandLine& line, const Sources& sources);
+
+// Opens the dataset as the run will, reads its rows if it has an end, and closes it: a bad record is found before the
+// server is asked anything.
+Result<void> check_dataset(const Plan& plan);
+
+}  // namespace tokometer

@@ -1,0 +1,93 @@
+#include "cli/progress.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/text.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr int64_t kWindowNs = 5'000'000'000;
+constexpr size_t kBarWidth = 24;
+constexpr size_t kNameBytes = 40;
+
+std::string number(const char* format, double value) {
+  char text[48];
+  return std::string(text, static_cast<size_t>(std::snprintf(text, sizeof text, format, value)));
+}
+
+std::string seconds(int64_t ns) { return number("%.0f s", static_cast<double>(std::max<int64_t>(ns, 0)) * 1e-9); }
+
+std::string milliseconds(int64_t ns) {
+  if (ns < 0) return "n/a";
+  const double value = static_cast<double>(ns) * 1e-6;
+  return number(value < 10 ? "%.1f ms" : "%.0f ms", value);
+}
+
+std::string rate(double per_s) { return number(per_s < 100 ? "%.1f" : "%.0f", per_s); }
+
+uint64_t sent_of(const Progress& p) { return p.ok + p.failed + p.cancelled + p.in_flight; }
+
+// How much of the phase is done, 0 to 1; nothing where its end is not known.
+std::optional<double> share_done(const Progress& p) {
+  if (p.duration_ns && *p.duration_ns > 0) {
+    return std::clamp(static_cast<double>(p.elapsed_ns) / static_cast<double>(*p.duration_ns), 0.0, 1.0);
+  }
+  if (!p.requests || *p.requests == 0) return std::nullopt;
+  const auto done = static_cast<double>(p.ok + p.failed + p.cancelled);
+  return std::clamp(done / static_cast<double>(*p.requests), 0.0, 1.0);
+}
+
+std::string bar(double share) {
+  const auto full = static_cast<size_t>(share * static_cast<double>(kBarWidth));
+  return "[" + std::string(full, '#') + std::string(kBarWidth - full, '.') + "]";
+}
+
+std::string time_text(const Progress& p) {
+  if (p.draining) return seconds(p.elapsed_ns) + ", draining";
+  std::string text = seconds(p.elapsed_ns);
+  if (p.duration_ns) return text + " of " + seconds(*p.duration_ns) + ", " + seconds(*p.duration_ns - p.elapsed_ns) + " left";
+  if (p.requests) text += ", " + std::to_string(*p.requests) + " requests";
+  return text;
+}
+
+std::string ttft_text(const LiveFigures& live) {
+  return "TTFT p50 " + milliseconds(live.ttft_p50_ns) + "  p99 " + milliseconds(live.ttft_p99_ns);
+}
+
+}  // namespace
+
+Rates RateWindow::add(const Progress& progress) {
+  if (progress.phase != phase_) points_.clear(), phase_ = progress.phase;
+  const Point now{progress.elapsed_ns, sent_of(progress), progress.live.output_tokens};
+  points_.push_back(now);
+  while (points_.size() > 2 && now.at_ns - points_.front().at_ns > kWindowNs) points_.pop_front();
+  const Point& then = points_.front();
+  if (now.at_ns <= then.at_ns) return {};
+  const double elapsed_s = static_cast<double>(now.at_ns - then.at_ns) * 1e-9;
+  const auto per_s = [elapsed_s](uint64_t a, uint64_t b) { return b > a ? static_cast<double>(b - a) / elapsed_s : 0.0; };
+  return {per_s(then.sent, now.sent), per_s(then.tokens, now.tokens)};
+}
+
+std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size_t width) {
+  const auto share = share_done(p);
+  const double elapsed_s = static_cast<double>(p.elapsed_ns) * 1e-9;
+  const double offered = elapsed_s > 0 ? static_cast<double>(p.planned) / elapsed_s : 0;
+  std::vector<std::string> lines;
+  lines.push_back(escape_terminal(p.phase, kNameBytes) + " " + (share ? bar(*share) + " " : "") + time_text(p));
+  lines.push_back("requests  offered " + rate(offered) + "/s  sent " + rate(rates.sent_per_s) + "/s  on the wire " +
+                  std::to_string(p.in_flight) + "  ok " + std::to_string(p.ok) + "  failed " + std::to_string(p.failed) +
+                  (p.cancelled > 0 ? "  cancelled " + std::to_string(p.cancelled) : ""));
+  lines.push_back("answers   " + ttft_text(p.live) + "  " + rate(rates.tokens_per_s) + " tok/s");
+  for (std::string& line : lines) line.resize(std::min(line.size(), width));
+  return lines;
+}
+
+std::string progress_line(const Progress& p, const Rates& rates) {
+  return escape_terminal(p.phase, kNameBytes) + " " + time_text(p) + ": " + std::to_string(p.ok) + " ok, " +
+         std::to_string(p.failed) + " failed, " + std::to_string(p.in_flight) + " on the wire, " +
+         rate(rates.sent_per_s) + " req/s, " + ttft_text(p.live) + ", " + rate(rates.tokens_per_s) + " tok/s";
+}
+
+}  // namespace tokometer
