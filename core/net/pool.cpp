@@ -46,10 +46,9 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   }
 
   void preconnect(size_t n, std::function<void(Result<void>)> done) {
-    assert(!preconnect_);
-    preconnect_ = std::make_unique<Preconnect>();
-    preconnect_->left = n;
-    preconnect_->done = std::move(done);
+    Preconnect& job = preconnects_.emplace_back();
+    job.left = n;
+    job.done = std::move(done);
     wake();
   }
 
@@ -157,25 +156,29 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   void on_ready(uint32_t) override {
     woken_ = false;
     dead_.clear();
-    if (preconnect_) go_on_preconnecting();
+    if (!preconnects_.empty()) go_on_preconnecting();
   }
 
   void go_on_preconnecting() {
-    while (preconnect_->left > 0 && preconnect_->running < kPreconnectAtOnce) {
-      --preconnect_->left;
-      ++preconnect_->running;
+    Preconnect& job = preconnects_.front();
+    while (job.left > 0 && job.running < kPreconnectAtOnce) {
+      --job.left;
+      ++job.running;
       add().open(options_.endpoints, preferred_);
     }
-    if (preconnect_->running > 0) return;
-    const std::unique_ptr<Preconnect> job = std::move(preconnect_);
-    job->done(job->error ? Result<void>(*job->error) : Result<void>());
+    if (job.running > 0) return;
+    const Preconnect over = std::move(job);
+    preconnects_.pop_front();
+    if (!preconnects_.empty()) wake();
+    over.done(over.error ? Result<void>(*over.error) : Result<void>());
   }
 
   void on_preconnected(std::optional<Error> error) {
-    if (!preconnect_) return;
-    --preconnect_->running;
-    if (error) preconnect_->left = 0;
-    if (error && !preconnect_->error) preconnect_->error = std::move(error);
+    if (preconnects_.empty()) return;
+    Preconnect& job = preconnects_.front();
+    --job.running;
+    if (error) job.left = 0;
+    if (error && !job.error) job.error = std::move(error);
     wake();
   }
 
@@ -212,7 +215,7 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   std::list<Connection> dead_;
   Alarm alarm_;
   PoolCounters counters_;
-  std::unique_ptr<Preconnect> preconnect_;  // the job under way
+  std::list<Preconnect> preconnects_;  // the first is under way
   uint64_t last_id_ = 0;
   size_t preferred_ = 0;  // the address that answered last
   bool after_stale_ = false;

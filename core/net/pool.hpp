@@ -63,7 +63,7 @@ class Pool {
   // dropped here for at most drain_ns, then the connection is reused or closed. No more callbacks.
   void detach(ExchangeHandler& handler);
 
-  // Opens n idle connections, at most 64 at a time; one such job at a time. done is called once, from the
+  // Opens n idle connections, at most 64 at a time; jobs follow one another. done is called once, from the
   // io_context: when all stand, or with the first error when the rest of the attempts is over.
   void preconnect(size_t n, std::function<void(Result<void>)> done);
 

@@ -603,6 +603,19 @@ TEST_CASE("preconnect") {
     CHECK(handler.info.connect_ns == kNoInstant);
     CHECK(client.pool.counters().opened == 150);
   }
+  SUBCASE("one job after the other") {
+    Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+    Client client(server.endpoint());
+    int finished = 0;
+    for (const size_t n : {size_t{2}, size_t{0}, size_t{3}}) {
+      client.pool.preconnect(n, [&, n](Result<void> told) {
+        CHECK(told);
+        finished += static_cast<int>(n) + 1;
+      });
+    }
+    REQUIRE(client.run_until([&] { return finished == 8; }));
+    CHECK(client.pool.counters().idle == 5);
+  }
   SUBCASE("none") {
     RefusedPort port;
     Client client(port.endpoint());
