@@ -1,5 +1,6 @@
 #include "config/schema_walk.hpp"
 
+#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -203,7 +204,9 @@ class Walk {
     number.plain = true;
     if (percent) number.text.pop_back();
     if (number.type() != Node::Type::integer && number.type() != Node::Type::number) return std::nullopt;
-    const double value = std::stod(number.text) / (percent ? 100 : 1);
+    double value = -1;
+    std::from_chars(number.text.data(), number.text.data() + number.text.size(), value);
+    if (percent) value /= 100;
     return value >= 0 && value <= 1 ? std::optional(value) : std::nullopt;
   }
 
@@ -230,9 +233,27 @@ class Walk {
       out_.warnings.push_back(
           fault_at_value(node, "a secret in clear text; use ${NAME} or {file: PATH} instead"));
     }
-    if (!node.text.empty()) out_.secrets.emplace_back(node.text);
+    keep_secret(node, node.text);
     canonical_.value(node.text);
     resolved_.value(from_variable ? node.raw : node.text.empty() ? "" : kMask);
+  }
+
+  // A server may repeat a part of it: of "Bearer KEY" the key alone. Long words count as secrets of their
+  // own.
+  void keep_secret(const Node& node, std::string_view value) {
+    constexpr size_t kLongWord = 8;
+    if (value.empty()) return;
+    out_.secrets.emplace_back(std::string(value));
+    if (value.size() < Redactor::kShortest) {
+      out_.warnings.push_back(
+          fault_at_value(node, "a secret of less than 4 bytes cannot be masked in output"));
+    }
+    const size_t whole = value.size();
+    while (!value.empty()) {
+      const size_t end = std::min(value.find_first_of(" ;=,"), value.size());
+      if (end >= kLongWord && end < whole) out_.secrets.emplace_back(std::string(value.substr(0, end)));
+      value.remove_prefix(std::min(end + 1, value.size()));
+    }
   }
 
   void secret_from_file(const Node& node) {
@@ -254,7 +275,7 @@ class Walk {
       fault(fault_at_value(*file, escape_terminal(path) + ": not valid UTF-8"));
       return no_value();
     }
-    if (!content->empty()) out_.secrets.emplace_back(*content);
+    keep_secret(node, *content);
     canonical_.value(*content);
     resolved_.begin_object().member("file", protect_dollars(path)).end_object();
   }

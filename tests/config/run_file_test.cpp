@@ -257,4 +257,49 @@ TEST_CASE("gates are checked by whoever knows their grammar") {
   CHECK(messages(run) == "run.yaml:2:28: slo.gates[1]: is no gate\n");
 }
 
+TEST_CASE("of a header's value its long words are secrets, too: a server may repeat the key alone") {
+  const auto run = read(Input{
+      {{"r.yaml", completed("target:\n  url: http://h\n  headers: {Authorization: \"Bearer ${KEY}\"}\n")}},
+      {},
+      {{"KEY", "canary-key"}}});
+  REQUIRE(run.ok());
+  REQUIRE(run->secrets.size() == 2);
+  CHECK(run->secrets[0].reveal() == "Bearer canary-key");
+  CHECK(run->secrets[1].reveal() == "canary-key");
+}
+
+TEST_CASE("a secret that is too short to be masked gives a warning") {
+  const auto run = read(
+      Input{{{"r.yaml", completed("target:\n  url: http://h\n  api_key: ${KEY}\n")}}, {}, {{"KEY", "abc"}}});
+  REQUIRE(run.ok());
+  REQUIRE(run->warnings.size() == 1);
+  CHECK(to_string(run->warnings[0]) ==
+        "r.yaml:3:12: target.api_key: a secret of less than 4 bytes cannot be masked in output");
+}
+
+TEST_CASE("no text takes the reader down: every byte of a run file changed, every part cut") {
+  const std::string text = R"(version: 1
+tags: {a: 1}
+target: {sim: {itl: 5ms}, headers: {a: b}, timeouts: {idle: off}, api_key: {file: /x}}
+processor: {use: openai, options: {api: chat}}
+dataset: {use: text, options: {file: p, block: 1KiB, fields: [a]}, rows: {limit: 5}}
+load: {use: concurrency, options: {users: 1, think_time: {mean: 1s}}}
+phases: [{name: a, duration: 5s, warmup: 1, load: {options: {users: 2}}}, {requests: 5}]
+limits: {error_budget: 1%, io_threads: auto}
+output: {records: {sync: 1s, save_text: "sample:5"}}
+)";
+  const auto survives = [](const std::string& changed) {
+    const auto run = read(Input{{{"r.yaml", changed}}});
+    if (!run) CHECK_FALSE(run.error().message.empty());
+  };
+  for (size_t at = 0; at < text.size(); ++at) {
+    survives(text.substr(0, at));
+    for (const char c : {'{', '}', '[', ',', ':', '"', '\n', '9', '$', '~'}) {
+      std::string changed = text;
+      changed[at] = c;
+      survives(changed);
+    }
+  }
+}
+
 }  // namespace tokometer::testing
