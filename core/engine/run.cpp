@@ -99,7 +99,9 @@ RunResult Run::Threads::finish() {
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : worker_threads_) thread.join();
   result_ = {.reason = driver_->reason(), .fault = driver_->fault(), .records_fault = {}};
-  writer_->push(ticks_.make(*writer_));   // with the workers' last words
+  auto tick = ticks_.make(*writer_);   // with the workers' last words
+  tick->totals = driver_->totals();
+  writer_->push(std::move(tick));
   writer_->finish({.at_ns = clock_.now_ns() - context_.start_ns, .reason = driver_->reason(), .totals = driver_->totals()});
   result_.records_fault = writer_->fault();
   return result_;

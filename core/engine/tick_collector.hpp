@@ -36,6 +36,7 @@ class TickCollector {
     std::string name;
     int32_t tid = 0;
     bool io = false;
+    ThreadUse use;
     int64_t longest_turn_ns = 0;
   };
 
