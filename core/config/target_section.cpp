@@ -56,7 +56,12 @@ class TargetReader {
   void url(const Node& node) {
     if (node.kind != Node::Kind::scalar || node.type() != Node::Type::text || node.unresolved) return;
     const std::string sentence = url_fault(node.text);
-    if (!sentence.empty()) fault_at(&node, sentence);
+    const std::string scheme = node.text.substr(0, node.text.find(':'));
+    if (!sentence.empty()) {
+      fault_at(&node, sentence);
+    } else if (scheme != "http") {
+      fault_at(&node, scheme + " is not available in this version; use http");
+    }
     out_.urls.push_back(node.text);
   }
 
