@@ -19,6 +19,7 @@ constexpr int64_t kLookAheadNs = 5'000'000;      // releases are handed over thi
 constexpr int64_t kWakeAheadNs = 2'000'000;      // ... in batches: the thread wakes this long before the next one
 constexpr int64_t kPhaseLeadNs = 10'000'000;     // from the decision to begin a phase to its time 0
 constexpr int64_t kPollNs = 100'000'000;         // longest sleep: stop orders and ticks
+constexpr int64_t kTickAnswerNs = 20'000'000;    // for the workers' part of a tick
 constexpr uint64_t kBudgetFailures = 20;         // so many failures in a row ...
 constexpr int64_t kBudgetNs = 10'000'000'000;    // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
@@ -56,9 +57,10 @@ struct LoadDriver::Active {
 };
 
 LoadDriver::LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers,
-                       Feeder& feeder, WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks)
+                       Feeder& feeder, WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks,
+                       std::vector<std::pair<std::string, std::string>> warnings)
     : plan_(plan), context_(context), workers_(workers), feeder_(feeder), writer_(writer), completions_(completions),
-      ticks_(ticks), adapters_(plan.file.seed, "adapters"), drain_limit_ns_(plan.file.limits.drain_timeout_ns) {
+      ticks_(ticks), warnings_(std::move(warnings)), adapters_(plan.file.seed, "adapters"), drain_limit_ns_(plan.file.limits.drain_timeout_ns) {
   for (const PhasePlan& phase : plan.phases) {
     totals_.push_back({});
     totals_.back().workload = context.workload;
@@ -82,6 +84,7 @@ void LoadDriver::run() {
   pthread_setname_np(pthread_self(), "scheduler");
   const SignalStack signal_stack;
   watch_threads();
+  for (const auto& [id, text] : warnings_) warn(id, text);
   for (size_t i = 0; i < plan_.phases.size() && !no_more_load_; ++i) run_phase(i);
   while (!active_.empty()) drain(*active_.front());   // phases that overlapped the last one
 }
@@ -145,7 +148,7 @@ void LoadDriver::turn(Active& active) {
   wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(), std::memory_order_relaxed);
   const int64_t next_ns = active.scheduler.next_time_ns();
   const int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
-  if (!active.scheduler.load_ended()) sleep_until(std::min(wake_ns, now + kPollNs));
+  if (!active.scheduler.load_ended()) sleep_until(std::min({wake_ns, now + kPollNs, tick_line_ns_}));
 }
 
 void LoadDriver::release_due(Active& active) {
@@ -373,15 +376,27 @@ void LoadDriver::write_tick() {
   if (next_seq_ > 0) line->last_seq = next_seq_ - 1;
   line->in_flight = in_flight_;
   writer_.push(std::move(line));
-  for (const auto& worker : workers_) worker->ask_for_tick();
+}
+
+// The workers are asked first and the line is made when they have had time to answer.
+void LoadDriver::serve_ticks(int64_t now) {
+  if (now >= next_tick_ns_) {
+    for (const auto& worker : workers_) worker->ask_for_tick();
+    next_tick_ns_ = now + TickCollector::kPeriodNs;
+    tick_line_ns_ = now + kTickAnswerNs;
+  } else if (now >= tick_line_ns_) {
+    write_tick();
+    tick_line_ns_ = INT64_MAX;
+  }
+}
+
+void LoadDriver::warn(std::string id, std::string text) {
+  writer_.push(WarnLine{now_ns() - context_.start_ns, std::move(id), std::move(text)});
 }
 
 void LoadDriver::publish(const Active& active) {
   const int64_t now = now_ns();
-  if (now >= next_tick_ns_) {
-    write_tick();
-    next_tick_ns_ = now + TickCollector::kPeriodNs;
-  }
+  serve_ticks(now);
   const PhaseTotals& totals = totals_[active.index];
   const std::lock_guard lock(mutex_);
   progress_.phase = active.plan.file.name;

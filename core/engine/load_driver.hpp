@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tokometer/random.hpp>
@@ -48,7 +49,8 @@ class LoadDriver {
  public:
   // All references outlive the driver.
   LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder,
-             WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks);
+             WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks,
+             std::vector<std::pair<std::string, std::string>> warnings);   // id and text, for the records
 
   ~LoadDriver();
 
@@ -89,7 +91,9 @@ class LoadDriver {
   void sleep_until(int64_t at_ns);
   void count_users(Active& active, int64_t now_ns);
   void publish(const Active& active);
+  void serve_ticks(int64_t now);
   void write_tick();
+  void warn(std::string id, std::string text);
   void write_phase_line(const Active& active, PhaseLine::Event event);
   std::string pick_adapter();
   int64_t now_ns() const { return context_.clock->now_ns(); }
@@ -101,6 +105,7 @@ class LoadDriver {
   WriterThread& writer_;
   Mailbox<Completion>& completions_;
   TickCollector& ticks_;
+  const std::vector<std::pair<std::string, std::string>> warnings_;
   std::vector<Completion> taken_;
   std::vector<std::unique_ptr<Active>> active_;   // the current phase and those that still drain
   std::vector<PhaseTotals> totals_;               // by phase
@@ -110,6 +115,7 @@ class LoadDriver {
   uint64_t failures_in_a_row_ = 0, client_faults_in_a_row_ = 0;
   int64_t first_failure_ns_ = 0;
   int64_t next_tick_ns_ = 0;
+  int64_t tick_line_ns_ = INT64_MAX;   // when the line of the tick that was asked for is made
   bool no_more_load_ = false;
   bool ordered_ = false;        // a stop order has come
   bool cancel_now_ = false;

@@ -214,6 +214,10 @@ Result<void> PreflightRun::check_features() {
     return Error{"request.output: exact: the processor \"" + plan_.file.processor.use +
                  "\" cannot ask for an exact length; use best_effort"};
   }
+  if (plan_.file.request.cache_salt == RunFile::Request::CacheSalt::request && !profile.has_feature("cache.salt")) {
+    return Error{"request.cache_salt: request: the processor \"" + plan_.file.processor.use +
+                 "\" has no cache salt to send; use auto or none"};
+  }
   if (!plan_.file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
     return Error{"model.adapters: the processor \"" + plan_.file.processor.use + "\" knows no adapters"};
   }

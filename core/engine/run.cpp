@@ -3,6 +3,8 @@
 #include <thread>
 #include <utility>
 
+#include <tokometer/json.hpp>
+
 #include "base/file.hpp"
 #include "base/hash.hpp"
 
@@ -20,6 +22,33 @@ Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& p
   auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, preflight.profile, salt));
   if (!source) return source.errors();
   return std::make_unique<Feeder>(std::move(*source));
+}
+
+// The files that the dataset's options name: a changed file is another run.
+Result<std::vector<Manifest::DataFile>> data_files(const Plan& plan) {
+  std::vector<Manifest::DataFile> files;
+  tkm::JsonDocument schema;
+  tkm::JsonDocument options;
+  if (!tkm::parse_json(plan.dataset->config_schema(), schema)) return files;
+  if (!tkm::parse_json(plan.file.dataset.options_json, options)) return files;
+  const tkm::Json* properties = tkm::find(schema, "properties");
+  if (properties == nullptr || !properties->IsObject()) return files;
+  for (const auto& property : properties->GetObject()) {
+    const std::string path(tkm::get_string(options, tkm::text_of(property.name)));
+    if (tkm::get_string(property.value, "format") != "path" || path.empty()) continue;
+    auto digest = sha256_file(path);
+    if (!digest) return digest.errors();
+    std::error_code error;
+    files.push_back({path, *digest, static_cast<int64_t>(std::filesystem::file_size(path, error))});
+  }
+  return files;
+}
+
+// A dataset that can share prefixes does so in this run unless its option says that they are empty.
+bool shares_prefixes(const Plan& plan) {
+  tkm::JsonDocument options;
+  if (!plan.dataset->has_capability("shared-prefix")) return false;
+  return !tkm::parse_json(plan.file.dataset.options_json, options) || tkm::get_int(options, "prefix_tokens", 1) != 0;
 }
 
 }  // namespace
@@ -77,7 +106,13 @@ Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& 
   if (!feeder) return feeder.errors();
   feeder_ = std::move(*feeder);
   if (auto made = make_workers(preflight); !made) return made;
-  driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_);
+  std::vector<std::pair<std::string, std::string>> warnings;
+  for (const std::string& text : preflight.warnings) warnings.emplace_back("profile", text);
+  if (const uint64_t skipped = feeder_->skipped_at_start(); skipped > 0) {
+    warnings.emplace_back("rows_skipped", std::to_string(skipped) + " bad records of the dataset were left out");
+  }
+  driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_,
+                                         std::move(warnings));
   for (const auto& worker : workers_) worker_threads_.emplace_back([&worker = *worker] { worker.run(); });
   scheduler_thread_ = std::thread([this] {
     driver_->run();
@@ -114,6 +149,9 @@ Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& prefl
   context.id_prefix = settings.id_prefix;
   manifest.start_monotonic_ns = context.start_ns;
   manifest.clock_offset_ns = wall_clock_offset_ns();
+  auto files = data_files(plan);
+  if (!files) return files.errors();
+  manifest.data_files = std::move(*files);
   if (auto written = publish_file(settings.directory / "manifest.json", manifest_json(manifest)); !written) {
     return written.errors();
   }
@@ -161,7 +199,7 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   workload.dataset = file.dataset.use;
   workload.load = plan.phases.front().file.load.use;
   workload.model = preflight.model;
-  workload.shared_prefix = plan.dataset->has_capability("shared-prefix");
+  workload.shared_prefix = shares_prefixes(plan);
   workload.sessions = plan.dataset->has_capability("sessions");
   workload.cache_salt_none = file.request.cache_salt == RunFile::Request::CacheSalt::none;
   manifest.workloads.push_back(std::move(workload));

@@ -121,7 +121,12 @@ class SampleBuilder {
 Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, SampleRules rules) {
   std::unique_ptr<SampleSource> source(new SampleSource(std::move(dataset), std::move(rules)));
   const bool endless = source->dataset_.size() == -1;
-  if (endless && source->rules_.rows.limit < 0) return source;
+  if (endless && source->rules_.rows.limit < 0) {
+    if (source->rules_.rows.order == RunFile::Rows::Order::shuffle) {
+      return Error{"dataset.rows.order: shuffle needs data with an end, or dataset.rows.limit"};
+    }
+    return source;
+  }
   if (auto read = source->read_all(); !read) return read.errors();
   return source;
 }
@@ -170,7 +175,8 @@ Result<std::shared_ptr<const Sample>> SampleSource::next() {
   return rows_[position_++];
 }
 
-Feeder::Feeder(std::unique_ptr<SampleSource> source) : source_(std::move(source)), thread_([this] { feed(); }) {}
+Feeder::Feeder(std::unique_ptr<SampleSource> source)
+    : source_(std::move(source)), skipped_at_start_(source_->skipped()), thread_([this] { feed(); }) {}
 
 Feeder::~Feeder() {
   {

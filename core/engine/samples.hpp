@@ -96,6 +96,8 @@ class Feeder {
   // The next sample, waiting for it if need be; null when there are no more or a fault has come.
   std::shared_ptr<const Sample> take();
 
+  uint64_t skipped_at_start() const noexcept { return skipped_at_start_; }   // bad records left out before the run
+
   // What ended the data early; empty if nothing did.
   std::string fault() const;
 
@@ -103,6 +105,7 @@ class Feeder {
   void feed();
 
   std::unique_ptr<SampleSource> source_;
+  const uint64_t skipped_at_start_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<const Sample>> ready_;
