@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "metrics/catalogue.hpp"
 #include "metrics/statistics.hpp"
@@ -48,55 +47,47 @@ Distribution named(std::string_view id) {
   return d;
 }
 
-std::vector<size_t> window_rows_in_s_order(const RequestRows& rows) {
-  std::vector<std::pair<int64_t, uint32_t>> order;
+// 4 bytes a row: the row numbers of the window's requests, by S and then by line.
+std::vector<uint32_t> window_rows_in_s_order(const RequestRows& rows) {
+  std::vector<uint32_t> order;
   for (size_t row = 0; row < rows.size(); ++row) {
-    if (rows.in_window(row)) order.emplace_back(rows.s_ns(row), static_cast<uint32_t>(row));
+    if (rows.in_window(row)) order.push_back(static_cast<uint32_t>(row));
   }
-  std::sort(order.begin(), order.end());
-  std::vector<size_t> sorted;
-  sorted.reserve(order.size());
-  for (const auto& entry : order) sorted.push_back(entry.second);
-  return sorted;
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const int64_t s_a = rows.s_ns(a), s_b = rows.s_ns(b);
+    return s_a != s_b ? s_a < s_b : a < b;
+  });
+  return order;
 }
 
-template <class T>
-void fill_percentiles(Distribution& d, const std::vector<T>& sorted) {
-  for (size_t i = 0; i < kPercentiles.size(); ++i) {
-    const uint64_t rank = nearest_rank(kPercentiles[i].per_mille, sorted.size());
-    d.percentiles[i] = static_cast<double>(sorted[rank - 1]);
-    if (const auto ranks = percentile_ranks(sorted.size(), d.n_eff, kPercentiles[i].per_mille)) {
-      d.ci95[i] = {static_cast<double>(sorted[ranks->first - 1]), static_cast<double>(sorted[ranks->second - 1])};
-    }
-  }
-}
-
-// `values` come in S order and are sorted here.
-template <class T>
-void fill(Distribution& d, std::vector<T>& values) {
+// `values` come in S order and are sorted here. Times fit a double exactly (2^53 ns are 104 days).
+void fill(Distribution& d, std::vector<double>& values) {
   d.count = values.size();
   if (values.empty()) return;
-  const std::vector<double> numbers(values.begin(), values.end());
-  d.mean = mean_of(numbers);
-  d.stddev = stddev_of(numbers, d.mean);
-  d.n_eff = effective_size(numbers);
+  d.mean = mean_of(values);
+  d.stddev = stddev_of(values, d.mean);
+  d.n_eff = effective_size(values);
   std::sort(values.begin(), values.end());
-  d.min = static_cast<double>(values.front());
-  d.max = static_cast<double>(values.back());
-  fill_percentiles(d, values);
+  d.min = values.front();
+  d.max = values.back();
+  for (size_t i = 0; i < kPercentiles.size(); ++i) {
+    d.percentiles[i] = values[nearest_rank(kPercentiles[i].per_mille, values.size()) - 1];
+    const auto ranks = percentile_ranks(values.size(), d.n_eff, kPercentiles[i].per_mille);
+    if (ranks) d.ci95[i] = {values[ranks->first - 1], values[ranks->second - 1]};
+  }
 }
 
-Distribution from_rows(const RequestRows& rows, const std::vector<size_t>& order, const RowMetric& metric) {
+Distribution from_rows(const RequestRows& rows, const std::vector<uint32_t>& order, const RowMetric& metric) {
   Distribution d = named(metric.id);
-  std::vector<int64_t> values, at_least;
+  std::vector<double> values, at_least;
   uint64_t infinite = 0;
-  for (const size_t row : order) {
+  for (const uint32_t row : order) {
     const int64_t value = (rows.*metric.value)(row);
     if (rows.ok(row) || metric.all) {
-      if (value != kAbsent) values.push_back(value);
+      if (value != kAbsent) values.push_back(static_cast<double>(value));
     } else if (metric.age != nullptr) {
       const int64_t age = (rows.*metric.age)(row);
-      if (rows.censored(row) && age != kAbsent) at_least.push_back(age);
+      if (rows.censored(row) && age != kAbsent) at_least.push_back(static_cast<double>(age));
       else ++infinite;
     }
   }
@@ -106,11 +97,11 @@ Distribution from_rows(const RequestRows& rows, const std::vector<size_t>& order
 }
 
 // A rate per second made of a time; its bad tail is the low one.
-Distribution user_rate(const RequestRows& rows, const std::vector<size_t>& order, std::string_view id, bool from_schedule) {
+Distribution user_rate(const RequestRows& rows, const std::vector<uint32_t>& order, std::string_view id, bool from_schedule) {
   Distribution d = named(id);
   d.integer = false;
   std::vector<double> values;
-  for (const size_t row : order) {
+  for (const uint32_t row : order) {
     if (!rows.ok(row)) continue;
     const int64_t time = from_schedule ? rows.e2e_sched(row) : rows.tpot(row);
     const int64_t tokens = from_schedule ? rows.tokens(row) : 1;
@@ -176,18 +167,34 @@ Distribution client_lag(const Histogram& histogram) {
 
 }  // namespace
 
-void adjust(Distribution& d, const std::vector<int64_t>& ok, std::vector<int64_t> at_least, uint64_t infinite) {
+namespace {
+
+// The value of this rank (from 1) in the union of two sorted lists.
+double ranked(const std::vector<double>& many, const std::vector<double>& few, uint64_t rank) {
+  size_t low = 0, high = few.size();  // how many of `few` stand before the rank
+  while (low < high) {
+    const size_t middle = (low + high) / 2;
+    const auto below = static_cast<size_t>(std::upper_bound(many.begin(), many.end(), few[middle]) - many.begin());
+    if (below + middle + 1 <= rank) low = middle + 1;
+    else high = middle;
+  }
+  const size_t from_many = rank - low;
+  if (from_many == 0) return few[low - 1];
+  return low == 0 ? many[from_many - 1] : std::max(few[low - 1], many[from_many - 1]);
+}
+
+}  // namespace
+
+void adjust(Distribution& d, const std::vector<double>& ok, std::vector<double> at_least, uint64_t infinite) {
   std::sort(at_least.begin(), at_least.end());
   const uint64_t finite = ok.size() + at_least.size(), all = finite + infinite;
-  std::vector<int64_t> merged(finite);
-  std::merge(ok.begin(), ok.end(), at_least.begin(), at_least.end(), merged.begin());
   const auto value_at = [&](uint64_t rank) -> Adjusted {
     if (rank > finite) return {Adjusted::Kind::infinite, 0};
-    const int64_t value = merged[rank - 1];
+    const double value = ranked(ok, at_least, rank);
     // With the censored requests at their ages this rank holds `value`; with them infinitely slow it holds ok[rank].
     // The truth lies between: it is known where the two are equal.
     const bool exact = rank <= ok.size() && ok[rank - 1] == value;
-    return {exact ? Adjusted::Kind::value : Adjusted::Kind::at_least, static_cast<double>(value)};
+    return {exact ? Adjusted::Kind::value : Adjusted::Kind::at_least, value};
   };
   d.adjusted_count = all;
   d.adjusted.emplace();
@@ -199,16 +206,16 @@ void adjust(Distribution& d, const std::vector<int64_t>& ok, std::vector<int64_t
 
 namespace {
 
-Histogram histogram_of(const RequestRows& rows, const std::vector<size_t>& order, const RowMetric& metric) {
+Histogram histogram_of(const RequestRows& rows, const std::vector<uint32_t>& order, const RowMetric& metric) {
   Histogram histogram;
-  for (const size_t row : order) {
+  for (const uint32_t row : order) {
     const int64_t value = (rows.*metric.value)(row);
     if (value != kAbsent && (rows.ok(row) || metric.all)) histogram.record(value);
   }
   return histogram;
 }
 
-void add_row_metrics(const RequestRows& rows, const std::vector<size_t>& order, PhaseSummary& summary) {
+void add_row_metrics(const RequestRows& rows, const std::vector<uint32_t>& order, PhaseSummary& summary) {
   for (const RowMetric& metric : kRowMetrics) {
     Distribution d = from_rows(rows, order, metric);
     if (d.count != 0) summary.histograms.emplace_back(d.id, histogram_of(rows, order, metric));
@@ -232,7 +239,7 @@ void add_pooled(PhaseFigures& figures, PhaseSummary& summary) {
 }  // namespace
 
 void add_distributions(PhaseFigures& figures, PhaseSummary& summary) {
-  const std::vector<size_t> order = window_rows_in_s_order(figures.rows);
+  const std::vector<uint32_t> order = window_rows_in_s_order(figures.rows);
   add_row_metrics(figures.rows, order, summary);
   add_pooled(figures, summary);
   for (const bool from_schedule : {false, true}) {

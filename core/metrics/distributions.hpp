@@ -15,6 +15,6 @@ void add_distributions(PhaseFigures& figures, PhaseSummary& summary);
 
 // Percentiles in which what did not end well counts (docs/methodology.md): `ok` sorted, `at_least` the ages of the
 // censored requests (any order), `infinite` the number of the others.
-void adjust(Distribution& distribution, const std::vector<int64_t>& ok, std::vector<int64_t> at_least, uint64_t infinite);
+void adjust(Distribution& distribution, const std::vector<double>& ok, std::vector<double> at_least, uint64_t infinite);
 
 }  // namespace tokometer

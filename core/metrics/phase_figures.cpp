@@ -130,19 +130,26 @@ std::vector<ErrorRow> error_rows(PhaseFigures& f) {
   return rows;
 }
 
-VllmFigures::Row vllm_row(std::vector<double>& values_ns) {
-  VllmFigures::Row row;
-  row.count = values_ns.size();
-  if (values_ns.empty()) return row;
-  std::sort(values_ns.begin(), values_ns.end());
-  const double mean = mean_of(values_ns);
+// One value a row, in ns; a negative one: this request has none.
+template <class F>
+VllmFigures::Row vllm_row(const RequestRows& rows, F&& value_of) {
+  std::vector<double> values;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const double value = rows.ok(row) && rows.e2e_sent(row) != kAbsent ? value_of(row) : -1;
+    if (value >= 0) values.push_back(value);
+  }
+  VllmFigures::Row figures;
+  figures.count = values.size();
+  if (values.empty()) return figures;
+  std::sort(values.begin(), values.end());
+  const double mean = mean_of(values);
   double squares = 0;
-  for (const double value : values_ns) squares += (value - mean) * (value - mean);
-  row.mean_ms = mean / 1e6;
-  row.std_ms = std::sqrt(squares / static_cast<double>(values_ns.size())) / 1e6;  // numpy.std: of the population
-  row.median_ms = interpolated_percentile(values_ns, 50) / 1e6;
-  row.p99_ms = interpolated_percentile(values_ns, 99) / 1e6;
-  return row;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  figures.mean_ms = mean / 1e6;
+  figures.std_ms = std::sqrt(squares / static_cast<double>(values.size())) / 1e6;  // numpy.std: of the population
+  figures.median_ms = interpolated_percentile(values, 50) / 1e6;
+  figures.p99_ms = interpolated_percentile(values, 99) / 1e6;
+  return figures;
 }
 
 VllmFigures::Row vllm_row(const GapPool& pool) {
@@ -160,16 +167,6 @@ VllmFigures::Row vllm_row(const GapPool& pool) {
 // Whole phase, from send, TPOT = (E2E - TTFT) / (N - 1).
 VllmFigures vllm_figures(PhaseFigures& f) {
   VllmFigures v;
-  std::vector<double> ttft, tpot, e2e;
-  for (size_t row = 0; row < f.rows.size(); ++row) {
-    if (!f.rows.ok(row)) continue;
-    const int64_t first = f.rows.ttft_sent(row), whole = f.rows.e2e_sent(row), tokens = f.rows.tokens(row);
-    if (whole == kAbsent) continue;
-    e2e.push_back(static_cast<double>(whole));
-    if (first == kAbsent) continue;
-    ttft.push_back(static_cast<double>(first));
-    if (tokens != kAbsent && tokens > 1) tpot.push_back(static_cast<double>(whole - first) / static_cast<double>(tokens - 1));
-  }
   v.completed = f.whole_ok.requests;
   v.failed = f.scan.counts.planned - f.whole_ok.requests;
   v.duration_s = whole_seconds(f);
@@ -180,7 +177,14 @@ VllmFigures vllm_figures(PhaseFigures& f) {
     active += change;
     v.peak_concurrent = std::max(v.peak_concurrent, static_cast<uint64_t>(active));
   }
-  v.ttft = vllm_row(ttft), v.tpot = vllm_row(tpot), v.e2e = vllm_row(e2e);
+  const RequestRows& rows = f.rows;
+  v.e2e = vllm_row(rows, [&](size_t row) { return static_cast<double>(rows.e2e_sent(row)); });
+  v.ttft = vllm_row(rows, [&](size_t row) { return static_cast<double>(rows.ttft_sent(row)); });
+  v.tpot = vllm_row(rows, [&](size_t row) {
+    const int64_t first = rows.ttft_sent(row), tokens = rows.tokens(row);
+    if (first == kAbsent || tokens == kAbsent || tokens <= 1) return -1.0;
+    return static_cast<double>(rows.e2e_sent(row) - first) / static_cast<double>(tokens - 1);
+  });
   GapPool gaps = std::move(f.itl_outside);
   gaps.merge(f.itl);
   v.itl = vllm_row(gaps);

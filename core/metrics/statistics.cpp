@@ -45,23 +45,23 @@ MserCut mser(std::span<const double> batch_means) {
   return result;
 }
 
+// Without a copy: a run of ten million requests calls this.
 double effective_size(std::span<const double> in_time_order) {
   constexpr double kMostProducts = 5e8;
   const size_t n = in_time_order.size();
   if (n < 2) return static_cast<double>(n);
   const double mean = mean_of(in_time_order);
-  std::vector<double> centred(in_time_order.begin(), in_time_order.end());
-  double variance = 0;
-  for (double& value : centred) {
-    value -= mean;
-    variance += value * value;
-  }
+  const auto product_at = [&](size_t lag) {
+    double sum = 0;
+    for (size_t i = lag; i < n; ++i) sum += (in_time_order[i] - mean) * (in_time_order[i - lag] - mean);
+    return sum;
+  };
+  const double variance = product_at(0);
   if (variance <= 0) return static_cast<double>(n);
   const auto most = static_cast<size_t>(std::min<double>(static_cast<double>(n - 1), kMostProducts / static_cast<double>(n)));
   double sum = 0;
   for (size_t lag = 1; lag <= most; ++lag) {
-    double product = 0;
-    for (size_t i = lag; i < n; ++i) product += centred[i] * centred[i - lag];
+    const double product = product_at(lag);
     if (product <= 0) break;
     sum += product / variance;
   }

@@ -93,11 +93,18 @@ void Timeline::add(BlockPool& pool, int64_t at_us, uint32_t tokens, Mark mark) {
   const uint64_t zigzag = (static_cast<uint64_t>(delta) << 1) ^ static_cast<uint64_t>(delta >> 63);
   const uint64_t bits = (mark.coalesced ? kCoalescedBit : 0) | (tokens != 1 ? kTokensBit : 0) |
                         (mark.choice != 0 ? kChoiceBit : 0);
-  uint8_t bytes[kLongestEntry];
-  uint8_t* end = write_varint(bytes, zigzag << kBits | bits);
-  if (tokens != 1) end = write_varint(end, tokens);
-  if (mark.choice != 0) end = write_varint(end, mark.choice);
-  put(pool, bytes, static_cast<size_t>(end - bytes));
+  const auto write = [&](uint8_t* at) {
+    at = write_varint(at, zigzag << kBits | bits);
+    if (tokens != 1) at = write_varint(at, tokens);
+    return mark.choice != 0 ? write_varint(at, mark.choice) : at;
+  };
+  const size_t longest = (bits & (kTokensBit | kChoiceBit)) == 0 ? kLongestTime : kLongestEntry;
+  if (last_ != nullptr && last_->used + longest <= TimelineBlock::kPayload) {  // the usual case: it fits for sure
+    last_->used = static_cast<uint8_t>(write(last_->bytes + last_->used) - last_->bytes);
+  } else {
+    uint8_t bytes[kLongestEntry];
+    put(pool, bytes, static_cast<size_t>(write(bytes) - bytes));
+  }
   last_us_ = at_us;
   ++size_;
 }

@@ -121,7 +121,7 @@ class Timeline {
   // An entry is a varint of the zigzag time difference above three bits, then what the bits announce.
   static constexpr uint64_t kCoalescedBit = 1, kTokensBit = 2, kChoiceBit = 4;
   static constexpr int kBits = 3;
-  static constexpr size_t kLongestEntry = 10 + 5 + 5;  // bytes
+  static constexpr size_t kLongestTime = 10, kLongestEntry = kLongestTime + 5 + 5;  // bytes
 
   void put(BlockPool& pool, const uint8_t* bytes, size_t size);
   void add_block(BlockPool& pool);

@@ -141,7 +141,9 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
         }
         CHECK(phase.counts.planned == planned);
         CHECK(phase.counts.ok == ok);
-        for (const auto& [id, value] : kLatencies) {
+        for (const auto& latency : kLatencies) {
+          const char* const id = latency.first;
+          const Getter value = latency.second;
           CAPTURE(id);
           std::vector<int64_t> good;
           std::vector<double> lower, upper;  // bounds of every planned request
