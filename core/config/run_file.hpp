@@ -124,12 +124,6 @@ struct RunFile {
     std::vector<std::string> gates;                               // as written: "ttft.p99 < 500ms"
   };
 
-  struct SaveText {
-    enum class Kind { none, sample, all };
-    Kind kind = Kind::none;
-    uint64_t count = 0;  // of kind sample
-  };
-
   struct SyncPolicy {
     enum class Kind { interval, each, off };
     Kind kind = Kind::interval;
@@ -140,7 +134,6 @@ struct RunFile {
     std::string dir = "runs";  // relative to the working directory
     std::string console = "table";
     bool record_gaps = true;
-    SaveText save_text;
     SyncPolicy sync;
   };
 

@@ -95,23 +95,7 @@ class SectionReader {
     output.console = tkm::get_string(json, "console", output.console);
     const Json& records = child(json, "records");
     output.record_gaps = tkm::get_string(records, "events") != "none";
-    save_text(node_at(root_, {"output", "records", "save_text"}));
     sync(node_at(root_, {"output", "records", "sync"}));
-  }
-
-  void save_text(const Node* node) {
-    using Kind = RunFile::SaveText::Kind;
-    constexpr std::string_view kSample = "sample:";
-    if (node == nullptr || node->unresolved || node->type() != Node::Type::text || node->text == "none")
-      return;
-    if (node->text == "all") {
-      out_.output.save_text.kind = Kind::all;
-      return;
-    }
-    const bool is_sample = node->text.starts_with(kSample);
-    const uint64_t count = is_sample ? count_of(std::string_view(node->text).substr(kSample.size())) : 0;
-    if (count == 0) return fault_at(node, "must be none, all or sample:N, such as sample:100 " + got(*node));
-    out_.output.save_text = {Kind::sample, count};
   }
 
   void sync(const Node* node) {

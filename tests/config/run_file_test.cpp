@@ -66,7 +66,6 @@ TEST_CASE("defaults") {
   CHECK(run.output.dir == "runs");
   CHECK(run.output.console == "table");
   CHECK(run.output.record_gaps);
-  CHECK(run.output.save_text.kind == RunFile::SaveText::Kind::none);
   CHECK(run.output.sync.interval_ns == kSecond);
   CHECK(run.warnings.empty());
   CHECK(run.secrets.empty());
@@ -102,7 +101,7 @@ phases:
   - {warmup: 1s}
 limits: {max_in_flight: 9, overload: drop, drain_timeout: 0s, error_budget: 0.5, io_threads: 2}
 slo: {per_request: {ttft: 200ms, tpot: 50ms, e2e: 10s, itl.p99: 80ms}, gates: ["ttft.p99 < 500ms"]}
-output: {dir: out, console: json, records: {events: none, save_text: "sample:100", sync: each}}
+output: {dir: out, console: json, records: {events: none, sync: each}}
 )");
   CHECK(run.name == "chat-8b");
   CHECK(run.tags == std::map<std::string, std::string>{
@@ -160,8 +159,6 @@ output: {dir: out, console: json, records: {events: none, save_text: "sample:100
   CHECK(run.output.dir == "out");
   CHECK(run.output.console == "json");
   CHECK_FALSE(run.output.record_gaps);
-  CHECK(run.output.save_text.kind == RunFile::SaveText::Kind::sample);
-  CHECK(run.output.save_text.count == 100);
   CHECK(run.output.sync.kind == RunFile::SyncPolicy::Kind::each);
 }
 
@@ -286,7 +283,7 @@ dataset: {use: text, options: {file: p, block: 1KiB, fields: [a]}, rows: {limit:
 load: {use: concurrency, options: {users: 1, think_time: {mean: 1s}}}
 phases: [{name: a, duration: 5s, warmup: 1, load: {options: {users: 2}}}, {requests: 5}]
 limits: {error_budget: 1%, io_threads: auto}
-output: {records: {sync: 1s, save_text: "sample:5"}}
+output: {records: {sync: 1s}}
 )";
   const auto survives = [](const std::string& changed) {
     const auto run = read(Input{{{"r.yaml", changed}}});
