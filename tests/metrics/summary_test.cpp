@@ -150,7 +150,8 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
           for (const RequestRecord& r : run.records) {
             if (!oracle.in_window(r)) continue;
             const bool sent_basis = std::string_view(id).find("sent") != std::string_view::npos;
-            const double age = static_cast<double>(r.end_ns - (sent_basis ? r.sent_ns : r.scheduled_ns));
+            const int64_t from = sent_basis ? r.sent_ns : r.scheduled_ns;
+            const double age = from == kAbsent ? INFINITY : static_cast<double>(r.end_ns - from);
             if (r.status == Status::ok) good.push_back(value(r));
             const bool censored = r.status == Status::cancelled || r.cls == "timeout.idle";
             lower.push_back(r.status == Status::ok ? static_cast<double>(value(r)) : censored ? age : INFINITY);
