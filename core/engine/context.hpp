@@ -15,25 +15,25 @@ namespace tokometer {
 
 struct RunContext {
   const Clock* clock = nullptr;
-  int64_t start_ns = 0;              // all times of the records count from here
-  std::string id_prefix;             // request ids are this and the sequence number: "3f9c1a-17"
+  int64_t start_ns = 0;   // all times of the records count from here
+  std::string id_prefix;  // request ids are this and the sequence number: "3f9c1a-17"
   std::string workload = "default";
-  std::vector<std::string> phases;   // names, by index
+  std::vector<std::string> phases;  // names, by index
 
   Url url;
-  std::string authority;             // of url, as the Host header has it
-  std::vector<Endpoint> endpoints;   // of url, resolved once
-  bool keep_alive = true;            // false: connections.policy is fresh
-  std::vector<std::pair<std::string, std::string>> headers;   // of the run file, the credential among them
+  std::string authority;                                     // of url, as the Host header has it
+  std::vector<Endpoint> endpoints;                           // of url, resolved once
+  bool keep_alive = true;                                    // false: connections.policy is fresh
+  std::vector<std::pair<std::string, std::string>> headers;  // of the run file, the credential among them
 
-  std::string model;                 // as sent; adapters replace it where they are the model's name
+  std::string model;  // as sent; adapters replace it where they are the model's name
   RunFile::Request request;
   RunFile::Timeouts timeouts;
   int32_t declared_output_mode = 0;  // TKM_OUTPUT_*: what the dataset's own lengths mean in this run
   std::string salt;                  // cache salt of the run; empty: the server's cache is left as it is
   bool salt_per_request = false;     // nothing is shared between two requests
-  std::vector<std::string> request_metrics;   // names that the processor's profile declares
-  const Redactor* redactor = nullptr;   // masks secrets in foreign text before it is kept
+  std::vector<std::string> request_metrics;  // names that the processor's profile declares
+  const Redactor* redactor = nullptr;        // masks secrets in foreign text before it is kept
 };
 
 }  // namespace tokometer

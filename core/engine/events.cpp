@@ -8,25 +8,31 @@
 namespace tokometer {
 namespace {
 
-std::string_view view(tkm_str text) { return {text.data, text.size}; }
+std::string_view view(tkm_str text) {
+  return {text.data, text.size};
+}
 
 constexpr int64_t kUnknown = -1;
-constexpr double kShortShare = 0.9;          // less than this of an asked length is flagged
+constexpr double kShortShare = 0.9;  // less than this of an asked length is flagged
 constexpr size_t kFinishReasonBytes = 64;
 
 }  // namespace
 
 ResponseEvents::ResponseEvents() {
-  sink_ = {.struct_size = sizeof(tkm_events), .reserved = 0, .ctx = this,
-           .delta = [](void* self, const tkm_delta* delta) { of(self).delta(*delta); },
-           .usage = [](void* self, const tkm_usage* usage) { of(self).usage(*usage); },
-           .finish = [](void* self, uint32_t choice, int32_t reason,
-                        tkm_str raw) { of(self).finish(choice, reason, view(raw)); },
-           .error = [](void* self, int32_t kind, int64_t, tkm_str message) { of(self).error(kind, view(message)); },
-           .mark = [](void* self, int32_t mark) { of(self).mark(mark); },
-           .metric = [](void* self, tkm_str name, double value) { of(self).metric(view(name), value); },
-           .carry = [](void*, tkm_str) {},   // conversation state: nothing follows a request yet
-           .warn = [](void* self, tkm_str id, tkm_str) { of(self).record_->flags |= flag_from_name(view(id)); }};
+  sink_ = {
+      .struct_size = sizeof(tkm_events),
+      .reserved = 0,
+      .ctx = this,
+      .delta = [](void* self, const tkm_delta* delta) { of(self).delta(*delta); },
+      .usage = [](void* self, const tkm_usage* usage) { of(self).usage(*usage); },
+      .finish = [](void* self, uint32_t choice, int32_t reason,
+                   tkm_str raw) { of(self).finish(choice, reason, view(raw)); },
+      .error = [](void* self, int32_t kind, int64_t,
+                  tkm_str message) { of(self).error(kind, view(message)); },
+      .mark = [](void* self, int32_t mark) { of(self).mark(mark); },
+      .metric = [](void* self, tkm_str name, double value) { of(self).metric(view(name), value); },
+      .carry = [](void*, tkm_str) {},  // conversation state: nothing follows a request yet
+      .warn = [](void* self, tkm_str id, tkm_str) { of(self).record_->flags |= flag_from_name(view(id)); }};
 }
 
 void ResponseEvents::begin(const RunContext& context, RequestRecord& record, BlockPool& blocks) {
@@ -42,8 +48,12 @@ void ResponseEvents::begin(const RunContext& context, RequestRecord& record, Blo
   finished_.assign(context.request.choices, 0);
   last_finish_ = error_kind_ = 0;
   error_message_.clear();
-  usage_ = {.struct_size = sizeof(tkm_usage), .reserved = 0, .prompt_tokens = kUnknown, .cached_tokens = kUnknown,
-            .output_tokens = kUnknown, .reasoning_tokens = kUnknown};
+  usage_ = {.struct_size = sizeof(tkm_usage),
+            .reserved = 0,
+            .prompt_tokens = kUnknown,
+            .cached_tokens = kUnknown,
+            .output_tokens = kUnknown,
+            .reasoning_tokens = kUnknown};
 }
 
 void ResponseEvents::saw_event() noexcept {
@@ -52,12 +62,13 @@ void ResponseEvents::saw_event() noexcept {
 
 void ResponseEvents::delta(const tkm_delta& delta) {
   saw_event();
-  if (failed()) return;   // after an error only usage, metrics and warnings count
+  if (failed()) return;  // after an error only usage, metrics and warnings count
   if (delta.text.size == 0 && delta.tokens <= 0) return;
   if (delta.choice < finished_.size() && finished_[delta.choice] != 0) record_->flags |= kFlagLateTokens;
   if (delta.choice == 0) crc_.update(view(delta.text));
   output_seen_ = true;
-  // One event of the server may come as several deltas (two channels, a whole tool call): only the first one counts.
+  // One event of the server may come as several deltas (two channels, a whole tool call): only the first one
+  // counts.
   const bool continues = delta.tokens == 0 && delta.counted_by == TKM_COUNT_NONE;
   if (continues) return note_answer(delta);
   if (delta.tokens >= 0 && delta.counted_by != TKM_COUNT_NONE) {
@@ -94,7 +105,7 @@ void ResponseEvents::token_event(const tkm_delta& delta) {
 
 void ResponseEvents::usage(const tkm_usage& usage) {
   saw_event();
-  if (failed() && usage.output_tokens < usage_.output_tokens) return;   // zeros behind an error
+  if (failed() && usage.output_tokens < usage_.output_tokens) return;  // zeros behind an error
   usage_ = usage;
 }
 
@@ -107,7 +118,8 @@ void ResponseEvents::finish(uint32_t choice, int32_t reason, std::string_view ra
   }
   last_finish_ = reason;
   record_->finish_reason = escape_terminal(raw, kFinishReasonBytes);
-  if (reason == TKM_FINISH_ABORT) error(TKM_FAIL_IN_BAND, "the server ended the request: " + record_->finish_reason);
+  if (reason == TKM_FINISH_ABORT)
+    error(TKM_FAIL_IN_BAND, "the server ended the request: " + record_->finish_reason);
 }
 
 void ResponseEvents::error(int32_t kind, std::string_view message) {
@@ -161,7 +173,8 @@ void ResponseEvents::conclude(int64_t asked_output_tokens, bool exact) {
 
 void ResponseEvents::flag_length(int64_t asked, bool exact) {
   RequestRecord& record = *record_;
-  if (asked < 0 || record.token_source == TokenSource::none || record.token_source == TokenSource::events) return;
+  if (asked < 0 || record.token_source == TokenSource::none || record.token_source == TokenSource::events)
+    return;
   const int64_t all_choices = asked * static_cast<int64_t>(context_->request.choices);
   if (record.output_tokens > all_choices) record.flags |= kFlagLongOutput;
   const bool cut = exact || last_finish_ == TKM_FINISH_LENGTH;

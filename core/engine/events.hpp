@@ -1,6 +1,7 @@
 // What a processor says about one response, put into the request's record: the sink behind `tkm_events`.
-// Every event takes the stamp of the socket read that completed it. One per exchange, made for reuse; I/O thread only.
-// A token costs: a few comparisons, the CRC of its text, two or three bytes of timeline. No allocation, no lock, no clock.
+// Every event takes the stamp of the socket read that completed it. One per exchange, made for reuse; I/O
+// thread only. A token costs: a few comparisons, the CRC of its text, two or three bytes of timeline. No
+// allocation, no lock, no clock.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace tokometer {
 class ResponseEvents {
  public:
   ResponseEvents();
-  ResponseEvents(const ResponseEvents&) = delete;   // the sink points here
+  ResponseEvents(const ResponseEvents&) = delete;  // the sink points here
   ResponseEvents& operator=(const ResponseEvents&) = delete;
 
   // For the next response. All three outlive it.
@@ -38,13 +39,13 @@ class ResponseEvents {
   const tkm_events& sink() const noexcept { return sink_; }
 
   uint32_t token_events_in_read() const noexcept { return tokens_in_read_; }
-  bool done() const noexcept { return done_; }                  // the logical end was marked
-  bool failed() const noexcept { return error_kind_ != 0; }     // the server said so, or aborted
+  bool done() const noexcept { return done_; }               // the logical end was marked
+  bool failed() const noexcept { return error_kind_ != 0; }  // the server said so, or aborted
   bool all_finished() const noexcept { return unfinished_ == 0; }
   bool has_output() const noexcept { return output_seen_ || usage_.output_tokens > 0; }
-  int32_t error_kind() const noexcept { return error_kind_; }   // TKM_FAIL_*
+  int32_t error_kind() const noexcept { return error_kind_; }  // TKM_FAIL_*
   const std::string& error_message() const noexcept { return error_message_; }
-  int32_t last_finish() const noexcept { return last_finish_; } // TKM_FINISH_*
+  int32_t last_finish() const noexcept { return last_finish_; }  // TKM_FINISH_*
 
   // Puts totals, sources and flags into the record; called once, when nothing follows any more.
   void conclude(int64_t asked_output_tokens, bool exact);
@@ -69,13 +70,13 @@ class ResponseEvents {
   Crc32c crc_;
   int64_t at_ns_ = 0;
   uint32_t tokens_in_read_ = 0;
-  int64_t counted_tokens_ = 0;          // sum of the counts given per event
+  int64_t counted_tokens_ = 0;  // sum of the counts given per event
   bool every_event_counted_ = true;
-  bool output_seen_ = false;            // text or tokens, with or without an instant
+  bool output_seen_ = false;  // text or tokens, with or without an instant
   bool timed_ = true;
   bool done_ = false;
-  uint32_t unfinished_ = 0;             // choices without a finish
-  std::vector<uint8_t> finished_;       // by choice
+  uint32_t unfinished_ = 0;        // choices without a finish
+  std::vector<uint8_t> finished_;  // by choice
   int32_t last_finish_ = 0;
   int32_t error_kind_ = 0;
   std::string error_message_;

@@ -8,8 +8,8 @@
 namespace tokometer {
 namespace {
 
-constexpr size_t kSpareBytes = 64;                       // parsers may look this far past the end
-constexpr size_t kErrorBodyBytes = 64 * 1024;            // read of a reply that is no 2xx
+constexpr size_t kSpareBytes = 64;             // parsers may look this far past the end
+constexpr size_t kErrorBodyBytes = 64 * 1024;  // read of a reply that is no 2xx
 constexpr size_t kReplyBytes = 64 * 1024 * 1024;
 
 std::string_view media_type(std::string_view content_type) {
@@ -36,7 +36,8 @@ void Exchange::start_record() {
   record.phase = context.phases[release_.phase];
   record.sample = static_cast<int64_t>(release_.sample->index);
   const tkm_str model = release_.sample->model();
-  record.model.assign(model.size > 0 ? std::string_view(model.data, model.size) : std::string_view(context.model));
+  record.model.assign(model.size > 0 ? std::string_view(model.data, model.size)
+                                     : std::string_view(context.model));
   const tkm_str adapter = release_.sample->adapter();
   record.adapter.assign(adapter.size > 0 ? std::string_view(adapter.data, adapter.size) : release_.adapter);
   record.scheduled_ns = relative(release_.scheduled_ns);
@@ -98,7 +99,9 @@ void Exchange::on_sent(int64_t sent_ns) {
   services_.timers.arm(*this);
 }
 
-void Exchange::on_send_progress(int64_t at_ns, size_t) { stage_since_ns_ = at_ns; }
+void Exchange::on_send_progress(int64_t at_ns, size_t) {
+  stage_since_ns_ = at_ns;
+}
 
 void Exchange::on_send_done(int64_t at_ns) {
   record_->send_done_ns = relative(at_ns);
@@ -162,7 +165,7 @@ void Exchange::collect(std::string_view piece) {
   collected_.append(piece.substr(0, std::min(piece.size(), limit - collected_.size())));
   if (collected_.size() < limit) return;
   if (is_success_status()) return abandon("limit", "the reply is larger than 64 MiB", stamp_.at_ns);
-  services_.pool.cancel(*this);   // of an error, what was read so far tells enough
+  services_.pool.cancel(*this);  // of an error, what was read so far tells enough
   feed_collected();
   if (!completed_) judge();
   if (stage_ != Stage::over) over();
@@ -178,7 +181,7 @@ void Exchange::on_body(std::string_view piece) {
   if (stage_ == Stage::sending) {
     return abandon("semantics", "the first token came before the request was sent", stamp_.at_ns);
   }
-  services_.timers.arm(*this);   // from the first-token timer to the idle timer, which may be due earlier
+  services_.timers.arm(*this);  // from the first-token timer to the idle timer, which may be due earlier
 }
 
 void Exchange::feed(std::string_view bytes) {
@@ -205,9 +208,12 @@ void Exchange::on_end(const EndInfo& info) {
   if (info.surplus) record_->flags |= kFlagSurplus;
   if (info.no_last_chunk) record_->flags |= kFlagNoLastChunk;
   if (collecting_) feed_collected();
-  if (stage_ == Stage::over) return;   // the plugin failed
+  if (stage_ == Stage::over) return;  // the plugin failed
   if (stream_.is_open() && !html_) {
-    const tkm_end end{.struct_size = sizeof(tkm_end), .grpc_status = -1, .grpc_message = {}, .trailers = nullptr,
+    const tkm_end end{.struct_size = sizeof(tkm_end),
+                      .grpc_status = -1,
+                      .grpc_message = {},
+                      .trailers = nullptr,
                       .trailer_count = 0};
     if (stream_.end(end, events_.sink(), sentence_) < 0 && !completed_) {
       fail("client.plugin", "end: " + sentence_, stamp_.at_ns);
@@ -224,7 +230,7 @@ void Exchange::on_failure(const Failure& failure) {
   if (completed_) {
     if (failure.cls == "truncated") record_->flags |= kFlagNoLastChunk;
   } else if (record_->http_status != kAbsent && !is_success_status()) {
-    if (collecting_) feed_collected();   // the status says more than how the connection ended
+    if (collecting_) feed_collected();  // the status says more than how the connection ended
     if (stage_ == Stage::over) return;
     judge();
   } else {

@@ -1,9 +1,11 @@
 // One request from its release to its terminal state: a small state machine of callbacks on one I/O thread.
 //
-//   prepare (encode)  ->  send  ->  connecting  ->  sending  ->  waiting  ->  streaming  ->  [lingering]  ->  over
+//   prepare (encode)  ->  send  ->  connecting  ->  sending  ->  waiting  ->  streaming  ->  [lingering]  ->
+//   over
 //
-// Two ends: at the logical end (or a failure) the scheduler is told, since the slot is free; when nothing more can come
-// the record is final. Between them the rest of the reply may only set flags, for at most a second. Made for reuse.
+// Two ends: at the logical end (or a failure) the scheduler is told, since the slot is free; when nothing
+// more can come the record is final. Between them the rest of the reply may only set flags, for at most a
+// second. Made for reuse.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +30,8 @@ struct Release {
   uint32_t phase = 0;
   int64_t scheduled_ns = 0;
   int64_t released_ns = 0;
-  int64_t held_ns = 0;                    // the part of released - scheduled that a cap caused
-  std::string adapter;                    // of the run file's mix; empty: none
+  int64_t held_ns = 0;  // the part of released - scheduled that a cap caused
+  std::string adapter;  // of the run file's mix; empty: none
   std::shared_ptr<const Sample> sample;
 };
 
@@ -40,7 +42,7 @@ struct Completion {
   int64_t scheduled_ns = 0;
   int64_t end_ns = 0;
   Status status = Status::ok;
-  bool client_fault = false;              // class client.*
+  bool client_fault = false;  // class client.*
 };
 
 class Exchange;
@@ -49,7 +51,7 @@ class Exchange;
 class ExchangeOwner {
  public:
   virtual void on_complete(const Completion& completion) = 0;
-  virtual void on_over(Exchange& exchange) = 0;   // the record is final; the exchange may be used again
+  virtual void on_over(Exchange& exchange) = 0;  // the record is final; the exchange may be used again
   // Once a socket read: how many token events it completed, and whether their stamp may be late (flagged).
   virtual void on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) = 0;
 
@@ -113,32 +115,35 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   void collect(std::string_view piece);
   void feed(std::string_view bytes);
   void feed_collected();
-  void judge();         // the reply is complete: ok, or which failure
+  void judge();  // the reply is complete: ok, or which failure
   void judge_success();
   void fail(std::string_view cls, std::string_view message, int64_t end_ns);
-  void complete(Status status, int64_t end_ns);   // tells the scheduler
-  void over();                                    // the record is final
-  void abandon(std::string_view cls, std::string_view message, int64_t end_ns);   // fail, and close the connection
+  void complete(Status status, int64_t end_ns);  // tells the scheduler
+  void over();                                   // the record is final
+  void abandon(std::string_view cls, std::string_view message,
+               int64_t end_ns);  // fail, and close the connection
   void plugin_failed(std::string_view call);
   int64_t relative(int64_t at_ns) const noexcept { return at_ns - services_.context.start_ns; }
-  bool is_success_status() const noexcept { return record_->http_status >= 200 && record_->http_status < 300; }
+  bool is_success_status() const noexcept {
+    return record_->http_status >= 200 && record_->http_status < 300;
+  }
 
   ExchangeServices& services_;
   Release release_;
   std::unique_ptr<RequestRecord> record_;
   ResponseEvents events_;
   Stream stream_;
-  std::string wire_;         // head and body of the request
+  std::string wire_;  // head and body of the request
   std::string salt_;
-  std::string collected_;    // a reply that is handed over as a whole
-  std::string sentence_;     // of the plugin
+  std::string collected_;  // a reply that is handed over as a whole
+  std::string sentence_;   // of the plugin
   ReadStamp stamp_;
   Stage stage_ = Stage::over;
   bool completed_ = false;
   bool collecting_ = false;
-  bool html_ = false;        // a login page or a proxy's error where a stream was asked
-  char last_byte_ = '\n';    // of the body so far: a read that ends inside an event is flagged
-  int64_t stage_since_ns_ = 0;   // when the timer of this stage began
+  bool html_ = false;           // a login page or a proxy's error where a stream was asked
+  char last_byte_ = '\n';       // of the body so far: a read that ends inside an event is flagged
+  int64_t stage_since_ns_ = 0;  // when the timer of this stage began
   int64_t sent_ns_ = 0;
 };
 

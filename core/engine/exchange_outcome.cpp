@@ -8,16 +8,21 @@
 namespace tokometer {
 namespace {
 
-constexpr size_t kErrorTextBytes = 256;        // of an error's text in the record
-constexpr int64_t kLingerNs = 1'000'000'000;   // what comes behind the logical end may still set flags
+constexpr size_t kErrorTextBytes = 256;       // of an error's text in the record
+constexpr int64_t kLingerNs = 1'000'000'000;  // what comes behind the logical end may still set flags
 
 std::string_view failure_class(int32_t kind, std::string_view message) {
   switch (kind) {
-    case TKM_FAIL_REJECTED: return "in_band.rejected";
-    case TKM_FAIL_REQUEST: return "in_band.request";
-    case TKM_FAIL_FORMAT: return message.starts_with("limit:") ? "limit" : "format";
-    case TKM_FAIL_SEMANTICS: return "semantics";
-    default: return "in_band";
+    case TKM_FAIL_REJECTED:
+      return "in_band.rejected";
+    case TKM_FAIL_REQUEST:
+      return "in_band.request";
+    case TKM_FAIL_FORMAT:
+      return message.starts_with("limit:") ? "limit" : "format";
+    case TKM_FAIL_SEMANTICS:
+      return "semantics";
+    default:
+      return "in_band";
   }
 }
 
@@ -27,14 +32,17 @@ void Exchange::judge() {
   const int64_t end_ns = stamp_.at_ns;
   if (!is_success_status()) {
     const std::string status = std::to_string(record_->http_status);
-    return fail("status." + status, events_.failed() ? events_.error_message() : "HTTP status " + status, end_ns);
+    return fail("status." + status, events_.failed() ? events_.error_message() : "HTTP status " + status,
+                end_ns);
   }
   if (html_) {
-    return fail("content_type", "an HTML page came where a stream was asked: " + collected_.substr(0, kErrorTextBytes),
+    return fail("content_type",
+                "an HTML page came where a stream was asked: " + collected_.substr(0, kErrorTextBytes),
                 end_ns);
   }
   if (events_.failed()) {
-    return fail(failure_class(events_.error_kind(), events_.error_message()), events_.error_message(), end_ns);
+    return fail(failure_class(events_.error_kind(), events_.error_message()), events_.error_message(),
+                end_ns);
   }
   if (!events_.all_finished() && !events_.done()) {
     return fail("truncated", "the reply ended before its end mark", end_ns);
@@ -56,7 +64,8 @@ void Exchange::judge_success() {
 void Exchange::fail(std::string_view cls, std::string_view message, int64_t end_ns) {
   record_->cls.assign(cls);
   const Redactor* redactor = services_.context.redactor;
-  record_->error = escape_terminal(redactor != nullptr ? redactor->redact(message) : message, kErrorTextBytes);
+  record_->error =
+      escape_terminal(redactor != nullptr ? redactor->redact(message) : message, kErrorTextBytes);
   complete(Status::failed, end_ns);
 }
 
@@ -74,8 +83,8 @@ void Exchange::complete(Status status, int64_t end_ns) {
 
 void Exchange::over() {
   const RunContext& context = services_.context;
-  const bool exact = context.declared_output_mode == TKM_OUTPUT_EXACT &&
-                     release_.sample->output_mode == TKM_OUTPUT_EXACT;
+  const bool exact =
+      context.declared_output_mode == TKM_OUTPUT_EXACT && release_.sample->output_mode == TKM_OUTPUT_EXACT;
   const int64_t asked = record_->asked_output_tokens == kAbsent ? -1 : record_->asked_output_tokens;
   events_.conclude(asked, exact && record_->status == Status::ok);
   stream_.close();
@@ -94,7 +103,7 @@ void Exchange::abandon(std::string_view cls, std::string_view message, int64_t e
 void Exchange::plugin_failed(std::string_view call) {
   stream_.close();
   if (!completed_) return abandon("client.plugin", std::string(call) + ": " + sentence_, stamp_.user_ns);
-  services_.pool.cancel(*this);   // behind the logical end it changes nothing
+  services_.pool.cancel(*this);  // behind the logical end it changes nothing
   over();
 }
 
@@ -114,25 +123,34 @@ int64_t Exchange::stage_deadline_ns() const {
     return timeout_ns > 0 ? from_ns + timeout_ns : TimerWheel::kNever;
   };
   switch (stage_) {
-    case Stage::connecting: return after(stage_since_ns_, timeouts.connect_ns);
-    case Stage::sending: return after(stage_since_ns_, timeouts.send_ns);
-    case Stage::waiting: return after(sent_ns_, timeouts.headers_ns);
+    case Stage::connecting:
+      return after(stage_since_ns_, timeouts.connect_ns);
+    case Stage::sending:
+      return after(stage_since_ns_, timeouts.send_ns);
+    case Stage::waiting:
+      return after(sent_ns_, timeouts.headers_ns);
     case Stage::streaming:
       if (!collecting_ && record_->first_token_ns == kAbsent) return after(sent_ns_, timeouts.first_token_ns);
       return after(stage_since_ns_, timeouts.idle_ns);
-    case Stage::lingering: return stage_since_ns_ + kLingerNs;
+    case Stage::lingering:
+      return stage_since_ns_ + kLingerNs;
     case Stage::prepared:
-    case Stage::over: break;
+    case Stage::over:
+      break;
   }
   return TimerWheel::kNever;
 }
 
 std::string_view Exchange::stage_timer() const {
   switch (stage_) {
-    case Stage::connecting: return "connect";
-    case Stage::sending: return "send";
-    case Stage::waiting: return "headers";
-    default: return !collecting_ && record_->first_token_ns == kAbsent ? "first_token" : "idle";
+    case Stage::connecting:
+      return "connect";
+    case Stage::sending:
+      return "send";
+    case Stage::waiting:
+      return "headers";
+    default:
+      return !collecting_ && record_->first_token_ns == kAbsent ? "first_token" : "idle";
   }
 }
 

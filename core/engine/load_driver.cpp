@@ -15,26 +15,30 @@
 namespace tokometer {
 namespace {
 
-constexpr int64_t kLookAheadNs = 5'000'000;      // releases are handed over this long before their time ...
-constexpr int64_t kWakeAheadNs = 2'000'000;      // ... in batches: the thread wakes this long before the next one
-constexpr int64_t kPhaseLeadNs = 10'000'000;     // from the decision to begin a phase to its time 0
-constexpr int64_t kPollNs = 100'000'000;         // longest sleep: stop orders and ticks
-constexpr int64_t kTickAnswerNs = 20'000'000;    // for the workers' part of a tick
-constexpr uint64_t kBudgetFailures = 20;         // so many failures in a row ...
-constexpr int64_t kBudgetNs = 10'000'000'000;    // ... over so long end the run
+constexpr int64_t kLookAheadNs = 5'000'000;  // releases are handed over this long before their time ...
+constexpr int64_t kWakeAheadNs = 2'000'000;  // ... in batches: the thread wakes this long before the next one
+constexpr int64_t kPhaseLeadNs = 10'000'000;   // from the decision to begin a phase to its time 0
+constexpr int64_t kPollNs = 100'000'000;       // longest sleep: stop orders and ticks
+constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tick
+constexpr uint64_t kBudgetFailures = 20;       // so many failures in a row ...
+constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
 constexpr size_t kMostPreconnected = 1024;
 
 Span span_of(const RunFile::Span& span) {
-  static constexpr std::array kKinds{Span::Kind::automatic, Span::Kind::none, Span::Kind::duration, Span::Kind::count};
+  static constexpr std::array kKinds{Span::Kind::automatic, Span::Kind::none, Span::Kind::duration,
+                                     Span::Kind::count};
   return {.kind = kKinds[static_cast<size_t>(span.kind)], .ns = span.ns, .count = span.count};
 }
 
 std::string_view overload_name(RunFile::Limits::Overload overload) {
   switch (overload) {
-    case RunFile::Limits::Overload::queue: return "queue";
-    case RunFile::Limits::Overload::drop: return "drop";
-    case RunFile::Limits::Overload::block: return "block";
+    case RunFile::Limits::Overload::queue:
+      return "queue";
+    case RunFile::Limits::Overload::drop:
+      return "drop";
+    case RunFile::Limits::Overload::block:
+      return "block";
   }
   return "";
 }
@@ -43,7 +47,11 @@ std::string_view overload_name(RunFile::Limits::Overload overload) {
 
 struct LoadDriver::Active {
   Active(size_t phase, const PhasePlan& phase_plan, Pattern&& made, int64_t start)
-      : index(phase), plan(phase_plan), pattern(std::move(made)), scheduler(pattern, phase_plan.limits), start_ns(start),
+      : index(phase),
+        plan(phase_plan),
+        pattern(std::move(made)),
+        scheduler(pattern, phase_plan.limits),
+        start_ns(start),
         counted_to_ns(start) {}
 
   size_t index;
@@ -51,16 +59,25 @@ struct LoadDriver::Active {
   Pattern pattern;
   PhaseScheduler scheduler;
   int64_t start_ns;
-  int64_t counted_to_ns;        // the user integrals are complete up to here
+  int64_t counted_to_ns;  // the user integrals are complete up to here
   std::deque<Held> held;
   uint64_t in_flight = 0;
 };
 
-LoadDriver::LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers,
-                       Feeder& feeder, WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks,
+LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
+                       std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder, WriterThread& writer,
+                       Mailbox<Completion>& completions, TickCollector& ticks,
                        std::vector<std::pair<std::string, std::string>> warnings)
-    : plan_(plan), context_(context), workers_(workers), feeder_(feeder), writer_(writer), completions_(completions),
-      ticks_(ticks), warnings_(std::move(warnings)), adapters_(plan.file.seed, "adapters"), drain_limit_ns_(plan.file.limits.drain_timeout_ns) {
+    : plan_(plan),
+      context_(context),
+      workers_(workers),
+      feeder_(feeder),
+      writer_(writer),
+      completions_(completions),
+      ticks_(ticks),
+      warnings_(std::move(warnings)),
+      adapters_(plan.file.seed, "adapters"),
+      drain_limit_ns_(plan.file.limits.drain_timeout_ns) {
   for (const PhasePlan& phase : plan.phases) {
     totals_.push_back({});
     totals_.back().workload = context.workload;
@@ -73,7 +90,7 @@ LoadDriver::~LoadDriver() = default;
 void LoadDriver::watch_threads() {
   ticks_.add_thread("scheduler", gettid(), false);
   for (size_t i = 0; i < workers_.size(); ++i) {
-    while (workers_[i]->thread_id() == 0) std::this_thread::yield();   // it is just being started
+    while (workers_[i]->thread_id() == 0) std::this_thread::yield();  // it is just being started
     ticks_.add_thread("io-" + std::to_string(i), workers_[i]->thread_id(), true);
   }
   while (writer_.thread_id() == 0) std::this_thread::yield();
@@ -86,7 +103,7 @@ void LoadDriver::run() {
   watch_threads();
   for (const auto& [id, text] : warnings_) warn(id, text);
   for (size_t i = 0; i < plan_.phases.size() && !no_more_load_; ++i) run_phase(i);
-  while (!active_.empty()) drain(*active_.front());   // phases that overlapped the last one
+  while (!active_.empty()) drain(*active_.front());  // phases that overlapped the last one
 }
 
 Result<std::unique_ptr<LoadDriver::Active>> LoadDriver::open_phase(size_t index) {
@@ -106,7 +123,7 @@ void LoadDriver::preconnect(const PhasePlan& phase) {
   std::condition_variable done;
   size_t left = workers_.size();
   for (const auto& worker : workers_) {
-    worker->preconnect(each, [&](const Result<void>&) {   // a refusal shows in the requests, with its class
+    worker->preconnect(each, [&](const Result<void>&) {  // a refusal shows in the requests, with its class
       const std::lock_guard lock(mutex);
       if (--left == 0) done.notify_one();
     });
@@ -128,7 +145,8 @@ void LoadDriver::run_phase(size_t index) {
     if (no_more_load_) not_issued(active, active.start_ns + at_ns, not_issued_class_);
   }
   write_phase_line(active, PhaseLine::Event::load_end);
-  const bool overlap = active.plan.file.drain == RunFile::Phase::Drain::none && index + 1 < plan_.phases.size();
+  const bool overlap =
+      active.plan.file.drain == RunFile::Phase::Drain::none && index + 1 < plan_.phases.size();
   if (!overlap || no_more_load_) drain(active);
 }
 
@@ -137,15 +155,19 @@ void LoadDriver::turn(Active& active) {
   check_stop();
   if (no_more_load_) return stop_load(active, not_issued_class_);
   if (writer_.has_fault()) return end_run("disk", writer_.fault());
-  if (writer_.backlog_bytes() > WriterThread::kBacklogLimitBytes) return end_run("disk", "the disk is too slow");
+  if (writer_.backlog_bytes() > WriterThread::kBacklogLimitBytes)
+    return end_run("disk", "the disk is too slow");
   release_held(active);
   release_due(active);
   const int64_t now = now_ns();
   count_users(active, now);
   publish(active);
-  // Before its window's end an open loop need not hear of completions at once: it looks at each of its own wake-ups.
-  const bool in_window = active.plan.file.duration_ns && now - active.start_ns < *active.plan.file.duration_ns;
-  wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(), std::memory_order_relaxed);
+  // Before its window's end an open loop need not hear of completions at once: it looks at each of its own
+  // wake-ups.
+  const bool in_window =
+      active.plan.file.duration_ns && now - active.start_ns < *active.plan.file.duration_ns;
+  wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(),
+                           std::memory_order_relaxed);
   const int64_t next_ns = active.scheduler.next_time_ns();
   const int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
   if (!active.scheduler.load_ended()) sleep_until(std::min({wake_ns, now + kPollNs, tick_line_ns_}));
@@ -154,7 +176,7 @@ void LoadDriver::turn(Active& active) {
 void LoadDriver::release_due(Active& active) {
   const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
   for (;;) {
-    if (blocks && !active.held.empty()) return;   // the pattern's clock stands still
+    if (blocks && !active.held.empty()) return;  // the pattern's clock stands still
     const int64_t now = now_ns() - active.start_ns;
     const auto at_ns = active.scheduler.take_due(now, now + kLookAheadNs);
     if (!at_ns || !plan_release(active, *at_ns)) return;
@@ -212,7 +234,8 @@ std::string LoadDriver::pick_adapter() {
   return mix.back().name;
 }
 
-void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample, bool was_held) {
+void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample,
+                          bool was_held) {
   const int64_t released_ns = std::max(scheduled_ns, now_ns());
   PhaseTotals& totals = totals_[active.index];
   ++totals.planned;
@@ -273,14 +296,16 @@ void LoadDriver::take_completions() {
   completions_.take(taken_);
   for (const Completion& completion : taken_) {
     PhaseTotals& totals = totals_[completion.phase];
-    ++(completion.status == Status::ok ? totals.ok : completion.status == Status::failed ? totals.failed : totals.cancelled);
+    ++(completion.status == Status::ok       ? totals.ok
+       : completion.status == Status::failed ? totals.failed
+                                             : totals.cancelled);
     --in_flight_;
     note_failures(completion);
     for (const auto& active : active_) {
       if (active->index != completion.phase) continue;
       --active->in_flight;
-      active->scheduler.entry_ended(completion.scheduled_ns - active->start_ns, completion.end_ns - active->start_ns,
-                                    completion.status == Status::ok);
+      active->scheduler.entry_ended(completion.scheduled_ns - active->start_ns,
+                                    completion.end_ns - active->start_ns, completion.status == Status::ok);
     }
   }
 }
@@ -360,7 +385,8 @@ void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) 
       if (const tkm::Json* rate = tkm::find(options, "rate"); rate != nullptr && rate->IsNumber()) {
         line->rate_per_s = rate->GetDouble();
       }
-      if (const int64_t users = tkm::get_int(options, "users"); users > 0) line->users = static_cast<uint64_t>(users);
+      if (const int64_t users = tkm::get_int(options, "users"); users > 0)
+        line->users = static_cast<uint64_t>(users);
     }
     line->max_in_flight = plan_.max_in_flight;
     line->overload = overload_name(plan_.file.limits.overload);

@@ -1,5 +1,5 @@
-// The scheduler thread: takes what the load pattern releases, gives it a sample, applies the cap, hands it to a worker;
-// takes completions back; ends phases, drains, stops. One object a run; run() is the thread's body.
+// The scheduler thread: takes what the load pattern releases, gives it a sample, applies the cap, hands it to
+// a worker; takes completions back; ends phases, drains, stops. One object a run; run() is the thread's body.
 #pragma once
 
 #include <array>
@@ -38,26 +38,26 @@ struct StopOrder {
 struct Progress {
   std::string phase;
   int64_t elapsed_ns = 0;
-  std::optional<int64_t> duration_ns;     // of the phase
+  std::optional<int64_t> duration_ns;  // of the phase
   std::optional<uint64_t> requests;
   uint64_t planned = 0, ok = 0, failed = 0, cancelled = 0, in_flight = 0;
-  LiveFigures live;                       // over the whole run
+  LiveFigures live;  // over the whole run
   bool draining = false;
 };
 
 class LoadDriver {
  public:
   // All references outlive the driver.
-  LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder,
-             WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks,
-             std::vector<std::pair<std::string, std::string>> warnings);   // id and text, for the records
+  LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers,
+             Feeder& feeder, WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks,
+             std::vector<std::pair<std::string, std::string>> warnings);  // id and text, for the records
 
   ~LoadDriver();
 
-  void run();                             // the thread's body
-  void wake();                            // any thread: completions are waiting
-  void stop(const StopOrder& order);      // any thread
-  Progress progress() const;              // any thread
+  void run();                         // the thread's body
+  void wake();                        // any thread: completions are waiting
+  void stop(const StopOrder& order);  // any thread
+  Progress progress() const;          // any thread
 
   // After run() has returned:
   const std::vector<PhaseTotals>& totals() const { return totals_; }
@@ -65,8 +65,8 @@ class LoadDriver {
   const std::string& fault() const { return fault_; }
 
  private:
-  struct Active;   // a phase that runs or drains
-  struct Held {    // waits for the cap
+  struct Active;  // a phase that runs or drains
+  struct Held {   // waits for the cap
     int64_t scheduled_ns;
     std::shared_ptr<const Sample> sample;
   };
@@ -107,23 +107,23 @@ class LoadDriver {
   TickCollector& ticks_;
   const std::vector<std::pair<std::string, std::string>> warnings_;
   std::vector<Completion> taken_;
-  std::vector<std::unique_ptr<Active>> active_;   // the current phase and those that still drain
-  std::vector<PhaseTotals> totals_;               // by phase
+  std::vector<std::unique_ptr<Active>> active_;  // the current phase and those that still drain
+  std::vector<PhaseTotals> totals_;              // by phase
   tkm::Random adapters_;
   uint64_t next_seq_ = 0;
   uint64_t in_flight_ = 0;
   uint64_t failures_in_a_row_ = 0, client_faults_in_a_row_ = 0;
   int64_t first_failure_ns_ = 0;
   int64_t next_tick_ns_ = 0;
-  int64_t tick_line_ns_ = INT64_MAX;   // when the line of the tick that was asked for is made
+  int64_t tick_line_ns_ = INT64_MAX;  // when the line of the tick that was asked for is made
   bool no_more_load_ = false;
-  bool ordered_ = false;        // a stop order has come
+  bool ordered_ = false;  // a stop order has come
   bool cancel_now_ = false;
   std::atomic<bool> wants_completions_{true};
   int64_t drain_limit_ns_ = 0;
   std::string reason_ = "finished", not_issued_class_ = "stopped", fault_;
 
-  mutable std::mutex mutex_;   // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable woken_;
   bool wake_ = false;
   std::optional<StopOrder> order_;

@@ -18,7 +18,8 @@ class Mailbox {
     return values_.size() == 1;
   }
 
-  // Swaps the waiting values into `out`, whose old content is dropped and whose capacity is kept for the next pushes.
+  // Swaps the waiting values into `out`, whose old content is dropped and whose capacity is kept for the next
+  // pushes.
   void take(std::vector<T>& out) {
     out.clear();
     const std::lock_guard lock(mutex_);

@@ -16,7 +16,7 @@ namespace tokometer {
 namespace {
 
 constexpr int64_t kLongestCooldownNs = 30'000'000'000;
-constexpr uint64_t kSpareDescriptors = 64;         // files, timers, epoll sets, the simulator's pipes
+constexpr uint64_t kSpareDescriptors = 64;  // files, timers, epoll sets, the simulator's pipes
 constexpr size_t kHashedArrivals = 100'000;
 
 int32_t kind_of(std::string_view kind) {
@@ -46,10 +46,15 @@ PhaseLimits limits_of(const RunFile::Phase& phase, bool open_loop) {
   PhaseLimits limits{.duration_ns = phase.duration_ns, .requests = phase.requests, .open_loop = open_loop};
   if (!phase.duration_ns || !phase.measure) return limits;
   switch (phase.cooldown.kind) {
-    case RunFile::Span::Kind::automatic: limits.cooldown_ns = kLongestCooldownNs; break;
-    case RunFile::Span::Kind::duration: limits.cooldown_ns = phase.cooldown.ns; break;
+    case RunFile::Span::Kind::automatic:
+      limits.cooldown_ns = kLongestCooldownNs;
+      break;
+    case RunFile::Span::Kind::duration:
+      limits.cooldown_ns = phase.cooldown.ns;
+      break;
     case RunFile::Span::Kind::none:
-    case RunFile::Span::Kind::count: break;
+    case RunFile::Span::Kind::count:
+      break;
   }
   return limits;
 }
@@ -58,7 +63,8 @@ Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Reg
   auto load = registry.find(TKM_KIND_PATTERN, phase.load.use);
   if (!load) return load.errors();
   if (phase.cooldown.kind == RunFile::Span::Kind::count) {
-    return Error{"phases." + phase.name + ".cooldown: a count is not available in this version; give a time, auto or none"};
+    return Error{"phases." + phase.name +
+                 ".cooldown: a count is not available in this version; give a time, auto or none"};
   }
   PhasePlan plan;
   plan.file = phase;
@@ -99,7 +105,8 @@ Result<std::string> plan_hash(const Plan& plan) {
     if (!arrivals) return arrivals.errors();
     json.begin_object().member("name", phase.file.name).member("load", phase.file.load.use);
     json.raw_member("options", phase.file.load.options_json);
-    json.member("duration_ns", phase.file.duration_ns.value_or(-1)).member("requests", phase.file.requests.value_or(0));
+    json.member("duration_ns", phase.file.duration_ns.value_or(-1))
+        .member("requests", phase.file.requests.value_or(0));
     json.key("arrivals").begin_array();
     for (const int64_t at_ns : *arrivals) json.value(at_ns);
     json.end_array().end_object();
@@ -141,7 +148,8 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   plan.io_threads = file.limits.io_threads > 0 ? file.limits.io_threads : std::clamp(cores / 4, 1u, 8u);
   plan.spin = cores > 2;
   const uint64_t descriptors = descriptor_limit();
-  const uint64_t possible = std::min(descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1, local_ports());
+  const uint64_t possible =
+      std::min(descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1, local_ports());
   plan.max_in_flight = file.limits.max_in_flight > 0 ? file.limits.max_in_flight : possible;
   plan.file = std::move(file);
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
@@ -183,8 +191,9 @@ Result<std::string> describe_plan(const Plan& plan) {
   for (const PhasePlan& phase : plan.phases) {
     auto arrivals = first_arrivals(phase, kCounted);
     if (!arrivals) return arrivals.errors();
-    text += "phase      " + phase.file.name + ": " + phase.file.load.use + " " + phase.file.load.options_json + ", " +
-            describe_length(phase) + (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
+    text += "phase      " + phase.file.name + ": " + phase.file.load.use + " " +
+            phase.file.load.options_json + ", " + describe_length(phase) +
+            (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
     if (arrivals->empty()) continue;
     if (phase.file.duration_ns || phase.file.requests) {
       text += "           " + std::string(arrivals->size() == kCounted ? "at least " : "") +

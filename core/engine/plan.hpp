@@ -1,5 +1,5 @@
-// What a run will do, fixed before it starts: the run file with its plugins found and its automatic values chosen.
-// Immutable and printable. No socket is opened here.
+// What a run will do, fixed before it starts: the run file with its plugins found and its automatic values
+// chosen. Immutable and printable. No socket is opened here.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ struct PhasePlan {
   RunFile::Phase file;
   const Component* load = nullptr;
   bool open_loop = true;
-  bool unsteady = false;    // the pattern's load is meant to change: no automatic warm-up, no steady-state check
+  bool unsteady =
+      false;  // the pattern's load is meant to change: no automatic warm-up, no steady-state check
   uint64_t seed = 0;
   PhaseLimits limits;
 };
@@ -29,8 +30,8 @@ struct Plan {
   std::vector<PhasePlan> phases;
   uint32_t io_threads = 1;
   uint64_t max_in_flight = 0;
-  bool spin = false;        // workers spin for the last 150 us before a send; off on two cores or fewer
-  std::string hash;         // SHA-256: equal for equal load, whatever the target
+  bool spin = false;  // workers spin for the last 150 us before a send; off on two cores or fewer
+  std::string hash;   // SHA-256: equal for equal load, whatever the target
 };
 
 // How read_run_file() learns the options of the plugins that a file names.

@@ -18,7 +18,7 @@ namespace {
 constexpr int kDiscoverRounds = 4;
 constexpr auto kPollPause = std::chrono::milliseconds(250);
 constexpr size_t kForeignTextBytes = 256;
-constexpr size_t kCalibrationWords = 8;      // the second calibration request has at least this many fewer words
+constexpr size_t kCalibrationWords = 8;  // the second calibration request has at least this many fewer words
 constexpr size_t kSpareBytes = 64;
 
 std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile) {
@@ -60,7 +60,8 @@ class PreflightRun {
 
 size_t count_words(const Sample& sample) {
   std::string_view text{sample.text().data, sample.text().size};
-  if (!sample.messages().empty()) text = {sample.messages()[0].parts[0].data.data, sample.messages()[0].parts[0].data.size};
+  if (!sample.messages().empty())
+    text = {sample.messages()[0].parts[0].data.data, sample.messages()[0].parts[0].data.size};
   size_t words = 0;
   bool inside = false;
   for (const char letter : text) {
@@ -81,7 +82,8 @@ std::string list_of(const std::vector<ModelName>& models) {
 
 Result<void> PreflightRun::resolve_target(const std::string& target_url) {
   const auto port = found_.profile.ports.find("http");
-  auto url = parse_url(target_url, static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second));
+  auto url =
+      parse_url(target_url, static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second));
   if (!url) return url.errors();
   if (url->tls || url->scheme == "grpc") {
     return Error{"target.url: " + url->scheme + " is not available in this version; use http"};
@@ -95,7 +97,8 @@ Result<void> PreflightRun::resolve_target(const std::string& target_url) {
 
 Result<Answer> PreflightRun::ask(const Probe& probe) {
   const Probe filled = fill(probe, {.model = found_.model, .adapter = {}, .path = {}, .text = {}});
-  FetchRequest request{.url = found_.url, .endpoints = found_.endpoints, .method = filled.method, .path = filled.path};
+  FetchRequest request{
+      .url = found_.url, .endpoints = found_.endpoints, .method = filled.method, .path = filled.path};
   request.headers = target_headers(plan_.file, found_.profile);
   for (const auto& header : filled.headers) request.headers.push_back(header);
   if (filled.body_is_json) request.headers.emplace_back("content-type", "application/json");
@@ -111,13 +114,15 @@ Result<void> PreflightRun::discover(Processor& processor) {
     auto profile = parse_profile(*described);
     if (!profile) return profile.errors();
     found_.profile = std::move(*profile);
-    if (found_.url.host.empty()) return {};   // the target is not known yet: the caller resolves it and comes again
+    if (found_.url.host.empty())
+      return {};  // the target is not known yet: the caller resolves it and comes again
     bool learned = false;
     for (const Probe& probe : found_.profile.discover) {
       const auto known = [&](const LearnedAnswer& answer) { return answer.probe == probe.id; };
       if (std::any_of(found_.learned.begin(), found_.learned.end(), known)) continue;
       auto answer = ask(probe);
-      found_.learned.push_back(answer ? LearnedAnswer{probe.id, answer->status, answer->body} : LearnedAnswer{probe.id, -1, ""});
+      found_.learned.push_back(answer ? LearnedAnswer{probe.id, answer->status, answer->body}
+                                      : LearnedAnswer{probe.id, -1, ""});
       const LearnedAnswer& last = found_.learned.back();
       if (auto taken = processor.learn(last.status, last.probe, last.body); !taken) return taken.errors();
       learned = true;
@@ -150,7 +155,8 @@ Result<void> PreflightRun::check_name(const std::string& name) {
   for (const ModelName& model : found_.models) names.push_back(model.name);
   if (std::find(names.begin(), names.end(), name) != names.end()) return {};
   const auto nearest = nearest_name(name, names);
-  return Error{"the server has no model \"" + name + "\"" + (nearest ? "; did you mean \"" + *nearest + "\"?" : "") +
+  return Error{"the server has no model \"" + name + "\"" +
+               (nearest ? "; did you mean \"" + *nearest + "\"?" : "") +
                " It lists: " + list_of(found_.models)};
 }
 
@@ -166,7 +172,8 @@ Result<void> PreflightRun::find_model() {
     } else if (answer->status == 401 || answer->status == 403) {
       return Error{"the target answered " + std::to_string(answer->status) + " to " +
                    found_.profile.models->probe.path + ": " +
-                   escape_terminal(redactor_.redact(answer->body), kForeignTextBytes) + "; check target.api_key"};
+                   escape_terminal(redactor_.redact(answer->body), kForeignTextBytes) +
+                   "; check target.api_key"};
     }
   }
   if (found_.models.empty()) {
@@ -205,7 +212,8 @@ void PreflightRun::read_info() {
 Result<void> PreflightRun::check_features() {
   const Profile& profile = found_.profile;
   if (!profile.has_feature("proto.http")) {
-    return Error{"the processor \"" + plan_.file.processor.use + "\" needs a protocol that this version does not speak"};
+    return Error{"the processor \"" + plan_.file.processor.use +
+                 "\" needs a protocol that this version does not speak"};
   }
   if (plan_.file.request.choices > 1 && !profile.has_feature("choices.many")) {
     return Error{"request.choices: the processor \"" + plan_.file.processor.use + "\" makes one choice only"};
@@ -214,7 +222,8 @@ Result<void> PreflightRun::check_features() {
     return Error{"request.output: exact: the processor \"" + plan_.file.processor.use +
                  "\" cannot ask for an exact length; use best_effort"};
   }
-  if (plan_.file.request.cache_salt == RunFile::Request::CacheSalt::request && !profile.has_feature("cache.salt")) {
+  if (plan_.file.request.cache_salt == RunFile::Request::CacheSalt::request &&
+      !profile.has_feature("cache.salt")) {
     return Error{"request.cache_salt: request: the processor \"" + plan_.file.processor.use +
                  "\" has no cache salt to send; use auto or none"};
   }
@@ -224,8 +233,10 @@ Result<void> PreflightRun::check_features() {
   return {};
 }
 
-Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::string& nonce_salt, size_t word_limit) {
-  auto dataset = Dataset::create(*plan_.dataset, {.config_json = plan_.file.dataset.options_json, .seed = plan_.file.seed});
+Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::string& nonce_salt,
+                                                                 size_t word_limit) {
+  auto dataset = Dataset::create(*plan_.dataset,
+                                 {.config_json = plan_.file.dataset.options_json, .seed = plan_.file.seed});
   if (!dataset) return dataset.errors();
   SampleRules rules = sample_rules(plan_, found_.profile, nonce_salt);
   rules.rows.order = RunFile::Rows::Order::sequential;
@@ -237,13 +248,15 @@ Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::stri
 }
 
 // Gives the prompt tokens that the server counted, -1 if it did not.
-Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
-                                          const Sample& sample, const std::string& adapter) {
+Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& processor,
+                                          const RunContext& context, const Sample& sample,
+                                          const std::string& adapter) {
   const std::string name = "preflight-" + salt_ + "-" + std::to_string(found_.requests);
   const RequestIdentity identity{.seq = 0, .name = name, .adapter = adapter, .salt = context.salt};
   FetchRequest request{.url = found_.url, .endpoints = found_.endpoints};
   if (auto made = encoder.encode(sample, identity, request); !made.cls.empty()) return Error{made.message};
-  request.timeout_ns = plan_.file.target.timeouts.total_ns > 0 ? plan_.file.target.timeouts.total_ns : 900'000'000'000;
+  request.timeout_ns =
+      plan_.file.target.timeouts.total_ns > 0 ? plan_.file.target.timeouts.total_ns : 900'000'000'000;
   const int64_t begin_ns = clock_.now_ns();
   auto answer = fetch(request);
   if (!answer) return answer.errors();
@@ -260,7 +273,9 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
   for (const auto& [header, value] : answer->headers) {
     fields.push_back({{header.data(), header.size()}, {value.data(), value.size()}});
   }
-  const tkm_head head{.struct_size = sizeof(tkm_head), .http_status = answer->status, .fields = fields.data(),
+  const tkm_head head{.struct_size = sizeof(tkm_head),
+                      .http_status = answer->status,
+                      .fields = fields.data(),
                       .field_count = fields.size()};
   answer->body.reserve(answer->body.size() + kSpareBytes);
   const bool read = stream.head(head, events.sink(), sentence) >= 0 &&
@@ -278,7 +293,8 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
   return counted ? record.prompt_tokens : -1;
 }
 
-Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& processor, const RunContext& context) {
+Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& processor,
+                                     const RunContext& context) {
   // As long as the run's own nonce, and another: the run's first prompt must not find a warm cache.
   const std::string nonce(salt_.rbegin(), salt_.rend());
   auto whole = first_sample(nonce, 0);
@@ -296,9 +312,11 @@ Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& process
   if (*tokens < 0 || *fewer < 0 || *tokens <= *fewer || less_words <= 0) return {};
   const double per_word = static_cast<double>(*tokens - *fewer) / less_words;
   const double overhead = static_cast<double>(*tokens) - per_word * static_cast<double>(words);
-  found_.calibration = tkm_calibration{.struct_size = sizeof(tkm_calibration), .reserved = 0,
-                                       .tokens_per_word = per_word,
-                                       .overhead_tokens = static_cast<int64_t>(overhead < 0 ? overhead - 0.5 : overhead + 0.5)};
+  found_.calibration = tkm_calibration{
+      .struct_size = sizeof(tkm_calibration),
+      .reserved = 0,
+      .tokens_per_word = per_word,
+      .overhead_tokens = static_cast<int64_t>(overhead < 0 ? overhead - 0.5 : overhead + 0.5)};
   return {};
 }
 
@@ -332,7 +350,8 @@ Result<Preflight> PreflightRun::run(const std::string& target_url) {
   if (auto model = find_model(); !model) return model.errors();
   read_info();
   if (plan_.file.target.reset_cache) {
-    if (found_.profile.reset_cache.empty()) return Error{"target.prepare.reset_cache: the processor knows no way to do it"};
+    if (found_.profile.reset_cache.empty())
+      return Error{"target.prepare.reset_cache: the processor knows no way to do it"};
     for (const Probe& probe : found_.profile.reset_cache) {
       auto answer = ask(probe);
       auto done = answer ? check_answer(probe, answer->status, answer->body) : Result<void>(answer.errors());
@@ -349,12 +368,13 @@ Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url,
 }
 
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
-  auto processor = Processor::create(*plan.processor, {.config_json = plan.file.processor.options_json,
-                                                       .models = {preflight.model},
-                                                       .seed = plan.file.seed});
+  auto processor = Processor::create(
+      *plan.processor,
+      {.config_json = plan.file.processor.options_json, .models = {preflight.model}, .seed = plan.file.seed});
   if (!processor) return processor.errors();
   for (const LearnedAnswer& answer : preflight.learned) {
-    if (auto taken = processor->learn(answer.status, answer.probe, answer.body); !taken) return taken.errors();
+    if (auto taken = processor->learn(answer.status, answer.probe, answer.body); !taken)
+      return taken.errors();
   }
   return processor;
 }
@@ -365,12 +385,13 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   rules.seed = plan.file.seed;
   rules.text_as_chat = profile.has_feature("form.chat") && !profile.has_feature("form.text");
   const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
-  if (cold && !profile.has_feature("cache.salt") && plan.dataset->has_capability("endless")) rules.nonce = salt;
+  if (cold && !profile.has_feature("cache.salt") && plan.dataset->has_capability("endless"))
+    rules.nonce = salt;
   return rules;
 }
 
-RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt, const Clock& clock,
-                        const Redactor& redactor) {
+RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt,
+                        const Clock& clock, const Redactor& redactor) {
   RunContext context;
   context.clock = &clock;
   for (const PhasePlan& phase : plan.phases) context.phases.push_back(phase.file.name);
@@ -386,8 +407,10 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
   context.declared_output_mode = exact ? TKM_OUTPUT_EXACT : TKM_OUTPUT_AT_MOST;
   const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
   if (cold && preflight.profile.has_feature("cache.salt")) context.salt = salt;
-  context.salt_per_request = !context.salt.empty() && plan.file.request.cache_salt == RunFile::Request::CacheSalt::request;
-  for (const auto& [name, metric] : preflight.profile.request_metrics) context.request_metrics.push_back(name);
+  context.salt_per_request =
+      !context.salt.empty() && plan.file.request.cache_salt == RunFile::Request::CacheSalt::request;
+  for (const auto& [name, metric] : preflight.profile.request_metrics)
+    context.request_metrics.push_back(name);
   context.redactor = &redactor;
   return context;
 }

@@ -1,6 +1,6 @@
-// Before the load: is the server there, what is it, which models has it, does it take our request? Learns what the
-// processor wants to know, sends the first sample once for each model and adapter, unmeasured, and calibrates words to
-// tokens. Blocking, main thread. Its requests stand in the manifest and in no record.
+// Before the load: is the server there, what is it, which models has it, does it take our request? Learns
+// what the processor wants to know, sends the first sample once for each model and adapter, unmeasured, and
+// calibrates words to tokens. Blocking, main thread. Its requests stand in the manifest and in no record.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +30,15 @@ struct Preflight {
   Url url;
   std::vector<Endpoint> endpoints;
   Profile profile;
-  std::vector<LearnedAnswer> learned;         // handed to every instance of the processor, in this order
+  std::vector<LearnedAnswer> learned;  // handed to every instance of the processor, in this order
   std::string model;
-  std::vector<ModelName> models;              // as the server lists them; empty: it does not
-  std::string server;                         // what the info probes answered, in short; may be empty
-  std::string info_json = "{}";               // their answers, by probe
+  std::vector<ModelName> models;  // as the server lists them; empty: it does not
+  std::string server;             // what the info probes answered, in short; may be empty
+  std::string info_json = "{}";   // their answers, by probe
   std::optional<tkm_calibration> calibration;
   uint64_t requests = 0;
   int64_t prompt_tokens = 0, output_tokens = 0;
-  int64_t first_reply_ns = 0;                 // how long the first request took, for `probe`
+  int64_t first_reply_ns = 0;  // how long the first request took, for `probe`
   std::vector<std::string> warnings;
 };
 
@@ -49,11 +49,12 @@ Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url,
 // A processor that has learned what preflight found out. One for each worker.
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight);
 
-// The rules by which samples become requests: shared by preflight and run. `salt` is the nonce where the server has none.
+// The rules by which samples become requests: shared by preflight and run. `salt` is the nonce where the
+// server has none.
 SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::string& salt);
 
 // What all requests share, from plan and preflight; the caller sets start_ns and id_prefix.
-RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt, const Clock& clock,
-                        const Redactor& redactor);
+RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt,
+                        const Clock& clock, const Redactor& redactor);
 
 }  // namespace tokometer

@@ -5,14 +5,19 @@
 namespace tokometer {
 namespace {
 
-tkm_str str(std::string_view text) { return {text.data(), text.size()}; }
+tkm_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 int32_t output_mode(const RunContext& context, const Sample& sample) {
   switch (context.request.output) {
     case RunFile::Request::Output::exact:
-    case RunFile::Request::Output::best_effort: return context.declared_output_mode;
-    case RunFile::Request::Output::at_most: return TKM_OUTPUT_AT_MOST;
-    case RunFile::Request::Output::automatic: break;
+    case RunFile::Request::Output::best_effort:
+      return context.declared_output_mode;
+    case RunFile::Request::Output::at_most:
+      return TKM_OUTPUT_AT_MOST;
+    case RunFile::Request::Output::automatic:
+      break;
   }
   return sample.output_mode == TKM_OUTPUT_EXACT ? context.declared_output_mode : TKM_OUTPUT_AT_MOST;
 }
@@ -53,10 +58,14 @@ tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity
 EncodeFault RequestEncoder::fill_sink(const Sample& sample, const RequestIdentity& identity) {
   sink_.clear();
   switch (processor_.encode(prompt_of(sample, identity), sink_.out(), sentence_)) {
-    case TKM_OK: break;
-    case TKM_E_INPUT: return {"client.dataset", sentence_};
-    case TKM_E_UNSUPPORTED: return {"client.unsupported", sentence_};
-    default: return {"client.plugin", sentence_};
+    case TKM_OK:
+      break;
+    case TKM_E_INPUT:
+      return {"client.dataset", sentence_};
+    case TKM_E_UNSUPPORTED:
+      return {"client.unsupported", sentence_};
+    default:
+      return {"client.plugin", sentence_};
   }
   if (!sink_.fault().empty()) return {"client.plugin", std::string(sink_.fault())};
   if (sink_.protocol() != TKM_HTTP) return {"client.unsupported", "this version speaks HTTP/1.1 only"};
@@ -82,11 +91,13 @@ std::string_view RequestEncoder::collect_fields(const Sample& sample) {
 EncodeFault RequestEncoder::encode(const Sample& sample, const RequestIdentity& identity, std::string& wire) {
   if (EncodeFault fault = fill_sink(sample, identity); !fault.cls.empty()) return fault;
   const std::string_view accept = collect_fields(sample);
-  if (auto written = write_wire(identity, accept, wire); !written) return {"client.plugin", written.error().message};
+  if (auto written = write_wire(identity, accept, wire); !written)
+    return {"client.plugin", written.error().message};
   return {};
 }
 
-Result<void> RequestEncoder::write_wire(const RequestIdentity& identity, std::string_view accept, std::string& wire) {
+Result<void> RequestEncoder::write_wire(const RequestIdentity& identity, std::string_view accept,
+                                        std::string& wire) {
   path_.assign(context_.url.path_prefix).append(sink_.path());
   wire.clear();
   auto head = write_request_head({.method = sink_.method(),
@@ -102,7 +113,8 @@ Result<void> RequestEncoder::write_wire(const RequestIdentity& identity, std::st
   return head;
 }
 
-EncodeFault RequestEncoder::encode(const Sample& sample, const RequestIdentity& identity, FetchRequest& request) {
+EncodeFault RequestEncoder::encode(const Sample& sample, const RequestIdentity& identity,
+                                   FetchRequest& request) {
   if (EncodeFault fault = fill_sink(sample, identity); !fault.cls.empty()) return fault;
   collect_fields(sample);
   request.method.assign(sink_.method());

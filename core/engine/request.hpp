@@ -1,5 +1,6 @@
-// One request from its sample to the bytes on the wire: builds the plugin's prompt, lets the processor encode it, and
-// writes the HTTP head before the body, contiguous, so that one send() takes all. One per I/O thread; preflight has its own.
+// One request from its sample to the bytes on the wire: builds the plugin's prompt, lets the processor encode
+// it, and writes the HTTP head before the body, contiguous, so that one send() takes all. One per I/O thread;
+// preflight has its own.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +18,14 @@ namespace tokometer {
 
 struct RequestIdentity {
   uint64_t seq = 0;
-  std::string_view name;      // the request id that the server sees
-  std::string_view adapter;   // of the run file's mix; a sample's own beats it
+  std::string_view name;     // the request id that the server sees
+  std::string_view adapter;  // of the run file's mix; a sample's own beats it
   std::string_view salt;
 };
 
 // Why a request could not be made: always our side's fault, so the class is client.*.
 struct EncodeFault {
-  std::string cls;       // "client.plugin", "client.dataset", "client.unsupported"
+  std::string cls;  // "client.plugin", "client.dataset", "client.unsupported"
   std::string message;
 };
 
@@ -43,7 +44,7 @@ class RequestEncoder {
 
  private:
   EncodeFault fill_sink(const Sample& sample, const RequestIdentity& identity);
-  std::string_view collect_fields(const Sample& sample);   // into fields_; returns what to accept
+  std::string_view collect_fields(const Sample& sample);  // into fields_; returns what to accept
   Result<void> write_wire(const RequestIdentity& identity, std::string_view accept, std::string& wire);
 
   const RunContext& context_;

@@ -11,8 +11,8 @@
 namespace tokometer {
 namespace {
 
-
-Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& preflight, const std::string& salt) {
+Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& preflight,
+                                            const std::string& salt) {
   CreateOptions options{.config_json = plan.file.dataset.options_json, .seed = plan.file.seed};
   options.extension = [&preflight](std::string_view id) -> const void* {
     return id == "tkm.calibration/1" && preflight.calibration ? &*preflight.calibration : nullptr;
@@ -48,7 +48,8 @@ Result<std::vector<Manifest::DataFile>> data_files(const Plan& plan) {
 bool shares_prefixes(const Plan& plan) {
   tkm::JsonDocument options;
   if (!plan.dataset->has_capability("shared-prefix")) return false;
-  return !tkm::parse_json(plan.file.dataset.options_json, options) || tkm::get_int(options, "prefix_tokens", 1) != 0;
+  return !tkm::parse_json(plan.file.dataset.options_json, options) ||
+         tkm::get_int(options, "prefix_tokens", 1) != 0;
 }
 
 }  // namespace
@@ -109,7 +110,8 @@ Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& 
   std::vector<std::pair<std::string, std::string>> warnings;
   for (const std::string& text : preflight.warnings) warnings.emplace_back("profile", text);
   if (const uint64_t skipped = feeder_->skipped_at_start(); skipped > 0) {
-    warnings.emplace_back("rows_skipped", std::to_string(skipped) + " bad records of the dataset were left out");
+    warnings.emplace_back("rows_skipped",
+                          std::to_string(skipped) + " bad records of the dataset were left out");
   }
   driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_,
                                          std::move(warnings));
@@ -129,21 +131,24 @@ bool Run::Threads::wait(int64_t timeout_ns) {
 }
 
 RunResult Run::Threads::finish() {
-  if (!scheduler_thread_.joinable()) return result_;   // never started, or finished before
+  if (!scheduler_thread_.joinable()) return result_;  // never started, or finished before
   scheduler_thread_.join();
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : worker_threads_) thread.join();
   result_ = {.reason = driver_->reason(), .fault = driver_->fault(), .records_fault = {}};
-  auto tick = ticks_.make(*writer_);   // with the workers' last words
+  auto tick = ticks_.make(*writer_);  // with the workers' last words
   tick->totals = driver_->totals();
   writer_->push(std::move(tick));
-  writer_->finish({.at_ns = clock_.now_ns() - context_.start_ns, .reason = driver_->reason(), .totals = driver_->totals()});
+  writer_->finish({.at_ns = clock_.now_ns() - context_.start_ns,
+                   .reason = driver_->reason(),
+                   .totals = driver_->totals()});
   result_.records_fault = writer_->fault();
   return result_;
 }
 
-Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& preflight, const RunSettings& settings,
-                                        Manifest manifest, const Clock& clock, const Redactor& redactor) {
+Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& preflight,
+                                        const RunSettings& settings, Manifest manifest, const Clock& clock,
+                                        const Redactor& redactor) {
   RunContext context = make_context(plan, preflight, settings.salt, clock, redactor);
   context.start_ns = clock.now_ns();
   context.id_prefix = settings.id_prefix;
@@ -162,10 +167,18 @@ Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& prefl
 
 Run::Run(std::unique_ptr<Threads> threads) : threads_(std::move(threads)) {}
 Run::~Run() = default;
-bool Run::wait(int64_t timeout_ns) { return threads_->wait(timeout_ns); }
-void Run::stop(const StopOrder& order) { threads_->driver().stop(order); }
-Progress Run::progress() const { return threads_->driver().progress(); }
-RunResult Run::finish() { return threads_->finish(); }
+bool Run::wait(int64_t timeout_ns) {
+  return threads_->wait(timeout_ns);
+}
+void Run::stop(const StopOrder& order) {
+  threads_->driver().stop(order);
+}
+Progress Run::progress() const {
+  return threads_->driver().progress();
+}
+RunResult Run::finish() {
+  return threads_->finish();
+}
 
 Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redactor& redactor) {
   Manifest manifest;
@@ -176,10 +189,15 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   manifest.plan_hash = plan.hash;
   manifest.run_file_json = redactor.redact(file.resolved_json);
   const auto add = [&](const char* kind, const std::string& use, const Component& component) {
-    manifest.plugins.push_back({.kind = kind, .use = use, .module = std::string(component.module_name()),
-                                .version = std::string(component.version()), .path = component.path,
-                                .sha256 = component.sha256, .build_id = component.build_id,
-                                .abi_major = TKM_ABI_MAJOR, .abi_minor = static_cast<int>(component.module->abi_minor)});
+    manifest.plugins.push_back({.kind = kind,
+                                .use = use,
+                                .module = std::string(component.module_name()),
+                                .version = std::string(component.version()),
+                                .path = component.path,
+                                .sha256 = component.sha256,
+                                .build_id = component.build_id,
+                                .abi_major = TKM_ABI_MAJOR,
+                                .abi_minor = static_cast<int>(component.module->abi_minor)});
   };
   add("processor", file.processor.use, *plan.processor);
   add("dataset", file.dataset.use, *plan.dataset);

@@ -1,9 +1,9 @@
-// A run while it is going on: the only owner of threads. cli starts it, waits in slices so that it can serve signals and
-// the display, and takes the result.
+// A run while it is going on: the only owner of threads. cli starts it, waits in slices so that it can serve
+// signals and the display, and takes the result.
 //
-//   auto run = Run::start(plan, preflight, settings, clock, redactor);          // Result<std::unique_ptr<Run>>
-//   while (!(*run)->wait(100'000'000)) { show((*run)->progress()); if (signalled) (*run)->stop({...}); }
-//   RunResult result = (*run)->finish();
+//   auto run = Run::start(plan, preflight, settings, clock, redactor);          //
+//   Result<std::unique_ptr<Run>> while (!(*run)->wait(100'000'000)) { show((*run)->progress()); if
+//   (signalled) (*run)->stop({...}); } RunResult result = (*run)->finish();
 #pragma once
 
 #include <cstdint>
@@ -22,29 +22,31 @@
 namespace tokometer {
 
 struct RunSettings {
-  std::filesystem::path directory;   // made for this run, empty
-  std::string id_prefix;             // of request ids: "3f9c1a-"
-  std::string salt;                  // of prompts: a hex word of this run's own
+  std::filesystem::path directory;  // made for this run, empty
+  std::string id_prefix;            // of request ids: "3f9c1a-"
+  std::string salt;                 // of prompts: a hex word of this run's own
 };
 
 struct RunResult {
-  std::string reason;                // "finished", "signal.INT", "budget", "deadlock", "disk", "plugin", "dataset"
-  std::string fault;                 // a sentence about what ended the run early; empty if nothing did
-  std::string records_fault;         // not empty: the records are not complete (exit 6)
+  std::string reason;         // "finished", "signal.INT", "budget", "deadlock", "disk", "plugin", "dataset"
+  std::string fault;          // a sentence about what ended the run early; empty if nothing did
+  std::string records_fault;  // not empty: the records are not complete (exit 6)
 };
 
 class Run {
  public:
-  // Writes the manifest, opens the records, starts all threads. The caller has filled what it knows of the manifest
-  // (id, command, host, plugins); the times of the start are put in here. All references outlive the run.
-  static Result<std::unique_ptr<Run>> start(const Plan& plan, const Preflight& preflight, const RunSettings& settings,
-                                            Manifest manifest, const Clock& clock, const Redactor& redactor);
+  // Writes the manifest, opens the records, starts all threads. The caller has filled what it knows of the
+  // manifest (id, command, host, plugins); the times of the start are put in here. All references outlive the
+  // run.
+  static Result<std::unique_ptr<Run>> start(const Plan& plan, const Preflight& preflight,
+                                            const RunSettings& settings, Manifest manifest,
+                                            const Clock& clock, const Redactor& redactor);
   ~Run();
 
-  bool wait(int64_t timeout_ns);             // true: the load has ended and everything in flight, too
-  void stop(const StopOrder& order);         // any thread; a later, stronger order adds to an earlier one
-  Progress progress() const;                 // any thread
-  RunResult finish();                        // joins all threads; the records are complete on return
+  bool wait(int64_t timeout_ns);      // true: the load has ended and everything in flight, too
+  void stop(const StopOrder& order);  // any thread; a later, stronger order adds to an earlier one
+  Progress progress() const;          // any thread
+  RunResult finish();                 // joins all threads; the records are complete on return
 
  private:
   class Threads;

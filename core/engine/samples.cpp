@@ -5,10 +5,14 @@
 namespace tokometer {
 namespace {
 
-constexpr size_t kReadAhead = 1024;   // samples kept ready by the feeder
+constexpr size_t kReadAhead = 1024;  // samples kept ready by the feeder
 
-std::string_view view(tkm_str text) { return {text.data, text.size}; }
-std::string copy(tkm_str text) { return std::string(view(text)); }
+std::string_view view(tkm_str text) {
+  return {text.data, text.size};
+}
+std::string copy(tkm_str text) {
+  return std::string(view(text));
+}
 
 void cut_to_words(std::string& text, size_t words) {
   size_t end = 0;
@@ -22,38 +26,46 @@ void cut_to_words(std::string& text, size_t words) {
 class SampleBuilder {
  public:
   SampleBuilder() : sample_(std::make_shared<Sample>()) {
-    sink_ = {.struct_size = sizeof(tkm_sample_out), .reserved = 0, .ctx = this,
-             .message = [](void* self, tkm_str role, tkm_str extra) {
-               of(self).sample_->owned_.push_back({copy(role), copy(extra), {}});
-             },
-             .part = [](void* self, const tkm_part* part) { of(self).add_part(*part); },
-             .text = [](void* self, tkm_str text) {
-               of(self).sample_->form = TKM_FORM_TEXT;
-               of(self).sample_->text_ = copy(text);
-             },
-             .tokens = [](void* self, const int32_t* ids, size_t count) {
-               of(self).sample_->form = TKM_FORM_TOKENS;
-               of(self).sample_->tokens.assign(ids, ids + count);
-             },
-             .lengths = [](void* self, int64_t prompt, int64_t output, int32_t mode) {
-               of(self).sample_->prompt_tokens = prompt;
-               of(self).sample_->output_tokens = output;
-               of(self).sample_->output_mode = mode;
-             },
-             .turn = [](void* self, const tkm_turn* turn) {
-               if (turn->turn != 0 || turn->last == 0) of(self).sessions_ = true;
-             },
-             .answer = [](void*, tkm_str) {},   // the scripted reply matters for the next turn only
-             .route = [](void* self, tkm_str model, tkm_str adapter) {
-               of(self).sample_->model_ = copy(model);
-               of(self).sample_->adapter_ = copy(adapter);
-             },
-             .arrival = [](void*, int64_t) {},
-             .extra = [](void* self, tkm_str json) { of(self).sample_->extra_ = copy(json); },
-             .tag = [](void*, tkm_str, tkm_str) {},
-             .header = [](void* self, tkm_str name, tkm_str value) {
-               of(self).sample_->headers.emplace_back(copy(name), copy(value));
-             }};
+    sink_ = {
+        .struct_size = sizeof(tkm_sample_out),
+        .reserved = 0,
+        .ctx = this,
+        .message =
+            [](void* self, tkm_str role, tkm_str extra) {
+              of(self).sample_->owned_.push_back({copy(role), copy(extra), {}});
+            },
+        .part = [](void* self, const tkm_part* part) { of(self).add_part(*part); },
+        .text =
+            [](void* self, tkm_str text) {
+              of(self).sample_->form = TKM_FORM_TEXT;
+              of(self).sample_->text_ = copy(text);
+            },
+        .tokens =
+            [](void* self, const int32_t* ids, size_t count) {
+              of(self).sample_->form = TKM_FORM_TOKENS;
+              of(self).sample_->tokens.assign(ids, ids + count);
+            },
+        .lengths =
+            [](void* self, int64_t prompt, int64_t output, int32_t mode) {
+              of(self).sample_->prompt_tokens = prompt;
+              of(self).sample_->output_tokens = output;
+              of(self).sample_->output_mode = mode;
+            },
+        .turn =
+            [](void* self, const tkm_turn* turn) {
+              if (turn->turn != 0 || turn->last == 0) of(self).sessions_ = true;
+            },
+        .answer = [](void*, tkm_str) {},  // the scripted reply matters for the next turn only
+        .route =
+            [](void* self, tkm_str model, tkm_str adapter) {
+              of(self).sample_->model_ = copy(model);
+              of(self).sample_->adapter_ = copy(adapter);
+            },
+        .arrival = [](void*, int64_t) {},
+        .extra = [](void* self, tkm_str json) { of(self).sample_->extra_ = copy(json); },
+        .tag = [](void*, tkm_str, tkm_str) {},
+        .header = [](void* self, tkm_str name,
+                     tkm_str value) { of(self).sample_->headers.emplace_back(copy(name), copy(value)); }};
   }
 
   const tkm_sample_out& sink() const { return sink_; }
@@ -75,9 +87,9 @@ class SampleBuilder {
   static SampleBuilder& of(void* self) { return *static_cast<SampleBuilder*>(self); }
 
   void add_part(const tkm_part& part) {
-    if (sample_->owned_.empty()) return;   // a part without a message belongs nowhere
+    if (sample_->owned_.empty()) return;  // a part without a message belongs nowhere
     tkm_part kept = part;
-    kept.type = {};   // media types come with the media parts that a later version sends
+    kept.type = {};  // media types come with the media parts that a later version sends
     sample_->owned_.back().parts.emplace_back(kept, copy(part.data));
   }
 
@@ -166,10 +178,13 @@ Result<std::shared_ptr<const Sample>> SampleSource::next() {
   if (!stored_) return read_one();
   if (position_ == rows_.size()) {
     switch (rules_.rows.on_end) {
-      case RunFile::Rows::OnEnd::stop: return std::shared_ptr<const Sample>();
+      case RunFile::Rows::OnEnd::stop:
+        return std::shared_ptr<const Sample>();
       case RunFile::Rows::OnEnd::error:
-        return Error{std::to_string(rows_.size()) + " records, more are needed: set dataset.rows.on_end: repeat"};
-      case RunFile::Rows::OnEnd::repeat: position_ = 0;
+        return Error{std::to_string(rows_.size()) +
+                     " records, more are needed: set dataset.rows.on_end: repeat"};
+      case RunFile::Rows::OnEnd::repeat:
+        position_ = 0;
     }
   }
   return rows_[position_++];
@@ -210,7 +225,7 @@ std::shared_ptr<const Sample> Feeder::take() {
   if (ready_.empty()) return nullptr;
   auto sample = std::move(ready_.front());
   ready_.pop_front();
-  if (ready_.size() == kReadAhead / 2) changed_.notify_all();   // refill in bulk: not one wake-up a sample
+  if (ready_.size() == kReadAhead / 2) changed_.notify_all();  // refill in bulk: not one wake-up a sample
   return sample;
 }
 

@@ -1,5 +1,6 @@
-// From a dataset plugin to the requests of a run: what one `next` said becomes one immutable Sample; `rows` of the run file
-// decides how many there are, in which order, and what happens at the end of the data or at a bad record.
+// From a dataset plugin to the requests of a run: what one `next` said becomes one immutable Sample; `rows`
+// of the run file decides how many there are, in which order, and what happens at the end of the data or at a
+// bad record.
 //
 // A finite dataset is read before the run starts; an endless one is read ahead by the feeder thread.
 #pragma once
@@ -22,13 +23,13 @@
 
 namespace tokometer {
 
-// One request's content. Immutable once made; shared by the requests that use it, since rows may repeat, and freed with
-// the last of them.
+// One request's content. Immutable once made; shared by the requests that use it, since rows may repeat, and
+// freed with the last of them.
 class Sample {
  public:
-  uint64_t index = 0;              // position in the dataset, from 0
-  int32_t form = TKM_FORM_TEXT;    // which of messages, text, tokens holds the prompt
-  int64_t prompt_tokens = -1;      // as the dataset declares; -1: not known
+  uint64_t index = 0;            // position in the dataset, from 0
+  int32_t form = TKM_FORM_TEXT;  // which of messages, text, tokens holds the prompt
+  int64_t prompt_tokens = -1;    // as the dataset declares; -1: not known
   int64_t output_tokens = -1;
   int32_t output_mode = TKM_OUTPUT_AT_MOST;
   std::vector<int32_t> tokens;
@@ -46,20 +47,20 @@ class Sample {
 
   struct Message {
     std::string role, extra;
-    std::deque<std::pair<tkm_part, std::string>> parts;   // the string holds the bytes of the part
+    std::deque<std::pair<tkm_part, std::string>> parts;  // the string holds the bytes of the part
   };
   std::string text_, model_, adapter_, extra_;
-  std::deque<Message> owned_;               // addresses stay
+  std::deque<Message> owned_;  // addresses stay
   std::vector<tkm_part> parts_;
-  std::vector<tkm_message> messages_;       // views into the two above
+  std::vector<tkm_message> messages_;  // views into the two above
 };
 
 struct SampleRules {
   RunFile::Rows rows;
   uint64_t seed = 0;
-  bool text_as_chat = false;   // the processor takes chat only: a text becomes one user message
-  std::string nonce;           // put in front of the text: cold prompts on servers that know no cache salt
-  size_t word_limit = 0;       // cuts texts to this many words, for calibration; 0: whole
+  bool text_as_chat = false;  // the processor takes chat only: a text becomes one user message
+  std::string nonce;          // put in front of the text: cold prompts on servers that know no cache salt
+  size_t word_limit = 0;      // cuts texts to this many words, for calibration; 0: whole
 };
 
 // Reads samples in the order of the run. One thread at a time.
@@ -71,7 +72,7 @@ class SampleSource {
   // The next sample; null when there are no more.
   Result<std::shared_ptr<const Sample>> next();
 
-  uint64_t skipped() const noexcept { return skipped_; }   // bad records left out
+  uint64_t skipped() const noexcept { return skipped_; }  // bad records left out
 
  private:
   SampleSource(Dataset dataset, SampleRules rules) : dataset_(std::move(dataset)), rules_(std::move(rules)) {}
@@ -80,23 +81,26 @@ class SampleSource {
 
   Dataset dataset_;
   SampleRules rules_;
-  std::vector<std::shared_ptr<const Sample>> rows_;   // finite or limited datasets
+  std::vector<std::shared_ptr<const Sample>> rows_;  // finite or limited datasets
   bool stored_ = false;
   size_t position_ = 0;
   uint64_t index_ = 0;
   uint64_t skipped_ = 0;
 };
 
-// The feeder thread: keeps samples ready, so that a slow dataset never delays the schedule while its queue lasts.
+// The feeder thread: keeps samples ready, so that a slow dataset never delays the schedule while its queue
+// lasts.
 class Feeder {
  public:
   explicit Feeder(std::unique_ptr<SampleSource> source);
-  ~Feeder();   // ends the thread
+  ~Feeder();  // ends the thread
 
   // The next sample, waiting for it if need be; null when there are no more or a fault has come.
   std::shared_ptr<const Sample> take();
 
-  uint64_t skipped_at_start() const noexcept { return skipped_at_start_; }   // bad records left out before the run
+  uint64_t skipped_at_start() const noexcept {
+    return skipped_at_start_;
+  }  // bad records left out before the run
 
   // What ended the data early; empty if nothing did.
   std::string fault() const;

@@ -10,7 +10,8 @@ namespace tokometer {
 namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-constexpr uint32_t kMostActive = 10'000'000;   // more than any machine holds: a pattern that releases without end
+constexpr uint32_t kMostActive =
+    10'000'000;  // more than any machine holds: a pattern that releases without end
 
 }  // namespace
 
@@ -34,9 +35,9 @@ void PhaseScheduler::release(int64_t at_ns, int64_t now_ns) {
   }
   if (active_ >= kMostActive) return fail("the load pattern releases without end (10,000,000 are active)");
   latest_ns_ = at_ns;
-  if (at_ns >= last_time_ns()) {   // outside the phase: of an open loop all that follow are, too
+  if (at_ns >= last_time_ns()) {  // outside the phase: of an open loop all that follow are, too
     done_ = done_ || limits_.open_loop;
-    ++active_;                     // the pattern holds it for active, so do we
+    ++active_;  // the pattern holds it for active, so do we
     return;
   }
   committed_.push(at_ns);
@@ -46,7 +47,8 @@ void PhaseScheduler::release(int64_t at_ns, int64_t now_ns) {
 }
 
 void PhaseScheduler::wait(int64_t until_ns) {
-  if (until_ns == kNever && active_ == 0) return fail("load pattern deadlock: it waits for ever and nothing is active");
+  if (until_ns == kNever && active_ == 0)
+    return fail("load pattern deadlock: it waits for ever and nothing is active");
   wait_until_ns_ = until_ns;
 }
 
@@ -68,16 +70,21 @@ void PhaseScheduler::ask(int64_t now_ns) {
   if (pattern_.next(state, step, sentence) < 0) return fail("the load pattern failed: " + sentence);
   users_ = step.users;
   switch (step.action) {
-    case TKM_LOAD_RELEASE: return release(step.at_ns + shift_ns_, now_ns);
-    case TKM_LOAD_WAIT: return wait(step.at_ns);
-    case TKM_LOAD_DONE: done_ = true; return;
-    default: fail("the load pattern answered with action " + std::to_string(step.action) + ", which does not exist");
+    case TKM_LOAD_RELEASE:
+      return release(step.at_ns + shift_ns_, now_ns);
+    case TKM_LOAD_WAIT:
+      return wait(step.at_ns);
+    case TKM_LOAD_DONE:
+      done_ = true;
+      return;
+    default:
+      fail("the load pattern answered with action " + std::to_string(step.action) + ", which does not exist");
   }
 }
 
 void PhaseScheduler::ask_until_it_waits(int64_t now_ns, int64_t horizon_ns) {
   while (!done_ && !ended_ && wait_until_ns_ < 0) {
-    if (limits_.open_loop && latest_ns_ > horizon_ns) return;   // far enough ahead
+    if (limits_.open_loop && latest_ns_ > horizon_ns) return;  // far enough ahead
     ask(now_ns);
   }
 }
@@ -91,7 +98,7 @@ void PhaseScheduler::end_if_window_is_done(int64_t now_ns) {
 std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_ns) {
   if (!ended_ && wait_until_ns_ >= 0 && wait_until_ns_ <= now_ns) {
     const int64_t then_ns = std::exchange(wait_until_ns_, -1);
-    ask(then_ns);   // a closed loop plans by "now": the time it asked for, not our late arrival
+    ask(then_ns);  // a closed loop plans by "now": the time it asked for, not our late arrival
     ask_until_it_waits(then_ns, horizon_ns);
   } else if (!ended_) {
     ask_until_it_waits(limits_.open_loop ? std::max<int64_t>(now_ns, 0) : 0, horizon_ns);

@@ -1,8 +1,9 @@
 // When requests start: drives one load pattern through one phase. Pure logic; the caller brings the time.
 //
-// All times are nanoseconds since the start of the phase. An open loop is asked ahead of time, up to the horizon; a closed
-// loop is asked at the start and then at the end of each entry. What the pattern commits to comes out of `take_due` in
-// order of time. The phase's own limits (time, count, cool-down) are applied here; the pattern knows none of them.
+// All times are nanoseconds since the start of the phase. An open loop is asked ahead of time, up to the
+// horizon; a closed loop is asked at the start and then at the end of each entry. What the pattern commits to
+// comes out of `take_due` in order of time. The phase's own limits (time, count, cool-down) are applied here;
+// the pattern knows none of them.
 //
 //   PhaseScheduler scheduler(pattern, limits);
 //   while (auto at_ns = scheduler.take_due(now_ns, now_ns + look_ahead_ns)) send(*at_ns);
@@ -20,9 +21,10 @@
 namespace tokometer {
 
 struct PhaseLimits {
-  std::optional<int64_t> duration_ns = {};   // warm-up and measure window; the window ends here
-  std::optional<uint64_t> requests = {};     // or this many releases
-  int64_t cooldown_ns = 0;              // the load goes on after the window at most this long, until its requests have ended
+  std::optional<int64_t> duration_ns = {};  // warm-up and measure window; the window ends here
+  std::optional<uint64_t> requests = {};    // or this many releases
+  int64_t cooldown_ns =
+      0;  // the load goes on after the window at most this long, until its requests have ended
   bool open_loop = true;
 };
 
@@ -31,7 +33,8 @@ class PhaseScheduler {
   // `pattern` outlives the scheduler.
   PhaseScheduler(Pattern& pattern, const PhaseLimits& limits) : pattern_(pattern), limits_(limits) {}
 
-  // The next release with a time up to `horizon_ns`, or nothing for now. `now_ns` only serves waits of the pattern.
+  // The next release with a time up to `horizon_ns`, or nothing for now. `now_ns` only serves waits of the
+  // pattern.
   std::optional<int64_t> take_due(int64_t now_ns, int64_t horizon_ns);
 
   // An entry that was taken has ended, at `end_ns`. `scheduled_ns` is the time that take_due gave.
@@ -41,15 +44,18 @@ class PhaseScheduler {
   // Returns the commitments that were inside the phase and not yet taken.
   std::vector<int64_t> stop();
 
-  // With the overload policy `block` the pattern's clock stands still while requests are held: later times shift.
+  // With the overload policy `block` the pattern's clock stands still while requests are held: later times
+  // shift.
   void shift(int64_t by_ns) { shift_ns_ += by_ns; }
 
   bool load_ended() const noexcept { return ended_; }
   uint64_t released() const noexcept { return released_; }
   uint32_t active() const noexcept { return active_; }
-  uint32_t users() const noexcept { return users_; }            // closed loop: what the pattern wants now
-  int64_t next_time_ns() const noexcept;                        // when take_due has something to do again; INT64_MAX: at an end
-  const std::string& fault() const noexcept { return fault_; }  // not empty: the pattern broke its contract; the load has ended
+  uint32_t users() const noexcept { return users_; }  // closed loop: what the pattern wants now
+  int64_t next_time_ns() const noexcept;  // when take_due has something to do again; INT64_MAX: at an end
+  const std::string& fault() const noexcept {
+    return fault_;
+  }  // not empty: the pattern broke its contract; the load has ended
 
  private:
   void ask(int64_t now_ns);
@@ -58,23 +64,23 @@ class PhaseScheduler {
   void wait(int64_t until_ns);
   void fail(std::string sentence);
   void end_if_window_is_done(int64_t now_ns);
-  int64_t last_time_ns() const noexcept;   // releases at or after it are outside the phase
+  int64_t last_time_ns() const noexcept;  // releases at or after it are outside the phase
 
   Pattern& pattern_;
   PhaseLimits limits_;
-  std::priority_queue<int64_t, std::vector<int64_t>, std::greater<>> committed_;   // times, not yet taken
-  int64_t latest_ns_ = 0;          // open loop: the last time committed to; times never fall
-  int64_t wait_until_ns_ = -1;     // -1: the pattern may be asked now
+  std::priority_queue<int64_t, std::vector<int64_t>, std::greater<>> committed_;  // times, not yet taken
+  int64_t latest_ns_ = 0;       // open loop: the last time committed to; times never fall
+  int64_t wait_until_ns_ = -1;  // -1: the pattern may be asked now
   int64_t shift_ns_ = 0;
-  uint64_t asked_releases_ = 0;    // RELEASEs inside the phase, taken or not
-  uint64_t released_ = 0;          // taken
+  uint64_t asked_releases_ = 0;  // RELEASEs inside the phase, taken or not
+  uint64_t released_ = 0;        // taken
   uint64_t completed_ = 0;
   uint64_t failed_ = 0;
-  uint64_t open_in_window_ = 0;    // taken, scheduled before the window's end, not ended
-  uint32_t active_ = 0;            // entries from RELEASE to their end
+  uint64_t open_in_window_ = 0;  // taken, scheduled before the window's end, not ended
+  uint32_t active_ = 0;          // entries from RELEASE to their end
   uint32_t in_flight_ = 0;
   uint32_t users_ = 0;
-  bool done_ = false;              // the pattern said DONE or ran past the phase
+  bool done_ = false;  // the pattern said DONE or ran past the phase
   bool ended_ = false;
   std::string fault_;
 };

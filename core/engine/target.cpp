@@ -21,13 +21,14 @@ Result<Target> Target::start(const RunFile& file) {
   }
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "tokometer-sim";
-  auto child = ChildProcess::start({program.string(), "--port", "0", "--exit-with-stdin", "--options",
-                                    file.target.sim_options_json},
-                                   {.quiet_stderr = true});
+  auto child = ChildProcess::start(
+      {program.string(), "--port", "0", "--exit-with-stdin", "--options", file.target.sim_options_json},
+      {.quiet_stderr = true});
   if (!child) return Error{"target.sim: the simulator does not start: " + child.error().message};
   auto line = child->read_line(kStartNs);
   if (!line) return Error{"target.sim: the simulator does not answer: " + line.error().message};
-  if (!line->starts_with(kReady)) return Error{"target.sim: the simulator said \"" + *line + "\" in place of READY"};
+  if (!line->starts_with(kReady))
+    return Error{"target.sim: the simulator said \"" + *line + "\" in place of READY"};
   target.url_ = line->substr(kReady.size());
   target.simulator_.emplace(std::move(*child));
   return target;

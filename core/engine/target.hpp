@@ -1,5 +1,5 @@
-// The server that the run file asks us to start: `target: sim` runs tokometer-sim as a child on 127.0.0.1, on a free port.
-// It ends with this object, and with this process however that ends (its stdin closes).
+// The server that the run file asks us to start: `target: sim` runs tokometer-sim as a child on 127.0.0.1, on
+// a free port. It ends with this object, and with this process however that ends (its stdin closes).
 #pragma once
 
 #include <optional>

@@ -14,9 +14,11 @@ int64_t read_ns(clockid_t id) {
 }
 
 // How long the host has slept since it was started: the boot clock counts on, the monotonic one does not.
-int64_t suspended_ns() { return read_ns(CLOCK_BOOTTIME) - read_ns(CLOCK_MONOTONIC); }
+int64_t suspended_ns() {
+  return read_ns(CLOCK_BOOTTIME) - read_ns(CLOCK_MONOTONIC);
+}
 
-constexpr int64_t kSuspendNoiseNs = 1'000'000;   // the two clocks are read one after the other
+constexpr int64_t kSuspendNoiseNs = 1'000'000;  // the two clocks are read one after the other
 
 }  // namespace
 
@@ -40,7 +42,9 @@ void TickCollector::read_threads(TickLine& line) {
   for (Thread& thread : threads_) {
     // A thread that has ended leaves no file behind: what it used stays what it was.
     if (const ThreadUse use = thread_use(thread.tid); use.cpu_ns > 0) thread.use = use;
-    line.threads.push_back({.name = thread.name, .io = thread.io, .cpu_ns = thread.use.cpu_ns,
+    line.threads.push_back({.name = thread.name,
+                            .io = thread.io,
+                            .cpu_ns = thread.use.cpu_ns,
                             .run_queue_ns = thread.use.run_delay_ns,
                             .longest_turn_ns = std::exchange(thread.longest_turn_ns, 0)});
   }

@@ -1,5 +1,5 @@
-// Once a second: what the verdict needs and no request shows. Asks the workers, reads /proc, and makes one tick line.
-// Used by the scheduler thread alone, but for the mailbox that the workers fill.
+// Once a second: what the verdict needs and no request shows. Asks the workers, reads /proc, and makes one
+// tick line. Used by the scheduler thread alone, but for the mailbox that the workers fill.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ class TickCollector {
   Mailbox<std::unique_ptr<WorkerTick>> inbox_;
   std::vector<std::unique_ptr<WorkerTick>> taken_;
   std::vector<Thread> threads_;
-  std::vector<std::unique_ptr<WorkerTick>> latest_;   // cumulative counters, by worker
+  std::vector<std::unique_ptr<WorkerTick>> latest_;  // cumulative counters, by worker
 };
 
 }  // namespace tokometer

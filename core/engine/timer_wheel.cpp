@@ -5,7 +5,8 @@
 namespace tokometer {
 
 void TimerWheel::link(Entry& entry, int64_t at_ns) {
-  // Not before the next tick, so that an entry put back while a slot is drained does not come up in the same pass.
+  // Not before the next tick, so that an entry put back while a slot is drained does not come up in the same
+  // pass.
   const int64_t tick = std::clamp(at_ns / kTickNs + 1, tick_ + 1, tick_ + kSlots - 1);
   Entry*& head = slots_[static_cast<size_t>(tick % kSlots)];
   entry.armed_for_ns_ = tick * kTickNs;

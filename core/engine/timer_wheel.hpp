@@ -1,7 +1,7 @@
 // Deadlines of the requests of one worker, at O(1) each: a hashed wheel of intrusive lists.
 //
-// A deadline that moves (an idle timer, at every token) does not touch the wheel: the owner keeps the true deadline, and
-// when the entry comes up too early it is put back. One thread.
+// A deadline that moves (an idle timer, at every token) does not touch the wheel: the owner keeps the true
+// deadline, and when the entry comes up too early it is put back. One thread.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@ namespace tokometer {
 
 class TimerWheel {
  public:
-  static constexpr int64_t kTickNs = 16'000'000;   // a time-out is late by at most one tick
+  static constexpr int64_t kTickNs = 16'000'000;  // a time-out is late by at most one tick
   static constexpr int64_t kNever = INT64_MAX;
 
   // Base of whatever has a deadline. Must be disarmed before it dies.
@@ -26,8 +26,8 @@ class TimerWheel {
 
    private:
     friend class TimerWheel;
-    virtual int64_t deadline_ns() const = 0;            // asked when the entry comes up; kNever: leave it out
-    virtual void on_deadline(int64_t now_ns) = 0;       // the deadline has passed; the entry is disarmed by then
+    virtual int64_t deadline_ns() const = 0;       // asked when the entry comes up; kNever: leave it out
+    virtual void on_deadline(int64_t now_ns) = 0;  // the deadline has passed; the entry is disarmed by then
     Entry* next_ = nullptr;
     Entry* previous_ = nullptr;
     int64_t armed_for_ns_ = kNever;
@@ -43,7 +43,7 @@ class TimerWheel {
   void advance(int64_t now_ns);
 
  private:
-  static constexpr int64_t kSlots = 1024;   // 16 s a round; longer deadlines come up once a round and go back
+  static constexpr int64_t kSlots = 1024;  // 16 s a round; longer deadlines come up once a round and go back
 
   void link(Entry& entry, int64_t at_ns);
 

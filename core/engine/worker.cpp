@@ -20,12 +20,14 @@
 namespace tokometer {
 namespace {
 
-constexpr int64_t kSpinNs = 150'000;                  // the last wait before a send is a spin of at most this
-constexpr size_t kFirstBlocks = 4096;                 // timeline blocks made before the run: 256 KiB
-constexpr int64_t kUsualLagNs = 100'000'000;          // histogram pages made before the run
+constexpr int64_t kSpinNs = 150'000;          // the last wait before a send is a spin of at most this
+constexpr size_t kFirstBlocks = 4096;         // timeline blocks made before the run: 256 KiB
+constexpr int64_t kUsualLagNs = 100'000'000;  // histogram pages made before the run
 
 struct Later {
-  bool operator()(const Exchange* a, const Exchange* b) const { return a->scheduled_ns() > b->scheduled_ns(); }
+  bool operator()(const Exchange* a, const Exchange* b) const {
+    return a->scheduled_ns() > b->scheduled_ns();
+  }
 };
 
 std::chrono::steady_clock::time_point time_point(int64_t at_ns) {
@@ -38,9 +40,16 @@ class Worker::Loop final : private ExchangeOwner {
  public:
   Loop(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
        const WorkerLinks& links, bool spin)
-      : index_(index), context_(context), links_(links), spin_(spin), processor_(std::move(processor)),
-        encoder_(context, processor_), poller_(io_, *context.clock), pool_(io_, poller_, *context.clock, pool),
-        timers_(context.clock->now_ns()), services_{context, processor_, encoder_, pool_, timers_, blocks_, *this} {
+      : index_(index),
+        context_(context),
+        links_(links),
+        spin_(spin),
+        processor_(std::move(processor)),
+        encoder_(context, processor_),
+        poller_(io_, *context.clock),
+        pool_(io_, poller_, *context.clock, pool),
+        timers_(context.clock->now_ns()),
+        services_{context, processor_, encoder_, pool_, timers_, blocks_, *this} {
     blocks_.reserve(kFirstBlocks);
     reset_tick();
   }
@@ -56,7 +65,9 @@ class Worker::Loop final : private ExchangeOwner {
     boost::asio::post(io_, std::move(task));
   }
 
-  void preconnect(size_t count, std::function<void(Result<void>)> done) { pool_.preconnect(count, std::move(done)); }
+  void preconnect(size_t count, std::function<void(Result<void>)> done) {
+    pool_.preconnect(count, std::move(done));
+  }
   void cancel(uint32_t phase, const char* reason);
   void send_tick();
   void stop() { stopping_ = true; }
@@ -94,16 +105,16 @@ class Worker::Loop final : private ExchangeOwner {
 
   Mailbox<Release> inbox_;
   std::vector<Release> taken_;
-  std::vector<std::unique_ptr<Exchange>> exchanges_;   // all that were ever needed at once
+  std::vector<std::unique_ptr<Exchange>> exchanges_;  // all that were ever needed at once
   std::vector<Exchange*> idle_;
-  std::priority_queue<Exchange*, std::vector<Exchange*>, Later> due_;   // encoded, waiting for their time
+  std::priority_queue<Exchange*, std::vector<Exchange*>, Later> due_;  // encoded, waiting for their time
   Mailbox<std::unique_ptr<RequestRecord>> returned_;
   std::vector<std::unique_ptr<RequestRecord>> spare_records_;
   std::vector<std::unique_ptr<RequestRecord>> taken_records_;
   size_t in_use_ = 0;
   bool stopping_ = false;
   std::unique_ptr<WorkerTick> tick_;
-  int64_t turn_began_ns_ = 0;   // first read of the turn
+  int64_t turn_began_ns_ = 0;  // first read of the turn
 };
 
 void Worker::Loop::reset_tick() {
@@ -127,7 +138,9 @@ void Worker::Loop::reset_tick() {
   links_.ticks.push(std::move(next));
 }
 
-void Worker::Loop::send_tick() { reset_tick(); }
+void Worker::Loop::send_tick() {
+  reset_tick();
+}
 
 void Worker::Loop::run() {
   thread_id_.store(gettid(), std::memory_order_relaxed);
@@ -137,7 +150,8 @@ void Worker::Loop::run() {
   watch_timers();
   while (!is_quiet()) {
     const int64_t now_ns = context_.clock->now_ns();
-    if (turn_began_ns_ != 0) tick_->longest_turn_ns = std::max(tick_->longest_turn_ns, now_ns - turn_began_ns_);
+    if (turn_began_ns_ != 0)
+      tick_->longest_turn_ns = std::max(tick_->longest_turn_ns, now_ns - turn_began_ns_);
     turn_began_ns_ = 0;
     send_due(now_ns);
     if (spin_ && !due_.empty() && due_.top()->scheduled_ns() - now_ns <= kSpinNs) {
@@ -165,7 +179,7 @@ void Worker::Loop::wait_for_due() {
   send_timer_at_ns_ = at_ns;
   send_timer_.expires_at(time_point(at_ns));
   send_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) send_timer_at_ns_ = TimerWheel::kNever;   // the loop sends what is due
+    if (!error) send_timer_at_ns_ = TimerWheel::kNever;  // the loop sends what is due
   });
 }
 
@@ -210,7 +224,7 @@ void Worker::Loop::take_inbox() {
 }
 
 void Worker::Loop::cancel(uint32_t phase, const char* reason) {
-  std::vector<Exchange*> kept;   // what is cancelled must not stand in due_ any more when it is used again
+  std::vector<Exchange*> kept;  // what is cancelled must not stand in due_ any more when it is used again
   for (; !due_.empty(); due_.pop()) {
     if (due_.top()->phase() != phase) kept.push_back(due_.top());
   }
@@ -248,9 +262,15 @@ Worker::Worker(uint32_t index, const RunContext& context, Processor processor, c
 
 Worker::~Worker() = default;
 
-void Worker::run() { loop_->run(); }
-int32_t Worker::thread_id() const noexcept { return loop_->thread_id(); }
-void Worker::release(Release release) { loop_->release(std::move(release)); }
+void Worker::run() {
+  loop_->run();
+}
+int32_t Worker::thread_id() const noexcept {
+  return loop_->thread_id();
+}
+void Worker::release(Release release) {
+  loop_->release(std::move(release));
+}
 void Worker::preconnect(size_t count, std::function<void(Result<void>)> done) {
   loop_->post([this, count, done = std::move(done)]() mutable { loop_->preconnect(count, std::move(done)); });
 }

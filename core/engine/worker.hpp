@@ -1,6 +1,7 @@
-// One I/O thread: encodes releases ahead of time, sends each at its scheduled instant, reads replies, hands finished
-// records to the writer. Own io_context, poller, connections, processor instance, timers; it shares nothing that changes
-// with other workers. Run owns the thread and calls run() on it; the functions marked [any] may be called from others.
+// One I/O thread: encodes releases ahead of time, sends each at its scheduled instant, reads replies, hands
+// finished records to the writer. Own io_context, poller, connections, processor instance, timers; it shares
+// nothing that changes with other workers. Run owns the thread and calls run() on it; the functions marked
+// [any] may be called from others.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ namespace tokometer {
 // What a worker has seen since it was last asked.
 struct WorkerTick {
   uint32_t worker = 0;
-  Histogram client_lag;   // per read
-  Histogram ambiguity;    // per token event in a flagged read
+  Histogram client_lag;  // per read
+  Histogram ambiguity;   // per token event in a flagged read
   int64_t longest_turn_ns = 0;
   // cumulative
   uint64_t reads = 0, user_stamp_reads = 0, clock_steps = 0, token_events = 0, flagged_events = 0;
@@ -34,26 +35,26 @@ struct WorkerLinks {
   Mailbox<Completion>& completions;
   WriterThread& writer;
   Mailbox<std::unique_ptr<WorkerTick>>& ticks;
-  std::function<void()> wake_scheduler;   // after the first completion of a batch
+  std::function<void()> wake_scheduler;  // after the first completion of a batch
 };
 
 class Worker {
  public:
   // context and links outlive the worker.
-  Worker(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool, const WorkerLinks& links,
-         bool spin);
+  Worker(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
+         const WorkerLinks& links, bool spin);
   ~Worker();
 
-  void run();                                             // the thread's body; returns after stop()
-  int32_t thread_id() const noexcept;                     // [any] of the thread in run(); 0 before
+  void run();                          // the thread's body; returns after stop()
+  int32_t thread_id() const noexcept;  // [any] of the thread in run(); 0 before
 
-  void release(Release release);                          // [any]
+  void release(Release release);  // [any]
   // Opens connections before the load starts; `done` is called on the worker's thread.
-  void preconnect(size_t count, std::function<void(Result<void>)> done);   // [any]
+  void preconnect(size_t count, std::function<void(Result<void>)> done);  // [any]
   // Ends what is in flight, or waits for its time, in a phase: status cancelled, with the reason as class.
-  void cancel(uint32_t phase, const char* reason);        // [any]
-  void ask_for_tick();                                    // [any] the answer goes to links.ticks
-  void stop();                                            // [any] the thread ends once nothing is in flight
+  void cancel(uint32_t phase, const char* reason);  // [any]
+  void ask_for_tick();                              // [any] the answer goes to links.ticks
+  void stop();                                      // [any] the thread ends once nothing is in flight
 
  private:
   class Loop;

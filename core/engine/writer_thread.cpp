@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kAppendNs = 100'000'000;
 constexpr size_t kAppendBytes = 256 * 1024;
 constexpr auto kTurn = std::chrono::milliseconds(25);
-constexpr int64_t kUsualRecordBytes = 4096;     // of a record that waits: for the backlog estimate
+constexpr int64_t kUsualRecordBytes = 4096;  // of a record that waits: for the backlog estimate
 constexpr off_t kReserveBytes = 4 * 1024 * 1024;
 
 void make_reserve(const std::filesystem::path& path) {
@@ -36,13 +36,18 @@ Result<std::unique_ptr<WriterThread>> WriterThread::start(const std::filesystem:
 
 WriterThread::WriterThread(AppendFile file, std::filesystem::path reserve, const RunFile::Output& output,
                            const Clock& clock)
-    : file_(std::move(file)), reserve_(std::move(reserve)), output_(output), clock_(clock),
-      lines_(RecordWriter::Options{.gaps = output.record_gaps}), last_sync_ns_(clock.now_ns()), thread_([this] { run(); }) {}
+    : file_(std::move(file)),
+      reserve_(std::move(reserve)),
+      output_(output),
+      clock_(clock),
+      lines_(RecordWriter::Options{.gaps = output.record_gaps}),
+      last_sync_ns_(clock.now_ns()),
+      thread_([this] { run(); }) {}
 
 WriterThread::~WriterThread() {
   stop_.store(true);
   if (thread_.joinable()) thread_.join();
-  std::error_code ignored;   // the file may be gone already: it served its purpose
+  std::error_code ignored;  // the file may be gone already: it served its purpose
   std::filesystem::remove(reserve_, ignored);
 }
 
@@ -52,7 +57,8 @@ void WriterThread::push(WriterItem item) {
 }
 
 int64_t WriterThread::backlog_bytes() const noexcept {
-  return static_cast<int64_t>(pushed_.load(std::memory_order_relaxed) - written_.load(std::memory_order_relaxed)) *
+  return static_cast<int64_t>(pushed_.load(std::memory_order_relaxed) -
+                              written_.load(std::memory_order_relaxed)) *
          kUsualRecordBytes;
 }
 
@@ -141,7 +147,7 @@ void WriterThread::sync_if_due(int64_t now_ns) {
   if (sync.kind == RunFile::SyncPolicy::Kind::interval && now_ns < last_sync_ns_ + sync.interval_ns) return;
   if (auto synced = file_.sync(); !synced) {
     fail(synced.error());
-    broken_ = true;   // what is on the disk is unknown: nothing is retried and then trusted
+    broken_ = true;  // what is on the disk is unknown: nothing is retried and then trusted
   }
   last_sync_ns_ = clock_.now_ns();
   unsynced_ = false;

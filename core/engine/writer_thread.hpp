@@ -1,5 +1,6 @@
-// The one thread that touches the disk while the load runs. Workers and the scheduler push; it formats lines, appends them
-// every 100 ms or 256 KiB, and syncs as the run file says. Records go back to their worker for reuse.
+// The one thread that touches the disk while the load runs. Workers and the scheduler push; it formats lines,
+// appends them every 100 ms or 256 KiB, and syncs as the run file says. Records go back to their worker for
+// reuse.
 #pragma once
 
 #include <atomic>
@@ -25,41 +26,45 @@ namespace tokometer {
 // A final record on its way to the writer, and the box that takes it back (timeline blocks and strings).
 struct FinishedRecord {
   std::unique_ptr<RequestRecord> record;
-  Mailbox<std::unique_ptr<RequestRecord>>* home = nullptr;   // null: it is not reused
+  Mailbox<std::unique_ptr<RequestRecord>>* home = nullptr;  // null: it is not reused
 };
 
-using WriterItem = std::variant<FinishedRecord, std::unique_ptr<PhaseLine>, std::unique_ptr<TickLine>, WarnLine>;
+using WriterItem =
+    std::variant<FinishedRecord, std::unique_ptr<PhaseLine>, std::unique_ptr<TickLine>, WarnLine>;
 
 // What the progress display shows of finished requests.
 struct LiveFigures {
   uint64_t ok = 0, failed = 0, output_tokens = 0;
-  int64_t ttft_p50_ns = -1, ttft_p99_ns = -1;   // -1: none yet
+  int64_t ttft_p50_ns = -1, ttft_p99_ns = -1;  // -1: none yet
 };
 
 class WriterThread {
  public:
   // Creates DIR/records.jsonl and a reserve file whose space is given back when the disk is full.
-  static Result<std::unique_ptr<WriterThread>> start(const std::filesystem::path& run_dir, const RunFile::Output& output,
-                                                     const Clock& clock);
-  ~WriterThread();   // finish() if that was not called
+  static Result<std::unique_ptr<WriterThread>> start(const std::filesystem::path& run_dir,
+                                                     const RunFile::Output& output, const Clock& clock);
+  ~WriterThread();  // finish() if that was not called
 
-  void push(WriterItem item);   // any thread
+  void push(WriterItem item);  // any thread
 
-  // Writes what is left, then `end` as the last line, syncs, ends the thread. The records in flight must be in by then.
+  // Writes what is left, then `end` as the last line, syncs, ends the thread. The records in flight must be
+  // in by then.
   void finish(const EndLine& end);
 
-  // Not empty: a write or sync failed. The run stops; what is in flight is still written if the reserve gives room.
+  // Not empty: a write or sync failed. The run stops; what is in flight is still written if the reserve gives
+  // room.
   std::string fault() const;
   bool has_fault() const noexcept { return has_fault_.load(std::memory_order_relaxed); }
-  int64_t backlog_bytes() const noexcept;   // an estimate: what was pushed and is not on the disk
+  int64_t backlog_bytes() const noexcept;  // an estimate: what was pushed and is not on the disk
   uint64_t request_lines() const noexcept { return request_lines_.load(std::memory_order_relaxed); }
-  LiveFigures live() const;                 // any thread
+  LiveFigures live() const;  // any thread
   int32_t thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
 
   static constexpr int64_t kBacklogLimitBytes = 256 * 1024 * 1024;
 
  private:
-  WriterThread(AppendFile file, std::filesystem::path reserve, const RunFile::Output& output, const Clock& clock);
+  WriterThread(AppendFile file, std::filesystem::path reserve, const RunFile::Output& output,
+               const Clock& clock);
   void run();
   void write_items();
   void write(FinishedRecord& finished);
@@ -82,8 +87,8 @@ class WriterThread {
   int64_t last_append_ns_ = 0;
   int64_t last_sync_ns_ = 0;
   bool unsynced_ = false;
-  bool broken_ = false;        // nothing more can be written
-  mutable std::mutex mutex_;   // guards what follows
+  bool broken_ = false;       // nothing more can be written
+  mutable std::mutex mutex_;  // guards what follows
   std::string fault_;
   LiveFigures live_;
   Histogram ttft_;

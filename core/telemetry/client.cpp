@@ -22,7 +22,7 @@ ProcessUse process_use() {
   if (DIR* folder = opendir("/proc/self/fd"); folder != nullptr) {
     while (readdir(folder) != nullptr) ++use.open_fds;
     closedir(folder);
-    use.open_fds -= 3;   // ".", ".." and the folder itself
+    use.open_fds -= 3;  // ".", ".." and the folder itself
   }
   return use;
 }
@@ -37,7 +37,9 @@ ThreadUse thread_use(pid_t tid) {
 int64_t process_cpu_ns() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto ns = [](const timeval& time) { return (int64_t{time.tv_sec} * 1'000'000 + time.tv_usec) * 1000; };
+  const auto ns = [](const timeval& time) {
+    return (int64_t{time.tv_sec} * 1'000'000 + time.tv_usec) * 1000;
+  };
   return ns(usage.ru_utime) + ns(usage.ru_stime);
 }
 

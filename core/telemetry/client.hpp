@@ -1,5 +1,6 @@
-// Our own process, so that the verdict can say when the client was the bottleneck: CPU and run-queue delay of a thread,
-// memory, descriptors, and the time that the host took away. All from /proc and CPU clocks; any thread.
+// Our own process, so that the verdict can say when the client was the bottleneck: CPU and run-queue delay of
+// a thread, memory, descriptors, and the time that the host took away. All from /proc and CPU clocks; any
+// thread.
 #pragma once
 
 #include <sys/types.h>
@@ -19,8 +20,8 @@ struct ProcessUse {
 ProcessUse process_use();
 
 struct ThreadUse {
-  int64_t cpu_ns = 0;         // on a CPU since its start
-  int64_t run_delay_ns = 0;   // ready to run, but waiting for a CPU
+  int64_t cpu_ns = 0;        // on a CPU since its start
+  int64_t run_delay_ns = 0;  // ready to run, but waiting for a CPU
 };
 // Of one thread of this process, from its schedstat file; zeros where the kernel keeps none.
 ThreadUse thread_use(pid_t tid);
@@ -28,16 +29,18 @@ ThreadUse thread_use(pid_t tid);
 // CPU time of the whole process since its start.
 int64_t process_cpu_ns();
 
-// A thread that sleeps 1 ms over and over and counts by how much it woke too late: time that neither it nor a worker
-// could use. Low duty (about 1 % of a core).
+// A thread that sleeps 1 ms over and over and counts by how much it woke too late: time that neither it nor a
+// worker could use. Low duty (about 1 % of a core).
 class HostSampler {
  public:
   explicit HostSampler(const Clock& clock);
-  ~HostSampler();   // ends the thread
+  ~HostSampler();  // ends the thread
   HostSampler(const HostSampler&) = delete;
   HostSampler& operator=(const HostSampler&) = delete;
 
-  int64_t lost_ns() const noexcept { return lost_ns_.load(std::memory_order_relaxed); }   // sum of gaps over 1 ms
+  int64_t lost_ns() const noexcept {
+    return lost_ns_.load(std::memory_order_relaxed);
+  }  // sum of gaps over 1 ms
   int64_t longest_gap_ns() const noexcept { return longest_ns_.load(std::memory_order_relaxed); }
 
  private:

@@ -51,7 +51,8 @@ static const tkm_dataset_ops ops USED = {
 #if defined FAULT_BAD_SCHEMA
 #define SCHEMA STR("{\"type\": \"object\", \"oneOf\": []}")
 #elif defined FAULT_NULL_TEXT
-#define SCHEMA {NULL, 40}
+#define SCHEMA \
+  { NULL, 40 }
 #else
 #define SCHEMA STR("{\"type\": \"object\", \"properties\": {}}")
 #endif

@@ -76,9 +76,14 @@ static const tkm_dataset_ops words_ops = {sizeof words_ops, 0,          words_cr
 
 static const tkm_str open_loop[] = {STR("open-loop")};
 static const tkm_str later[] = {STR("com.acme.later")};
-static const tkm_component ticks = {
-    sizeof ticks, TKM_KIND_PATTERN, STR("ticks"), STR("Three requests, 1 us apart"), STR("{\"type\": \"object\", \"properties\": {}}"), open_loop, 1,
-    &ticks_ops};
+static const tkm_component ticks = {sizeof ticks,
+                                    TKM_KIND_PATTERN,
+                                    STR("ticks"),
+                                    STR("Three requests, 1 us apart"),
+                                    STR("{\"type\": \"object\", \"properties\": {}}"),
+                                    open_loop,
+                                    1,
+                                    &ticks_ops};
 static const tkm_component words = {
     sizeof words, TKM_KIND_DATASET, STR("words"), STR("Two words and a bad record"), STR(""), later, 1,
     &words_ops};

@@ -13,13 +13,25 @@
 
 namespace tokometer::test {
 
-inline tkm_str str(const char* text) { return {text, std::char_traits<char>::length(text)}; }
+inline tkm_str str(const char* text) {
+  return {text, std::char_traits<char>::length(text)};
+}
 
 inline Component component_of(const tkm_component& entry) {
-  static const tkm_module module{.struct_size = sizeof(tkm_module), .abi_minor = 0, .min_host_minor = 0, .reserved = 0,
-                                 .name = str("fake"), .version = str("1"), .license = str("none"),
-                                 .components = nullptr, .component_count = 0};
-  return {.entry = &entry, .module = &module, .path = "fake.so", .sha256 = {}, .build_id = {},
+  static const tkm_module module{.struct_size = sizeof(tkm_module),
+                                 .abi_minor = 0,
+                                 .min_host_minor = 0,
+                                 .reserved = 0,
+                                 .name = str("fake"),
+                                 .version = str("1"),
+                                 .license = str("none"),
+                                 .components = nullptr,
+                                 .component_count = 0};
+  return {.entry = &entry,
+          .module = &module,
+          .path = "fake.so",
+          .sha256 = {},
+          .build_id = {},
           .called = {"fake", "fake.so", "1"}};
 }
 
@@ -42,18 +54,25 @@ inline int64_t& dataset_size() {
 
 inline Pattern fake_pattern(PatternStep step) {
   static const tkm_pattern_ops ops{
-      .struct_size = sizeof(tkm_pattern_ops), .reserved = 0,
+      .struct_size = sizeof(tkm_pattern_ops),
+      .reserved = 0,
       .create = [](const tkm_create_args*, const tkm_writer*, tkm_pattern** out) -> tkm_status {
         *out = reinterpret_cast<tkm_pattern*>(new PatternStep(pattern_step()));
         return TKM_OK;
       },
       .destroy = [](tkm_pattern* self) { delete reinterpret_cast<PatternStep*>(self); },
-      .next = [](tkm_pattern* self, const tkm_load_state* state, tkm_load_step* step_out, const tkm_writer*) -> tkm_status {
+      .next = [](tkm_pattern* self, const tkm_load_state* state, tkm_load_step* step_out,
+                 const tkm_writer*) -> tkm_status {
         (*reinterpret_cast<PatternStep*>(self))(*state, *step_out);
         return TKM_OK;
       }};
-  static const tkm_component entry{.struct_size = sizeof(tkm_component), .kind = TKM_KIND_PATTERN, .id = str("fake"),
-                                   .summary = {}, .config_schema = {}, .capabilities = nullptr, .capability_count = 0,
+  static const tkm_component entry{.struct_size = sizeof(tkm_component),
+                                   .kind = TKM_KIND_PATTERN,
+                                   .id = str("fake"),
+                                   .summary = {},
+                                   .config_schema = {},
+                                   .capabilities = nullptr,
+                                   .capability_count = 0,
                                    .ops = &ops};
   static const Component component = component_of(entry);
   pattern_step() = std::move(step);
@@ -62,7 +81,8 @@ inline Pattern fake_pattern(PatternStep step) {
 
 inline Dataset fake_dataset(int64_t size, DatasetStep step) {
   static const tkm_dataset_ops ops{
-      .struct_size = sizeof(tkm_dataset_ops), .reserved = 0,
+      .struct_size = sizeof(tkm_dataset_ops),
+      .reserved = 0,
       .create = [](const tkm_create_args*, const tkm_writer*, tkm_dataset** out) -> tkm_status {
         *out = reinterpret_cast<tkm_dataset*>(new DatasetStep(dataset_step()));
         return TKM_OK;
@@ -72,8 +92,13 @@ inline Dataset fake_dataset(int64_t size, DatasetStep step) {
       .next = [](tkm_dataset* self, const tkm_sample_out* out, const tkm_writer* err) -> tkm_status {
         return (*reinterpret_cast<DatasetStep*>(self))(*out, *err);
       }};
-  static const tkm_component entry{.struct_size = sizeof(tkm_component), .kind = TKM_KIND_DATASET, .id = str("fake"),
-                                   .summary = {}, .config_schema = {}, .capabilities = nullptr, .capability_count = 0,
+  static const tkm_component entry{.struct_size = sizeof(tkm_component),
+                                   .kind = TKM_KIND_DATASET,
+                                   .id = str("fake"),
+                                   .summary = {},
+                                   .config_schema = {},
+                                   .capabilities = nullptr,
+                                   .capability_count = 0,
                                    .ops = &ops};
   static const Component component = component_of(entry);
   dataset_step() = std::move(step);

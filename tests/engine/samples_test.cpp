@@ -15,11 +15,14 @@ namespace {
 using test::fake_dataset;
 using Rows = RunFile::Rows;
 
-tkm_str str(const std::string& text) { return {text.data(), text.size()}; }
+tkm_str str(const std::string& text) {
+  return {text.data(), text.size()};
+}
 
 // Gives "prompt 0", "prompt 1", ... ; the records listed in `bad` are refused.
 test::DatasetStep prompts(uint64_t count, std::vector<uint64_t> bad = {}) {
-  return [count, bad = std::move(bad), at = uint64_t{0}](const tkm_sample_out& out, const tkm_writer& err) mutable -> tkm_status {
+  return [count, bad = std::move(bad), at = uint64_t{0}](const tkm_sample_out& out,
+                                                         const tkm_writer& err) mutable -> tkm_status {
     if (at == count) return TKM_END;
     const uint64_t record = at++;
     if (std::find(bad.begin(), bad.end(), record) != bad.end()) {
@@ -34,7 +37,9 @@ test::DatasetStep prompts(uint64_t count, std::vector<uint64_t> bad = {}) {
   };
 }
 
-std::string text_of(const Sample& sample) { return std::string(sample.text().data, sample.text().size); }
+std::string text_of(const Sample& sample) {
+  return std::string(sample.text().data, sample.text().size);
+}
 
 std::vector<std::string> texts(SampleSource& source, size_t at_most) {
   std::vector<std::string> all;
@@ -53,7 +58,8 @@ TEST_CASE("rows of a finite dataset: order, repeat, stop, error") {
   SUBCASE("repeat from the start") {
     auto source = SampleSource::open(fake_dataset(-2, prompts(2)), rules);
     REQUIRE(source);
-    CHECK(texts(**source, 5) == std::vector<std::string>{"prompt 0", "prompt 1", "prompt 0", "prompt 1", "prompt 0"});
+    CHECK(texts(**source, 5) ==
+          std::vector<std::string>{"prompt 0", "prompt 1", "prompt 0", "prompt 1", "prompt 0"});
   }
   SUBCASE("stop") {
     rules.rows.on_end = Rows::OnEnd::stop;

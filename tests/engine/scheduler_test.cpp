@@ -63,7 +63,7 @@ TEST_CASE("the load goes on through the cool-down until the window's requests ha
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 100});
   CHECK(take_all(scheduler, 0, 15) == std::vector<int64_t>{0, 10});
-  CHECK(take_all(scheduler, 25, 35) == std::vector<int64_t>{20, 30});   // cooling down: 0 and 10 still run
+  CHECK(take_all(scheduler, 25, 35) == std::vector<int64_t>{20, 30});  // cooling down: 0 and 10 still run
   scheduler.entry_ended(0, 40, true);
   CHECK(take_all(scheduler, 40, 45) == std::vector<int64_t>{40});
   scheduler.entry_ended(10, 50, true);
@@ -74,7 +74,7 @@ TEST_CASE("the load goes on through the cool-down until the window's requests ha
 TEST_CASE("the cool-down has a limit") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 30});
-  CHECK(take_all(scheduler, 0, 1000).size() == 5);   // 0 to 40
+  CHECK(take_all(scheduler, 0, 1000).size() == 5);  // 0 to 40
   take_all(scheduler, 49, 1000);
   CHECK_FALSE(scheduler.load_ended());
   take_all(scheduler, 50, 1000);
@@ -92,10 +92,11 @@ TEST_CASE("a count ends the load when the last release is taken") {
 TEST_CASE("a closed loop releases at the end of the entry that freed the slot") {
   Pattern pattern = fake_pattern(users(2));
   PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .open_loop = false});
-  CHECK(take_all(scheduler, 3, 3) == std::vector<int64_t>{0, 0});   // its own time begins at 0, however late we ask
+  CHECK(take_all(scheduler, 3, 3) ==
+        std::vector<int64_t>{0, 0});  // its own time begins at 0, however late we ask
   CHECK(scheduler.users() == 2);
   scheduler.entry_ended(0, 400, true);
-  scheduler.entry_ended(0, 350, false);   // batches may report an earlier end later
+  scheduler.entry_ended(0, 350, false);  // batches may report an earlier end later
   CHECK(take_all(scheduler, 410, 410) == std::vector<int64_t>{350, 400});
   CHECK(scheduler.active() == 2);
 }
@@ -110,7 +111,7 @@ TEST_CASE("a wait of a closed loop ends at its own time") {
   PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .open_loop = false});
   CHECK(take_all(scheduler, 0, 0).empty());
   CHECK(scheduler.next_time_ns() == 50);
-  CHECK(take_all(scheduler, 57, 57) == std::vector<int64_t>{50});   // planned for 50, though we came at 57
+  CHECK(take_all(scheduler, 57, 57) == std::vector<int64_t>{50});  // planned for 50, though we came at 57
 }
 
 TEST_CASE("what breaks the contract of a pattern ends the load with a sentence") {
@@ -123,10 +124,12 @@ TEST_CASE("what breaks the contract of a pattern ends the load with a sentence")
     return scheduler.fault();
   };
   SUBCASE("an open loop that goes back") {
-    CHECK(fault_of([at = 30](const tkm_load_state&, tkm_load_step& step) mutable {
-            step.action = TKM_LOAD_RELEASE;
-            step.at_ns = at -= 10;
-          }, true) == "the load pattern went back in time (10 ns after 20 ns); an open loop never does");
+    CHECK(fault_of(
+              [at = 30](const tkm_load_state&, tkm_load_step& step) mutable {
+                step.action = TKM_LOAD_RELEASE;
+                step.at_ns = at -= 10;
+              },
+              true) == "the load pattern went back in time (10 ns after 20 ns); an open loop never does");
   }
   SUBCASE("waiting for ever with nothing active") {
     Pattern pattern = fake_pattern([](const tkm_load_state&, tkm_load_step& step) {
@@ -138,10 +141,12 @@ TEST_CASE("what breaks the contract of a pattern ends the load with a sentence")
     CHECK(scheduler.fault() == "load pattern deadlock: it waits for ever and nothing is active");
   }
   SUBCASE("a closed loop that releases in the past") {
-    CHECK(fault_of([asked = 0](const tkm_load_state& state, tkm_load_step& step) mutable {
-            step.action = asked++ % 2 == 0 ? TKM_LOAD_RELEASE : TKM_LOAD_WAIT;
-            step.at_ns = step.action == TKM_LOAD_WAIT ? kFar : state.now_ns > 0 ? state.now_ns - 1 : 0;
-          }, false) == "the load pattern released at 99 ns, before now (100 ns); a closed loop never does");
+    CHECK(fault_of(
+              [asked = 0](const tkm_load_state& state, tkm_load_step& step) mutable {
+                step.action = asked++ % 2 == 0 ? TKM_LOAD_RELEASE : TKM_LOAD_WAIT;
+                step.at_ns = step.action == TKM_LOAD_WAIT ? kFar : state.now_ns > 0 ? state.now_ns - 1 : 0;
+              },
+              false) == "the load pattern released at 99 ns, before now (100 ns); a closed loop never does");
   }
 }
 
@@ -159,7 +164,7 @@ TEST_CASE("a blocked open loop shifts what is still to come") {
   PhaseScheduler scheduler(pattern, {.duration_ns = 1000});
   CHECK(take_all(scheduler, 0, 5) == std::vector<int64_t>{0});
   scheduler.shift(100);
-  CHECK(take_all(scheduler, 0, 125) == std::vector<int64_t>{10, 120});   // 10 was committed to before
+  CHECK(take_all(scheduler, 0, 125) == std::vector<int64_t>{10, 120});  // 10 was committed to before
 }
 
 }  // namespace tokometer

@@ -85,7 +85,8 @@ TEST_CASE("many random deadlines all fire in time, also when the clock jumps") {
     timers.back()->deadline = static_cast<int64_t>(random() % static_cast<uint64_t>(3000 * kTick));
     wheel.arm(*timers.back());
   }
-  for (int64_t now = 0; now < 3100 * kTick; now += static_cast<int64_t>(random() % static_cast<uint64_t>(9 * kTick))) {
+  for (int64_t now = 0; now < 3100 * kTick;
+       now += static_cast<int64_t>(random() % static_cast<uint64_t>(9 * kTick))) {
     wheel.advance(now);
   }
   wheel.advance(3200 * kTick);
