@@ -258,7 +258,7 @@ std::string summary_json(const Summary& summary) {
   json.end_array();
   put_warnings(json, summary);
   json.end_object();
-  return broken_into_lines(out, 5);
+  return broken_into_lines(out, 4);
 }
 
 std::string histograms_json(const Summary& summary) {

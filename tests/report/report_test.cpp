@@ -251,4 +251,6 @@ TEST_CASE("styles by name") {
 TEST_CASE("JSON in lines") {
   CHECK(broken_into_lines(R"({"a":{"b":[1,{"c":"}\",{"}]},"d":[],"e":{}})", 2) ==
         "{\n \"a\": {\n  \"b\": [1,{\"c\":\"}\\\",{\"}]\n },\n \"d\": [],\n \"e\": {}\n}\n");
+  CHECK(broken_into_lines(R"({"a":1,"b":"x"})", 2) == "{\"a\":1,\"b\":\"x\"}\n");
+  CHECK(broken_into_lines(R"([{"a":1},{"a":[2]}])", 9) == "[\n {\"a\":1},\n {\n  \"a\": [2]\n }\n]\n");
 }
