@@ -19,8 +19,6 @@ extern "C" {         // glibc 2.36 forgot to say so itself
 
 #include "base/clock.hpp"
 
-extern char** environ;
-
 namespace tokometer {
 namespace {
 
@@ -119,7 +117,7 @@ Result<ChildProcess> ChildProcess::start(std::vector<std::string> argv) {
   return start(std::move(argv), Options{});
 }
 
-Result<ChildProcess> ChildProcess::start(std::vector<std::string> argv, Options options) {
+Result<ChildProcess> ChildProcess::start(std::vector<std::string> argv, const Options& options) {
   Pipe input, output, failure;
   const Descriptor low_null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const Descriptor null(::fcntl(low_null.get(), F_DUPFD_CLOEXEC, 3));

@@ -28,7 +28,7 @@ class ChildProcess {
 
   // argv[0] is a path (a name without a slash is searched in PATH). Fails, with the path and the system's
   // reason, also when the exec itself fails in the child.
-  static Result<ChildProcess> start(std::vector<std::string> argv, Options options);
+  static Result<ChildProcess> start(std::vector<std::string> argv, const Options& options);
   static Result<ChildProcess> start(std::vector<std::string> argv);
 
   ChildProcess(ChildProcess&& other) noexcept;
