@@ -251,9 +251,7 @@ void Server::accept_all() {
     }
     slots_[slot] = std::make_unique<Connection>(std::move(socket), accepted_, options_.seed);
     loop_.watch(slots_[slot]->fd(), tag_of(slot), EPOLLIN);
-    const bool plays = options_.mode == Mode::script && accepted_ % options_.script_every == 0;
-    ++accepted_;
-    if (!plays || !script_.on_accept) continue;
+    if (!plays_script(accepted_++) || !script_.on_accept) continue;
     slots_[slot]->script = std::make_unique<ScriptPlay>(script_);
     play_script(slot);
   }

@@ -65,6 +65,7 @@ class Server {
   void finish_exchange(uint32_t slot, Exchange::Step step);
   void end_of_reply(uint32_t slot);
   void play_script(uint32_t slot);
+  bool plays_script(uint32_t connection) const;
 
   void close(uint32_t slot, std::string_view outcome);
   void reset(uint32_t slot);

@@ -50,8 +50,7 @@ void Server::read_requests(uint32_t slot) {
 void Server::answer(uint32_t slot, const Request& request) {
   Connection& connection = *slots_[slot];
   connection.keep_alive = request.keep_alive;
-  const bool plays = options_.mode == Mode::script && connection.number() % options_.script_every == 0;
-  if (plays && is_generation(request)) {
+  if (plays_script(connection.number()) && is_generation(request)) {
     connection.script = std::make_unique<ScriptPlay>(script_);
     return play_script(slot);
   }

@@ -146,6 +146,11 @@ void Server::close_idle(int64_t now_ns) {
   }
 }
 
+// Every n-th connection, counted from 1: with n > 1 the first, a client's probe, is answered as usual.
+bool Server::plays_script(uint32_t connection) const {
+  return options_.mode == Mode::script && (connection + 1) % options_.script_every == 0;
+}
+
 void Server::play_script(uint32_t slot) {
   Connection& connection = *slots_[slot];
   while (!connection.has_unsent() && !connection.broken()) {

@@ -52,7 +52,7 @@ void Exchange::start_record() {
 bool Exchange::prepare(Release release) {
   release_ = std::move(release);
   stage_ = Stage::prepared;
-  completed_ = collecting_ = html_ = false;
+  completed_ = collecting_ = html_ = body_seen_ = false;
   last_byte_ = '\n';
   collected_.clear();
   start_record();
@@ -172,6 +172,7 @@ void Exchange::collect(std::string_view piece) {
 }
 
 void Exchange::on_body(std::string_view piece) {
+  body_seen_ = true;
   last_byte_ = piece.back();
   stage_since_ns_ = completed_ ? stage_since_ns_ : stamp_.at_ns;
   if (collecting_) return collect(piece);

@@ -142,6 +142,7 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   bool completed_ = false;
   bool collecting_ = false;
   bool html_ = false;           // a login page or a proxy's error where a stream was asked
+  bool body_seen_ = false;      // at least one byte of it
   char last_byte_ = '\n';       // of the body so far: a read that ends inside an event is flagged
   int64_t stage_since_ns_ = 0;  // when the timer of this stage began
   int64_t sent_ns_ = 0;

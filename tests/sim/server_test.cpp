@@ -195,7 +195,7 @@ TEST_CASE("mode script: a case file in three cuts, others as fixed") {
   for (const char* split : {"whole", "byte", "seeded"}) {
     CAPTURE(split);
     SimProgram sim(fast({"--mode", "script", "--script", file, "--script-every", "2", "--split", split}));
-    Client scripted(sim.port()), plain(sim.port());
+    Client plain(sim.port()), scripted(sim.port());
     for (int i = 0; i < 2; ++i) {
       scripted.post(kCompletions, kShort);
       const Reply reply = scripted.read();
