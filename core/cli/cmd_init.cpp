@@ -51,10 +51,10 @@ void fill_in(std::string& text, const ServerFacts& facts) {
   const size_t key = text.find("\n" + std::string(kProcessorKey));
   if (key == std::string::npos) return;
   const size_t value = key + 1 + kProcessorKey.size();
-  const size_t end = std::min(text.find_first_of(" \n", value), text.size());
+  const size_t end = std::min(text.find('\n', value), text.size());  // its comment goes, too
   text.replace(value, end - value, facts.processor);
   std::string model;
-  tkm::JsonWriter(model).value(facts.model);   // quoted: YAML takes JSON's strings
+  tkm::JsonWriter(model).value(facts.model);  // quoted: YAML takes JSON's strings
   text.insert(key + 1, "model: {name: " + model + "}\n");
 }
 
@@ -63,7 +63,8 @@ int write_new_file(const std::string& path, const std::string& text) {
   const int fault = errno;
   if (!file) {
     const bool exists = fault == EEXIST;
-    complain({Error{escape_terminal(path) + ": " + (exists ? "exists already; it is never overwritten" : std::strerror(fault))}});
+    complain({Error{escape_terminal(path) + ": " +
+                    (exists ? "exists already; it is never overwritten" : std::strerror(fault))}});
     return kRefused;
   }
   for (std::string_view rest = text; !rest.empty();) {
@@ -87,7 +88,8 @@ int init_command(const CommandLine& line) {
   if (preset == nullptr) return complain({no_such_preset(name)}), kRefused;
   std::string text = preset_text(*preset, "");
   if (!line.url.empty()) {
-    if (auto url = parse_url(line.url, 0); !url) return complain({Error{"--url: " + url.error().message}}), kRefused;
+    if (auto url = parse_url(line.url, 0); !url)
+      return complain({Error{"--url: " + url.error().message}}), kRefused;
     text = preset_text(*preset, line.url);
     if (auto facts = look_at(line.url, line); facts) {
       fill_in(text, *facts);

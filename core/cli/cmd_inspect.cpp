@@ -9,6 +9,7 @@
 #include "cli/input.hpp"
 #include "cli/print.hpp"
 #include "engine/plan.hpp"
+#include "engine/preflight.hpp"
 #include "metrics/manifest.hpp"
 
 namespace tokometer::embedded {
@@ -23,7 +24,7 @@ constexpr size_t kMaxManifestBytes = 64u << 20u;
 Result<Plan> read_plan(Input& input) {
   auto plan = make_plan(std::move(input.file), *input.registry);
   if (!plan) return plan;
-  if (auto dataset = check_dataset(*plan); !dataset) return dataset.errors();
+  if (auto usable = check_inputs(*plan); !usable) return usable.errors();
   return plan;
 }
 
@@ -85,7 +86,8 @@ int validate_command(const CommandLine& line) {
   auto input = read_input(line);
   if (!input) return complain(input.errors()), kRefused;
   std::string names;
-  for (const std::string& name : line.inputs) names += (names.empty() ? "" : ", ") + escape_terminal(name, 120);
+  for (const std::string& name : line.inputs)
+    names += (names.empty() ? "" : ", ") + escape_terminal(name, 120);
   if (!line.quiet) print(names + ": ok\n");
   return kFinished;
 }

@@ -14,7 +14,11 @@ std::string list_json(const Registry& registry) {
   json.begin_object().key("plugins").begin_array();
   for (const ModuleInfo& module : registry.list()) {
     json.begin_object().member("name", module.name).member("version", module.note.version);
-    json.key("abi").begin_array().value(uint64_t{module.note.major}).value(uint64_t{module.note.minor}).end_array();
+    json.key("abi")
+        .begin_array()
+        .value(uint64_t{module.note.major})
+        .value(uint64_t{module.note.minor})
+        .end_array();
     json.member("path", module.path).member("origin", module.origin).member("build_id", module.note.build_id);
     if (!module.shadowed_by.empty()) json.member("shadowed_by", module.shadowed_by);
     if (!module.problem.empty()) json.member("problem", module.problem);

@@ -40,8 +40,8 @@ bool has_metric(const std::string& page, const std::string& metric) {
 
 struct PageFacts {
   std::string url;
-  std::string fault;      // empty: it answered
-  size_t known = 0, asked = 0;   // quantities
+  std::string fault;            // empty: it answered
+  size_t known = 0, asked = 0;  // quantities
 };
 
 // Fetches each page once, whoever asks.
@@ -53,7 +53,9 @@ class MetricsPages {
     if (!page.port.empty() && port != profile.ports.end()) url.port = static_cast<uint16_t>(port->second);
     const std::string name = url.text() + page.path;
     auto found = texts_.find(name);
-    if (found == texts_.end()) found = texts_.emplace(name, fetch({.url = url, .path = page.path, .timeout_ns = kPageTimeoutNs})).first;
+    if (found == texts_.end())
+      found =
+          texts_.emplace(name, fetch({.url = url, .path = page.path, .timeout_ns = kPageTimeoutNs})).first;
     PageFacts facts{.url = name, .fault = {}, .known = 0, .asked = page.quantities.size()};
     const Result<Answer>& answer = found->second;
     if (!answer) return facts.fault = answer.error().message, facts;
@@ -79,7 +81,7 @@ Result<Profile> profile_of(const Component& component) {
   Node nothing;
   nothing.kind = Node::Kind::map;
   const Checked options = schema->check(nothing);
-  if (!options.faults.empty()) return options.faults;   // it cannot work without being told more
+  if (!options.faults.empty()) return options.faults;  // it cannot work without being told more
   auto processor = Processor::create(component, {.config_json = options.canonical_json});
   if (!processor) return processor.errors();
   auto described = processor->describe();
@@ -118,14 +120,17 @@ std::string guess_processor(Registry& registry, const std::string& target_url) {
   return best;
 }
 
-bool is_url(const std::string& input) { return input.find("://") != std::string::npos; }
+bool is_url(const std::string& input) {
+  return input.find("://") != std::string::npos;
+}
 
 // The run file of a first look: the server, the processor that fits it, then the user's own flags.
 Result<Input> input_for(const std::string& url, const CommandLine& line) {
   Registry registry(Registry::default_search_path(line.plugins));
   Sources sources{.files = {{url, std::string(kFirstLook)}}, .sets = {}, .environment = {}};
   sources.sets.push_back({SetOption::Kind::text, "target.url=" + url});
-  sources.sets.push_back({SetOption::Kind::text, "processor=" + (parse_url(url, 0) ? guess_processor(registry, url) : kFallback)});
+  sources.sets.push_back({SetOption::Kind::text,
+                          "processor=" + (parse_url(url, 0) ? guess_processor(registry, url) : kFallback)});
   sources.sets.insert(sources.sets.end(), line.sets.begin(), line.sets.end());
   return read_input(line, sources);
 }
@@ -146,7 +151,7 @@ struct Failure {
 std::variant<Look, Failure> ask_server(Input& input) {
   auto plan = make_plan(std::move(input.file), *input.registry);
   if (!plan) return Failure{kRefused, plan.errors()};
-  if (auto dataset = check_dataset(*plan); !dataset) return Failure{kRefused, dataset.errors()};
+  if (auto usable = check_inputs(*plan); !usable) return Failure{kRefused, usable.errors()};
   Redactor redactor;
   for (const Secret& secret : plan->file.secrets) redactor.add(secret);
   auto target = Target::start(plan->file);
@@ -171,8 +176,8 @@ std::string in_quotes(const std::string& text) {
 
 std::string run_file_lines(const Look& look) {
   const std::string target = look.plan.file.target.simulate ? "sim" : "{url: " + in_quotes(look.url) + "}";
-  return "target: " + target + "\nmodel: {name: " + in_quotes(look.preflight.model) + "}\nprocessor: " +
-         look.plan.file.processor.use + "\n";
+  return "target: " + target + "\nmodel: {name: " + in_quotes(look.preflight.model) +
+         "}\nprocessor: " + look.plan.file.processor.use + "\n";
 }
 
 std::string line_of(std::string name, const std::string& value) {
@@ -183,25 +188,30 @@ std::string line_of(std::string name, const std::string& value) {
 
 std::string milliseconds(int64_t ns) {
   char text[32];
-  return std::string(text, static_cast<size_t>(std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(ns) * 1e-6)));
+  return std::string(
+      text, static_cast<size_t>(std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(ns) * 1e-6)));
 }
 
 std::string page_text(const PageFacts& page) {
   if (!page.fault.empty()) return page.url + ": " + escape_terminal(page.fault);
   if (page.known == 0) return page.url + ": answers, but holds no name that the processor knows";
-  return page.url + ": " + std::to_string(page.known) + " of " + std::to_string(page.asked) + " quantities known";
+  return page.url + ": " + std::to_string(page.known) + " of " + std::to_string(page.asked) +
+         " quantities known";
 }
 
 std::string text_of(const Look& look) {
   const Preflight& found = look.preflight;
   std::string addresses;
-  for (const Endpoint& endpoint : found.endpoints) addresses += (addresses.empty() ? "" : ", ") + endpoint.text;
+  for (const Endpoint& endpoint : found.endpoints)
+    addresses += (addresses.empty() ? "" : ", ") + endpoint.text;
   std::string text = line_of("target", found.url.text() + " (" + addresses + ")");
   text += line_of("server", found.server.empty() ? "does not say" : found.server);
   text += line_of("processor", look.plan.file.processor.use);
-  if (found.models.empty()) text += line_of("model", escape_terminal(found.model) + " (the server lists none)");
+  if (found.models.empty())
+    text += line_of("model", escape_terminal(found.model) + " (the server lists none)");
   for (const ModelName& model : found.models) {
-    const std::string context = model.context_tokens > 0 ? ", context " + std::to_string(model.context_tokens) + " tokens" : "";
+    const std::string context =
+        model.context_tokens > 0 ? ", context " + std::to_string(model.context_tokens) + " tokens" : "";
     text += line_of(model.name == found.model ? "model" : "also", escape_terminal(model.name) + context);
   }
   if (look.pages.empty()) text += line_of("metrics page", "the processor knows none");
@@ -216,7 +226,10 @@ std::string json_of(const Look& look) {
   std::string text;
   tkm::JsonWriter json(text);
   json.begin_object().member("url", found.url.text()).member("server", found.server);
-  json.member("processor", look.plan.file.processor.use).member("model", found.model).key("models").begin_array();
+  json.member("processor", look.plan.file.processor.use)
+      .member("model", found.model)
+      .key("models")
+      .begin_array();
   for (const ModelName& model : found.models) {
     json.begin_object().member("name", model.name);
     if (model.context_tokens > 0) json.member("context_tokens", model.context_tokens);
@@ -224,7 +237,10 @@ std::string json_of(const Look& look) {
   }
   json.end_array().key("metrics_pages").begin_array();
   for (const PageFacts& page : look.pages) {
-    json.begin_object().member("url", page.url).member("known", uint64_t{page.known}).member("asked", uint64_t{page.asked});
+    json.begin_object()
+        .member("url", page.url)
+        .member("known", uint64_t{page.known})
+        .member("asked", uint64_t{page.asked});
     if (!page.fault.empty()) json.member("fault", page.fault);
     json.end_object();
   }

@@ -38,7 +38,7 @@ class LineCounter final : public RecordVisitor {
     }
   }
   uint64_t of(Status status) const { return by_status_[static_cast<size_t>(status)]; }
-  const Counts& counted() const { return counted_; }   // by the run's own counters; zero without an end line
+  const Counts& counted() const { return counted_; }  // by the run's own counters; zero without an end line
 
  private:
   std::array<uint64_t, 4> by_status_{};
@@ -62,8 +62,8 @@ Counts counts_of(const LineCounter& counter) {
 
 void compare(Findings& found, const char* name, uint64_t lines, uint64_t counted) {
   if (lines == counted) return;
-  found.faults.push_back(std::string(name) + ": " + std::to_string(lines) + " in the records, " + std::to_string(counted) +
-                         " by the run's own counters");
+  found.faults.push_back(std::string(name) + ": " + std::to_string(lines) + " in the records, " +
+                         std::to_string(counted) + " by the run's own counters");
 }
 
 void check_law(Findings& found) {
@@ -71,8 +71,9 @@ void check_law(Findings& found) {
   if (read.damaged > 0) found.faults.push_back(std::to_string(read.damaged) + " damaged lines");
   if (read.missing > 0) found.faults.push_back(std::to_string(read.missing) + " missing lines");
   if (!read.has_end) {
-    found.faults.push_back(std::string("no end line: the run crashed") + (read.torn_tail ? "; its last line is torn" : ""));
-    return;   // the counters of its last moment died with it
+    found.faults.push_back(std::string("no end line: the run crashed") +
+                           (read.torn_tail ? "; its last line is torn" : ""));
+    return;  // the counters of its last moment died with it
   }
   compare(found, "planned", found.lines.planned, found.counters.planned);
   compare(found, "issued", found.lines.issued, found.counters.issued);
@@ -96,11 +97,13 @@ void check_summary(Findings& found, const std::filesystem::path& directory) {
 }
 
 std::string text_of(const Findings& found, const std::string& directory) {
-  std::string text = "lines      " + std::to_string(found.read.lines) + " good, " + std::to_string(found.read.damaged) +
-                     " damaged, " + std::to_string(found.read.missing) + " missing\n";
-  text += "requests   planned " + std::to_string(found.lines.planned) + " = issued " + std::to_string(found.lines.issued) +
-          " + not issued " + std::to_string(found.lines.not_issued) + "; issued = ok " + std::to_string(found.lines.ok) +
-          " + failed " + std::to_string(found.lines.failed) + " + cancelled " + std::to_string(found.lines.cancelled) + "\n";
+  std::string text = "lines      " + std::to_string(found.read.lines) + " good, " +
+                     std::to_string(found.read.damaged) + " damaged, " + std::to_string(found.read.missing) +
+                     " missing\n";
+  text += "requests   planned " + std::to_string(found.lines.planned) + " = issued " +
+          std::to_string(found.lines.issued) + " + not issued " + std::to_string(found.lines.not_issued) +
+          "; issued = ok " + std::to_string(found.lines.ok) + " + failed " +
+          std::to_string(found.lines.failed) + " + cancelled " + std::to_string(found.lines.cancelled) + "\n";
   for (const std::string& fault : found.faults) text += "fault      " + fault + "\n";
   return text + escape_terminal(directory) + ": " + (found.faults.empty() ? "ok" : "NOT ok") + "\n";
 }
@@ -113,7 +116,10 @@ std::string json_of(const Findings& found) {
   json.member("torn_tail", found.read.torn_tail).member("has_end", found.read.has_end);
   json.member("planned", found.lines.planned).member("issued", found.lines.issued);
   json.member("not_issued", found.lines.not_issued).member("completed", found.lines.ok);
-  json.member("failed", found.lines.failed).member("cancelled", found.lines.cancelled).key("faults").begin_array();
+  json.member("failed", found.lines.failed)
+      .member("cancelled", found.lines.cancelled)
+      .key("faults")
+      .begin_array();
   for (const std::string& fault : found.faults) json.value(fault);
   json.end_array().end_object();
   return text + "\n";

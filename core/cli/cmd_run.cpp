@@ -26,7 +26,7 @@
 namespace tokometer {
 namespace {
 
-constexpr int64_t kSliceNs = 125'000'000;   // of the main loop: two make a frame
+constexpr int64_t kSliceNs = 125'000'000;  // of the main loop: two make a frame
 constexpr auto kPreflightSlice = std::chrono::milliseconds(50);
 constexpr size_t kSaltDigits = 6;
 
@@ -34,15 +34,17 @@ constexpr size_t kSaltDigits = 6;
 struct RunNames {
   std::string salt = random_hex(kSaltDigits);
   std::string start_utc = utc_now();
-  std::string run_id;   // "chat-8b-20261122T043601Z-3f9c1a"
+  std::string run_id;  // "chat-8b-20261122T043601Z-3f9c1a"
 };
 
 // What the run is called where its file does not say: as the file itself.
 std::string name_of(const RunFile& file, const CommandLine& line) {
   if (!file.name.empty()) return file.name;
   const std::string stem = std::filesystem::path(line.inputs.front()).stem().string();
-  const bool is_name = !stem.empty() && stem.size() <= 64 && stem != "-" && !stem.starts_with('.') &&
-                       stem.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == std::string::npos;
+  const bool is_name =
+      !stem.empty() && stem.size() <= 64 && stem != "-" && !stem.starts_with('.') &&
+      stem.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+          std::string::npos;
   return is_name ? stem : "run";
 }
 
@@ -133,13 +135,14 @@ Result<Plan> RunCommand::prepare() {
   names_ = names_for(input->file, line_);
   auto plan = make_plan(std::move(input->file), *registry_);
   if (!plan) return plan;
-  if (auto dataset = check_dataset(*plan); !dataset) return dataset.errors();
+  if (auto usable = check_inputs(*plan); !usable) return usable.errors();
   return plan;
 }
 
-// Preflight may wait for minutes, and blocks: it has a thread of its own, so that Ctrl-C is heard meanwhile. There is
-// nothing to drain then: the program leaves, with no run directory behind it.
-Result<Preflight> RunCommand::preflight_or_leave(const Plan& plan, Target& target, FreshDirectory& directory) {
+// Preflight may wait for minutes, and blocks: it has a thread of its own, so that Ctrl-C is heard meanwhile.
+// There is nothing to drain then: the program leaves, with no run directory behind it.
+Result<Preflight> RunCommand::preflight_or_leave(const Plan& plan, Target& target,
+                                                 FreshDirectory& directory) {
   std::optional<Result<Preflight>> result;
   std::atomic<bool> done{false};
   std::thread thread([&] {
@@ -181,7 +184,7 @@ void RunCommand::serve_signals(Run& run) {
     const Progress progress = run.progress();
     const StopLadder::Step step = ladder_.take(signal, progress.in_flight);
     if (step.kind == StopLadder::Step::Kind::show_state) {
-      panel_.say("tokometer: " + progress_line(progress, {}));
+      panel_.say("tokometer: " + progress_line(progress, average_rates(progress)));
       continue;
     }
     panel_.say("tokometer: " + step.sentence);
@@ -213,7 +216,8 @@ RunResult RunCommand::load(Run& run) {
 int RunCommand::report(const RunResult& result, const std::filesystem::path& directory) {
   std::vector<Error> troubles;
   if (!result.fault.empty()) troubles.push_back(Error{result.fault});
-  if (!result.records_fault.empty()) troubles.push_back(Error{"the records are not complete: " + result.records_fault});
+  if (!result.records_fault.empty())
+    troubles.push_back(Error{"the records are not complete: " + result.records_fault});
   auto summary = summarize(directory);
   if (!summary) {
     troubles.insert(troubles.end(), summary.errors().begin(), summary.errors().end());

@@ -44,7 +44,9 @@ std::string fact_in(const char* file, std::string_view key, char separator) {
   return {};
 }
 
-constexpr size_t padded(size_t size) { return (size + 3) & ~size_t{3}; }
+constexpr size_t padded(size_t size) {
+  return (size + 3) & ~size_t{3};
+}
 
 // Looks for NT_GNU_BUILD_ID in one PT_NOTE segment.
 std::string build_id_in(const unsigned char* notes, size_t size) {

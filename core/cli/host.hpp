@@ -1,5 +1,5 @@
-// Facts about this machine and this program that the manifest records, and the two things a run takes from the outside
-// world: the wall clock's label and a random word.
+// Facts about this machine and this program that the manifest records, and the two things a run takes from
+// the outside world: the wall clock's label and a random word.
 #pragma once
 
 #include <cstddef>

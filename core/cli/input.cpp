@@ -11,8 +11,6 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "config/presets.hpp"
-#include "engine/preflight.hpp"
-#include "engine/samples.hpp"
 #include "metrics/gate.hpp"
 #include "plugin/handles.hpp"
 
@@ -33,7 +31,9 @@ Result<std::string> read_stdin() {
   return text;
 }
 
-bool looks_like_a_path(const std::string& name) { return name.find_first_of("./") != std::string::npos; }
+bool looks_like_a_path(const std::string& name) {
+  return name.find_first_of("./") != std::string::npos;
+}
 
 Error no_such_input(const std::string& name) {
   const std::string shown = escape_terminal(name, 120);
@@ -55,7 +55,8 @@ Result<Source> source_of(const CommandLine& line, const std::string& name) {
   if (std::filesystem::exists(name, error)) return Source{name, std::nullopt};
   const Preset* preset = find_preset(name);
   if (preset == nullptr) return no_such_input(name);
-  if (line.url.empty()) return Error{"the preset \"" + name + "\" needs the server's address: add --url http://HOST:PORT"};
+  if (line.url.empty())
+    return Error{"the preset \"" + name + "\" needs the server's address: add --url http://HOST:PORT"};
   return Source{"preset " + name, std::string(preset->text)};
 }
 
@@ -68,7 +69,8 @@ std::optional<std::string> gate_fault(std::string_view gate) {
 }  // namespace
 
 Result<Sources> sources_of(const CommandLine& line) {
-  if (std::count(line.inputs.begin(), line.inputs.end(), "-") > 1) return Error{"\"-\": stdin can be read once only"};
+  if (std::count(line.inputs.begin(), line.inputs.end(), "-") > 1)
+    return Error{"\"-\": stdin can be read once only"};
   Sources sources{.files = {}, .sets = line.sets, .environment = {}};
   for (const std::string& name : line.inputs) {
     auto source = source_of(line, name);
@@ -93,14 +95,6 @@ Result<Input> read_input(const CommandLine& line) {
   auto sources = sources_of(line);
   if (!sources) return sources.errors();
   return read_input(line, *sources);
-}
-
-Result<void> check_dataset(const Plan& plan) {
-  auto dataset = Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
-  if (!dataset) return dataset.errors();
-  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, Profile{}, ""));
-  if (!source) return source.errors();
-  return {};
 }
 
 }  // namespace tokometer

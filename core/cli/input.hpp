@@ -1,4 +1,5 @@
-// From the command line's FILE..., PRESET or "-" to a run file that is read and checked. Opens files, no socket.
+// From the command line's FILE..., PRESET or "-" to a run file that is read and checked. Opens files, no
+// socket.
 #pragma once
 
 #include <filesystem>
@@ -15,8 +16,8 @@
 namespace tokometer {
 
 // Exit codes: see reliability in docs. Shared by all verbs.
-inline constexpr int kFinished = 0, kInternalError = 1, kRefused = 2, kNotReady = 3, kGateFailed = 4, kInvalid = 5,
-                     kIncomplete = 6;
+inline constexpr int kFinished = 0, kInternalError = 1, kRefused = 2, kNotReady = 3, kGateFailed = 4,
+                     kInvalid = 5, kIncomplete = 6;
 
 // The texts behind `line.inputs`: files by name, stdin, or a preset (which needs --url).
 Result<Sources> sources_of(const CommandLine& line);
@@ -29,9 +30,5 @@ struct Input {
 // All faults of the run file and of its plugins' options. Its warnings go to the log.
 Result<Input> read_input(const CommandLine& line);
 Result<Input> read_input(const CommandLine& line, const Sources& sources);
-
-// Opens the dataset as the run will, reads its rows if it has an end, and closes it: a bad record is found before the
-// server is asked anything.
-Result<void> check_dataset(const Plan& plan);
 
 }  // namespace tokometer

@@ -25,16 +25,21 @@ spdlog::level::level_enum level_of(const CommandLine& line) {
 
 spdlog::level::level_enum level_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warn: return spdlog::level::warn;
-    case LogLevel::error: break;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      break;
   }
   return spdlog::level::err;
 }
 
 LogSink make_log_sink(const CommandLine& line) {
-  auto logger = std::make_shared<spdlog::logger>("tokometer", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("tokometer", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("tokometer: %l: %v");
   logger->set_level(level_of(line));
   return [logger](LogLevel level, std::string_view text) {
@@ -44,19 +49,32 @@ LogSink make_log_sink(const CommandLine& line) {
 
 int run_verb(const CommandLine& line, const LogSink& log_sink) {
   switch (line.verb) {
-    case Verb::help: return print(line.help), kFinished;
-    case Verb::version: return version_command();
-    case Verb::run: return run_command(line, log_sink);
-    case Verb::validate: return validate_command(line);
-    case Verb::render: return render_command(line);
-    case Verb::plan: return plan_command(line);
-    case Verb::probe: return probe_command(line);
-    case Verb::report: return report_command(line);
-    case Verb::verify: return verify_command(line);
-    case Verb::schema: return schema_command(line);
-    case Verb::init: return init_command(line);
-    case Verb::plugin_list: return plugin_list_command(line);
-    case Verb::plugin_describe: return plugin_describe_command(line);
+    case Verb::help:
+      return print(line.help), kFinished;
+    case Verb::version:
+      return version_command();
+    case Verb::run:
+      return run_command(line, log_sink);
+    case Verb::validate:
+      return validate_command(line);
+    case Verb::render:
+      return render_command(line);
+    case Verb::plan:
+      return plan_command(line);
+    case Verb::probe:
+      return probe_command(line);
+    case Verb::report:
+      return report_command(line);
+    case Verb::verify:
+      return verify_command(line);
+    case Verb::schema:
+      return schema_command(line);
+    case Verb::init:
+      return init_command(line);
+    case Verb::plugin_list:
+      return plugin_list_command(line);
+    case Verb::plugin_describe:
+      return plugin_describe_command(line);
   }
   return kInternalError;
 }
@@ -81,4 +99,6 @@ int main_of(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace tokometer
 
-int main(int argc, char** argv) { return tokometer::main_of({argv + std::min(argc, 1), argv + argc}); }
+int main(int argc, char** argv) {
+  return tokometer::main_of({argv + std::min(argc, 1), argv + argc});
+}

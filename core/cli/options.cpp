@@ -24,22 +24,27 @@ void add_plugin_flags(CLI::App& app, CommandLine& line) {
   app.add_flag("--trust-plugin-dir", line.plugins.trust, "load plugins that others could have changed, too");
 }
 
-void add_set(CLI::App& app, CommandLine& line, const std::string& flag, SetOption::Kind kind, const std::string& help) {
+void add_set(CLI::App& app, CommandLine& line, const std::string& flag, SetOption::Kind kind,
+             const std::string& help) {
   add_each(app, flag, help, kind == SetOption::Kind::file ? "KEY=PATH" : "KEY=VALUE",
-           [&line, kind](const std::string& text) { line.sets.push_back({kind, text}); });
+           [&line, kind](const std::string& text) {
+             line.sets.push_back({kind, text});
+           });
 }
 
 void add_run_file_flags(CLI::App& app, CommandLine& line) {
   add_set(app, line, "--set", SetOption::Kind::yaml, "put a value over the run file's: load.options.rate=8");
   add_set(app, line, "--set-string", SetOption::Kind::text, "the same, the value is text as it stands");
   add_set(app, line, "--set-file", SetOption::Kind::file, "the same, the value is the text of a file");
-  add_each(app, "--url", "the server; short for --set-string target.url=URL", "URL", [&line](const std::string& url) {
-    line.url = url;
-    line.sets.push_back({SetOption::Kind::text, "target.url=" + url});
-  });
-  add_each(app, "--model", "short for --set-string model.name=NAME", "NAME", [&line](const std::string& name) {
-    line.sets.push_back({SetOption::Kind::text, "model.name=" + name});
-  });
+  add_each(app, "--url", "the server; short for --set-string target.url=URL", "URL",
+           [&line](const std::string& url) {
+             line.url = url;
+             line.sets.push_back({SetOption::Kind::text, "target.url=" + url});
+           });
+  add_each(app, "--model", "short for --set-string model.name=NAME", "NAME",
+           [&line](const std::string& name) {
+             line.sets.push_back({SetOption::Kind::text, "model.name=" + name});
+           });
   add_plugin_flags(app, line);
 }
 
@@ -50,54 +55,73 @@ void add_report_flags(CLI::App& app, CommandLine& line) {
          "--style",
          [&line, names](const std::string& name) {
            line.style = style_from_name(name);
-           if (!line.style) throw CLI::ValidationError("--style: must be one of " + names + " (got \"" + escape_terminal(name, 60) + "\")");
+           if (!line.style)
+             throw CLI::ValidationError("--style: must be one of " + names + " (got \"" +
+                                        escape_terminal(name, 60) + "\")");
          },
          "how the report looks: " + names)
       ->type_name("STYLE");
   app.add_flag("--strict", line.strict, "a SUSPECT run counts as INVALID (exit code 5)");
 }
 
-void add_json_flag(CLI::App& app, CommandLine& line) { app.add_flag("--json", line.json, "print JSON"); }
+void add_json_flag(CLI::App& app, CommandLine& line) {
+  app.add_flag("--json", line.json, "print JSON");
+}
+
+constexpr int kManyInputs = 1000;
+
+// How many words may follow the verb; several files are merged.
+size_t most_inputs(Verb verb) {
+  const bool merges = verb == Verb::run || verb == Verb::validate || verb == Verb::render || verb == Verb::plan;
+  return merges ? size_t{kManyInputs} : 1;
+}
 
 // The arguments and flags of one verb.
 void add_verb(CLI::App& app, CommandLine& line) {
-  const auto inputs = [&](int least, int most, const char* name) {
-    app.add_option("inputs", line.inputs, "")->expected(least, most)->required(least > 0)->type_name(name)->group("");
+  const auto inputs = [&](int least, const char* name) {
+    app.add_option("inputs", line.inputs, "")
+        ->expected(least, kManyInputs)
+        ->required(least > 0)
+        ->type_name(name)
+        ->group("");
   };
-  constexpr int kMany = 1000;
   switch (line.verb) {
     case Verb::run:
-      inputs(1, kMany, "FILE");
+      inputs(1, "FILE");
       add_run_file_flags(app, line);
       return add_report_flags(app, line);
     case Verb::validate:
     case Verb::render:
     case Verb::plan:
-      inputs(1, kMany, "FILE");
+      inputs(1, "FILE");
       return add_run_file_flags(app, line);
     case Verb::probe:
-      inputs(1, 1, "FILE|URL");
+      inputs(1, "FILE|URL");
       add_run_file_flags(app, line);
       return add_json_flag(app, line);
     case Verb::report:
-      inputs(1, 1, "DIR");
+      inputs(1, "DIR");
       return add_report_flags(app, line);
     case Verb::verify:
-      inputs(1, 1, "DIR");
+      inputs(1, "DIR");
       return add_json_flag(app, line);
     case Verb::schema:
-      inputs(0, 1, "NAME");
-      app.add_option("--with", line.with, "add the options of these plugins")->delimiter(',')->type_name("NAME,...");
+      inputs(0, "NAME");
+      app.add_option("--with", line.with, "add the options of these plugins")
+          ->delimiter(',')
+          ->type_name("NAME,...");
       return add_plugin_flags(app, line);
     case Verb::init:
-      inputs(0, 1, "PRESET");
-      app.add_option("--url", line.url, "the server: probed, its processor and model are filled in")->type_name("URL");
-      app.add_option("-o,--output", line.output, "write this file, never over an existing one")->type_name("FILE");
+      inputs(0, "PRESET");
+      app.add_option("--url", line.url, "the server: probed, its processor and model are filled in")
+          ->type_name("URL");
+      app.add_option("-o,--output", line.output, "write this file, never over an existing one")
+          ->type_name("FILE");
       app.add_flag("--list", line.list, "list the presets");
       add_plugin_flags(app, line);
       return add_json_flag(app, line);
     case Verb::plugin_describe:
-      inputs(1, 1, "NAME");
+      inputs(1, "NAME");
       app.add_flag("--yaml", line.yaml, "print a skeleton for a run file");
       add_plugin_flags(app, line);
       return add_json_flag(app, line);
@@ -143,7 +167,9 @@ std::vector<std::string> flag_names(const CLI::App& app) {
   return names;
 }
 
-std::string in_quotes(std::string_view text) { return "\"" + escape_terminal(text, 60) + "\""; }
+std::string in_quotes(std::string_view text) {
+  return "\"" + escape_terminal(text, 60) + "\"";
+}
 
 // What CLI11 could not place: an unknown flag, or one argument too many.
 std::string misplaced(const CLI::App& app, const std::string& word, const std::string& hint) {
@@ -160,7 +186,7 @@ Error fault_of(const CLI::ParseError& error, const VerbInfo& verb, const std::st
   }
   if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return Error{error.what()};
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
-    const std::string_view what = error.what();   // "--set: 1 required KEY=VALUE missing"
+    const std::string_view what = error.what();  // "--set: 1 required KEY=VALUE missing"
     return Error{std::string(what.substr(0, what.find(':'))) + ": its value is missing; " + hint};
   }
   return Error{escape_terminal(error.what()) + "; " + hint};
@@ -196,11 +222,13 @@ CommandLine help_line(std::string text) {
 
 // As a shell would take it: quotes where they are needed.
 std::string shell_text(const Arguments& arguments) {
-  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./_-";
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./_-";
   std::string text = "tokometer";
   for (std::string argument : arguments) {
     if (argument.empty() || argument.find_first_not_of(kPlain) != std::string::npos) {
-      for (size_t at = 0; (at = argument.find('\'', at)) != std::string::npos; at += 4) argument.replace(at, 1, "'\\''");
+      for (size_t at = 0; (at = argument.find('\'', at)) != std::string::npos; at += 4)
+        argument.replace(at, 1, "'\\''");
       argument = "'" + argument + "'";
     }
     text += " " + argument;
@@ -216,7 +244,7 @@ Result<CommandLine> parse_verb(CommandLine line, Arguments rest) {
   add_verb(app, line);
   add_common_flags(app, line);
   try {
-    std::reverse(rest.begin(), rest.end());   // CLI11 takes them from the back
+    std::reverse(rest.begin(), rest.end());  // CLI11 takes them from the back
     app.parse(std::move(rest));
   } catch (const CLI::CallForHelp&) {
     return help_line(help_of(app, verb));
@@ -227,20 +255,25 @@ Result<CommandLine> parse_verb(CommandLine line, Arguments rest) {
   }
   const Arguments unknown = app.remaining();
   if (!unknown.empty()) return Error{misplaced(app, unknown.front(), hint)};
+  const size_t most = most_inputs(line.verb);
+  if (line.inputs.size() > most) return Error{misplaced(app, line.inputs[most], hint)};
   return line;
 }
 
-bool is_help(const std::string& word) { return word == "--help" || word == "-h" || word == "help"; }
+bool is_help(const std::string& word) {
+  return word == "--help" || word == "-h" || word == "help";
+}
 
 }  // namespace
 
 Result<CommandLine> parse_command_line(const Arguments& arguments) {
   Arguments rest = arguments;
-  if (rest.size() > 1 && is_help(rest.front())) {   // `help run` is `run --help`
+  if (rest.size() > 1 && is_help(rest.front())) {  // `help run` is `run --help`
     rest.erase(rest.begin());
     rest.emplace_back("--help");
   }
-  if (rest.empty()) return Error{"a verb is missing, such as `tokometer run FILE`; `tokometer --help` lists them"};
+  if (rest.empty())
+    return Error{"a verb is missing, such as `tokometer run FILE`; `tokometer --help` lists them"};
   if (is_help(rest.front())) return help_line(overview());
   if (rest.front() == "--version" || rest.front() == "-V") rest.front() = "version";
   const bool asks_group = rest.size() == 2 && is_help(rest[1]);

@@ -1,5 +1,5 @@
-// The command line, read: which verb, on what, with which flags. Nothing is opened here. A bad command line is one
-// clear sentence that names the nearest verb or flag; the program then ends with exit code 2.
+// The command line, read: which verb, on what, with which flags. Nothing is opened here. A bad command line
+// is one clear sentence that names the nearest verb or flag; the program then ends with exit code 2.
 #pragma once
 
 #include <optional>

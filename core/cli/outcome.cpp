@@ -26,11 +26,13 @@ int exit_code(const Outcome& outcome, bool strict) {
 
 Outcome outcome_of(const Summary& summary) {
   Outcome outcome;
-  outcome.records_incomplete = summary.end_reason == "disk" || summary.records.damaged + summary.records.missing > 0;
+  outcome.records_incomplete =
+      summary.end_reason == "disk" || summary.records.damaged + summary.records.missing > 0;
   outcome.stopped_by = signal_of(summary.end_reason);
   outcome.verdict = summary.verdict;
   for (const PhaseSummary& phase : summary.phases) {
-    outcome.gate_failed |= std::any_of(phase.gates.begin(), phase.gates.end(), [](const GateResult& g) { return !g.holds; });
+    outcome.gate_failed |=
+        std::any_of(phase.gates.begin(), phase.gates.end(), [](const GateResult& g) { return !g.holds; });
   }
   return outcome;
 }

@@ -1,4 +1,5 @@
-// How a run ended, as an exit code. One function for `run` and `report`, so that a report exits as its run did.
+// How a run ended, as an exit code. One function for `run` and `report`, so that a report exits as its run
+// did.
 #pragma once
 
 #include "metrics/summary.hpp"
@@ -6,8 +7,8 @@
 namespace tokometer {
 
 struct Outcome {
-  bool records_incomplete = false;   // a record line or a report file is missing
-  int stopped_by = 0;                // SIGINT, SIGTERM or SIGHUP; 0: nobody
+  bool records_incomplete = false;  // a record line or a report file is missing
+  int stopped_by = 0;               // SIGINT, SIGTERM or SIGHUP; 0: nobody
   Grade verdict = Grade::valid;
   bool gate_failed = false;
 };

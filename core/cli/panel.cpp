@@ -33,7 +33,7 @@ void Panel::show(const Progress& progress, int64_t now_ns) {
   const auto lines = panel_lines(progress, rates, width());
   const std::lock_guard lock(mutex_);
   std::string frame = drawn_lines_ > 0 ? "\r\x1b[" + std::to_string(drawn_lines_) + "A" : "";
-  for (const std::string& line : lines) frame += line + "\x1b[K\n";   // to the end of the line: no flicker
+  for (const std::string& line : lines) frame += line + "\x1b[K\n";  // to the end of the line: no flicker
   drawn_lines_ = lines.size();
   complain(frame);
 }

@@ -1,6 +1,6 @@
-// Draws the progress of a run on stderr: on a terminal a small panel, four times a second, that goes away at the end;
-// elsewhere a plain line every ten seconds; nothing if the user wants quiet. Other lines for stderr go through say(), so
-// that they do not end up inside the panel.
+// Draws the progress of a run on stderr: on a terminal a small panel, four times a second, that goes away at
+// the end; elsewhere a plain line every ten seconds; nothing if the user wants quiet. Other lines for stderr
+// go through say(), so that they do not end up inside the panel.
 #pragma once
 
 #include <cstdint>
@@ -27,13 +27,13 @@ class Panel {
   void say(std::string_view line);
 
  private:
-  void erase();   // mutex_ is held
+  void erase();  // mutex_ is held
 
   const Kind kind_;
   RateWindow rates_;
   int64_t next_ns_ = 0;
   std::mutex mutex_;
-  size_t drawn_lines_ = 0;   // guarded by mutex_
+  size_t drawn_lines_ = 0;  // guarded by mutex_
 };
 
 }  // namespace tokometer

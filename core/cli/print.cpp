@@ -23,19 +23,27 @@ bool is_set(const char* name) {
 }
 
 bool takes_control_codes(int fd) {
-  return ::isatty(fd) == 1 && !is_set("NO_COLOR") && is_set("TERM") && std::string_view(std::getenv("TERM")) != "dumb";
+  return ::isatty(fd) == 1 && !is_set("NO_COLOR") && is_set("TERM") &&
+         std::string_view(std::getenv("TERM")) != "dumb";
 }
 
 }  // namespace
 
-void print(std::string_view text) { write_all(STDOUT_FILENO, text); }
-void complain(std::string_view text) { write_all(STDERR_FILENO, text); }
-
-void complain(const std::vector<Error>& errors) {
-  for (const Error& error : errors) complain((error.file.empty() ? "tokometer: " : "") + to_string(error) + "\n");
+void print(std::string_view text) {
+  write_all(STDOUT_FILENO, text);
+}
+void complain(std::string_view text) {
+  write_all(STDERR_FILENO, text);
 }
 
-bool wants_panel() { return takes_control_codes(STDERR_FILENO); }
+void complain(const std::vector<Error>& errors) {
+  for (const Error& error : errors)
+    complain((error.file.empty() ? "tokometer: " : "") + to_string(error) + "\n");
+}
+
+bool wants_panel() {
+  return takes_control_codes(STDERR_FILENO);
+}
 
 bool wants_colour() {
   const bool forced = is_set("CLICOLOR_FORCE") && std::string_view(std::getenv("CLICOLOR_FORCE")) != "0";

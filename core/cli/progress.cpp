@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "base/text.hpp"
 
@@ -17,7 +18,9 @@ std::string number(const char* format, double value) {
   return std::string(text, static_cast<size_t>(std::snprintf(text, sizeof text, format, value)));
 }
 
-std::string seconds(int64_t ns) { return number("%.0f s", static_cast<double>(std::max<int64_t>(ns, 0)) * 1e-9); }
+std::string seconds(int64_t ns) {
+  return number("%.0f s", static_cast<double>(std::max<int64_t>(ns, 0)) * 1e-9);
+}
 
 std::string milliseconds(int64_t ns) {
   if (ns < 0) return "n/a";
@@ -25,9 +28,13 @@ std::string milliseconds(int64_t ns) {
   return number(value < 10 ? "%.1f ms" : "%.0f ms", value);
 }
 
-std::string rate(double per_s) { return number(per_s < 100 ? "%.1f" : "%.0f", per_s); }
+std::string rate(double per_s) {
+  return number(per_s < 100 ? "%.1f" : "%.0f", per_s);
+}
 
-uint64_t sent_of(const Progress& p) { return p.ok + p.failed + p.cancelled + p.in_flight; }
+uint64_t sent_of(const Progress& p) {
+  return p.ok + p.failed + p.cancelled + p.in_flight;
+}
 
 // How much of the phase is done, 0 to 1; nothing where its end is not known.
 std::optional<double> share_done(const Progress& p) {
@@ -47,7 +54,9 @@ std::string bar(double share) {
 std::string time_text(const Progress& p) {
   if (p.draining) return seconds(p.elapsed_ns) + ", draining";
   std::string text = seconds(p.elapsed_ns);
-  if (p.duration_ns) return text + " of " + seconds(*p.duration_ns) + ", " + seconds(*p.duration_ns - p.elapsed_ns) + " left";
+  if (p.duration_ns && p.elapsed_ns > *p.duration_ns) return text + ", cooling down";
+  if (p.duration_ns)
+    return text + " of " + seconds(*p.duration_ns) + ", " + seconds(*p.duration_ns - p.elapsed_ns) + " left";
   if (p.requests) text += ", " + std::to_string(*p.requests) + " requests";
   return text;
 }
@@ -66,8 +75,17 @@ Rates RateWindow::add(const Progress& progress) {
   const Point& then = points_.front();
   if (now.at_ns <= then.at_ns) return {};
   const double elapsed_s = static_cast<double>(now.at_ns - then.at_ns) * 1e-9;
-  const auto per_s = [elapsed_s](uint64_t a, uint64_t b) { return b > a ? static_cast<double>(b - a) / elapsed_s : 0.0; };
+  const auto per_s = [elapsed_s](uint64_t a, uint64_t b) {
+    return b > a ? static_cast<double>(b - a) / elapsed_s : 0.0;
+  };
   return {per_s(then.sent, now.sent), per_s(then.tokens, now.tokens)};
+}
+
+Rates average_rates(const Progress& progress) {
+  if (progress.elapsed_ns <= 0) return {};
+  const double elapsed_s = static_cast<double>(progress.elapsed_ns) * 1e-9;
+  return {static_cast<double>(sent_of(progress)) / elapsed_s,
+          static_cast<double>(progress.live.output_tokens) / elapsed_s};
 }
 
 std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size_t width) {
@@ -75,9 +93,11 @@ std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size
   const double elapsed_s = static_cast<double>(p.elapsed_ns) * 1e-9;
   const double offered = elapsed_s > 0 ? static_cast<double>(p.planned) / elapsed_s : 0;
   std::vector<std::string> lines;
-  lines.push_back(escape_terminal(p.phase, kNameBytes) + " " + (share ? bar(*share) + " " : "") + time_text(p));
-  lines.push_back("requests  offered " + rate(offered) + "/s  sent " + rate(rates.sent_per_s) + "/s  on the wire " +
-                  std::to_string(p.in_flight) + "  ok " + std::to_string(p.ok) + "  failed " + std::to_string(p.failed) +
+  lines.push_back(escape_terminal(p.phase, kNameBytes) + " " + (share ? bar(*share) + " " : "") +
+                  time_text(p));
+  lines.push_back("requests  offered " + rate(offered) + "/s  sent " + rate(rates.sent_per_s) +
+                  "/s  on the wire " + std::to_string(p.in_flight) + "  ok " + std::to_string(p.ok) +
+                  "  failed " + std::to_string(p.failed) +
                   (p.cancelled > 0 ? "  cancelled " + std::to_string(p.cancelled) : ""));
   lines.push_back("answers   " + ttft_text(p.live) + "  " + rate(rates.tokens_per_s) + " tok/s");
   for (std::string& line : lines) line.resize(std::min(line.size(), width));

@@ -1,5 +1,5 @@
-// What a running benchmark shows of itself, as text: the panel of a terminal and the plain line of everything else. Pure
-// functions of what the engine says and of rates over the last seconds. panel.hpp draws.
+// What a running benchmark shows of itself, as text: the panel of a terminal and the plain line of everything
+// else. Pure functions of what the engine says and of rates over the last seconds. panel.hpp draws.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,9 @@ class RateWindow {
   std::string phase_;
   std::deque<Point> points_;
 };
+
+// Over the whole phase so far; tokens over the whole run.
+Rates average_rates(const Progress& progress);
 
 // The lines of the panel, without control codes, none longer than `width` characters.
 std::vector<std::string> panel_lines(const Progress& progress, const Rates& rates, size_t width);

@@ -4,14 +4,14 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <csignal>
 #include <cerrno>
+#include <csignal>
 #include <ctime>
 
 namespace tokometer {
 namespace {
 
-constexpr int64_t kDeadlineNs = 20'000'000'000;   // of TERM and HUP: fits a grace period of 30 s
+constexpr int64_t kDeadlineNs = 20'000'000'000;  // of TERM and HUP: fits a grace period of 30 s
 constexpr int kThird = 3;
 
 std::atomic<int> late_count{0};
@@ -76,17 +76,21 @@ StopLadder::Step StopLadder::take(int signal, uint64_t in_flight) {
     case 1: {
       const std::string waiting = std::to_string(in_flight) + " in flight";
       if (signal == SIGINT) {
-        return {Step::Kind::drain, {reason, false, std::nullopt},
+        return {Step::Kind::drain,
+                {reason, false, std::nullopt},
                 "stopping: no new requests, waiting for " + waiting + "; Ctrl-C again cancels them"};
       }
-      return {Step::Kind::drain, {reason, false, kDeadlineNs},
+      return {Step::Kind::drain,
+              {reason, false, kDeadlineNs},
               "SIG" + name_of(signal) + ": no new requests, waiting at most 20 s for " + waiting};
     }
     case 2:
-      return {Step::Kind::cancel, {reason, true, std::nullopt},
+      return {Step::Kind::cancel,
+              {reason, true, std::nullopt},
               "cancelling what is in flight; the report follows. Ctrl-C again leaves at once"};
     default:
-      return {Step::Kind::leave, {reason, true, std::nullopt},
+      return {Step::Kind::leave,
+              {reason, true, std::nullopt},
               "leaving at once; `tokometer report DIR` makes the report from the records"};
   }
 }

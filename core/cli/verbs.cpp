@@ -12,49 +12,65 @@ namespace {
 constexpr size_t kNameColumn = 36;
 
 constexpr std::array kVerbs{
-    VerbInfo{Verb::run, "run", "FILE...|PRESET|-", "run a benchmark, print its report, write its run directory",
-             "Several files are merged: maps merge, lists replace; then --set and its like, in order. A PRESET is a run file\n"
+    VerbInfo{Verb::run, "run", "FILE...|PRESET|-",
+             "run a benchmark, print its report, write its run directory",
+             "Several files are merged: maps merge, lists replace; then --set and its like, in order. A "
+             "PRESET is a run file\n"
              "that comes with the program (tokometer init --list) and needs --url.\n"
-             "Ctrl-C once: no new requests, drain, report. Twice: cancel what is in flight, report. Three times: leave at once.\n"
-             "Exit codes: 0 finished, 2 refused, 3 server not ready, 4 a gate failed, 5 INVALID, 6 files incomplete,\n"
+             "Ctrl-C once: no new requests, drain, report. Twice: cancel what is in flight, report. Three "
+             "times: leave at once.\n"
+             "Exit codes: 0 finished, 2 refused, 3 server not ready, 4 a gate failed, 5 INVALID, 6 files "
+             "incomplete,\n"
              "130 stopped by Ctrl-C (129 HUP, 143 TERM).",
              "tokometer run quickstart.yaml\n"
              "tokometer run base.yaml h100.yaml --set load.options.rate=20 --set phases.main.duration=60s\n"
              "tokometer run chat --url http://localhost:8000 --model meta-llama/Llama-3.1-8B-Instruct\n"
              "tokometer render old.yaml | tokometer run -"},
-    VerbInfo{Verb::validate, "validate", "FILE...|PRESET|-", "check a run file and its plugins' options; opens no socket",
+    VerbInfo{Verb::validate, "validate", "FILE...|PRESET|-",
+             "check a run file and its plugins' options; opens no socket",
              "All faults are shown at once, as file:line:column. Exit code 2 if there are any.",
              "tokometer validate run.yaml\ntokometer validate run.yaml --set load.options.rate=fast"},
-    VerbInfo{Verb::render, "render", "FILE...|DIR", "print the resolved run file: every default, secrets masked",
+    VerbInfo{Verb::render, "render", "FILE...|DIR",
+             "print the resolved run file: every default, secrets masked",
              "For a run directory, what that run was made of. The output can be run.",
              "tokometer render run.yaml\ntokometer render runs/chat-20261122T043601Z-3f9c1a > again.yaml"},
-    VerbInfo{Verb::plan, "plan", "FILE...|PRESET|-", "dry run: phases, requests, first arrivals, limits, plan hash; opens no socket",
+    VerbInfo{Verb::plan, "plan", "FILE...|PRESET|-",
+             "dry run: phases, requests, first arrivals, limits, plan hash; opens no socket",
              "Equal plan hashes mean equal load, whatever the server.", "tokometer plan run.yaml"},
-    VerbInfo{Verb::probe, "probe", "FILE|URL", "reach the server once: version, models, metrics page, one timed request",
-             "With a URL, the processor is guessed from the server's metrics page. Exit code 3 if the server is not ready.",
+    VerbInfo{Verb::probe, "probe", "FILE|URL",
+             "reach the server once: version, models, metrics page, one timed request",
+             "With a URL, the processor is guessed from the server's metrics page. Exit code 3 if the server "
+             "is not ready.",
              "tokometer probe http://localhost:8000\ntokometer probe run.yaml --set target.wait_ready=60s"},
-    VerbInfo{Verb::report, "report", "DIR", "rebuild summary and console from the records; exits as the run did", "",
+    VerbInfo{Verb::report, "report", "DIR",
+             "rebuild summary and console from the records; exits as the run did", "",
              "tokometer report runs/chat-20261122T043601Z-3f9c1a\n"
              "tokometer report runs/chat-20261122T043601Z-3f9c1a --style vllm-bench"},
     VerbInfo{Verb::verify, "verify", "DIR", "check a run's records: damage, gaps, and the law of counts",
              "Exit code 6 if a line is damaged or missing, or if the counts do not add up.",
              "tokometer verify runs/chat-20261122T043601Z-3f9c1a"},
-    VerbInfo{Verb::init, "init", "[PRESET]", "write a commented run file to start from",
-             "Without PRESET: chat. With --url, the server is probed and its processor and model are filled in.",
-             "tokometer init --list\n"
-             "tokometer init chat --url http://localhost:8000 -o chat.yaml"},
-    VerbInfo{Verb::schema, "schema", "[run|sim]", "print the JSON Schema of run files, or of the simulator's options",
+    VerbInfo{
+        Verb::init, "init", "[PRESET]", "write a commented run file to start from",
+        "Without PRESET: chat. With --url, the server is probed and its processor and model are filled in.",
+        "tokometer init --list\n"
+        "tokometer init chat --url http://localhost:8000 -o chat.yaml"},
+    VerbInfo{Verb::schema, "schema", "[run|sim]",
+             "print the JSON Schema of run files, or of the simulator's options",
              "--with adds the options of plugins, for editors.",
              "tokometer schema > run.schema.json\ntokometer schema --with vllm,poisson"},
-    VerbInfo{Verb::plugin_list, "plugin list", "", "all plugin files: version, ABI, path, what shadows or breaks them", "",
+    VerbInfo{Verb::plugin_list, "plugin list", "",
+             "all plugin files: version, ABI, path, what shadows or breaks them", "",
              "tokometer plugin list\ntokometer plugin list --plugin-dir ./my-plugins --json"},
-    VerbInfo{Verb::plugin_describe, "plugin describe", "NAME", "a component and its options: type, default, help",
-             "NAME is a component (poisson), module/component (standard/poisson), a module (standard), or a path of a .so.",
+    VerbInfo{Verb::plugin_describe, "plugin describe", "NAME",
+             "a component and its options: type, default, help",
+             "NAME is a component (poisson), module/component (standard/poisson), a module (standard), or a "
+             "path of a .so.",
              "tokometer plugin describe vllm\ntokometer plugin describe poisson --yaml"},
     VerbInfo{Verb::version, "version", "", "print version, plugin ABI and build id", "", "tokometer version"},
 };
 
-constexpr VerbInfo kHelp{Verb::help, "help", "[VERB]", "this text, or the help of a verb", "", "tokometer help run"};
+constexpr VerbInfo kHelp{Verb::help,          "help", "[VERB]", "this text, or the help of a verb", "",
+                         "tokometer help run"};
 
 std::string line_of(const VerbInfo& verb) {
   std::string line = "  " + std::string(verb.name) + " " + std::string(verb.arguments);
@@ -70,16 +86,20 @@ std::string_view group_of(const VerbInfo& verb) {
 
 }  // namespace
 
-std::span<const VerbInfo> verbs() { return kVerbs; }
+std::span<const VerbInfo> verbs() {
+  return kVerbs;
+}
 
 const VerbInfo& info_of(Verb verb) {
-  const auto found = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const VerbInfo& v) { return v.verb == verb; });
+  const auto found =
+      std::find_if(kVerbs.begin(), kVerbs.end(), [&](const VerbInfo& v) { return v.verb == verb; });
   return found == kVerbs.end() ? kHelp : *found;
 }
 
 std::string overview() {
   std::string text =
-      "tokometer measures LLM inference servers: request processors, datasets and load patterns are plugins.\n\n"
+      "tokometer measures LLM inference servers: request processors, datasets and load patterns are "
+      "plugins.\n\n"
       "Usage: tokometer VERB [ARGUMENTS] [FLAGS]\n\n";
   for (const VerbInfo& verb : kVerbs) text += line_of(verb);
   return text + line_of(kHelp) +

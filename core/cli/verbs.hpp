@@ -1,5 +1,5 @@
-// The verbs of the program as one table: what they are called, what they do, and the examples that --help shows. The
-// parser (options.cpp), the overview and the messages about misspelt verbs all read it.
+// The verbs of the program as one table: what they are called, what they do, and the examples that --help
+// shows. The parser (options.cpp), the overview and the messages about misspelt verbs all read it.
 #pragma once
 
 #include <span>
@@ -9,7 +9,19 @@
 namespace tokometer {
 
 enum class Verb {
-  help, run, validate, render, plan, probe, report, verify, schema, init, plugin_list, plugin_describe, version
+  help,
+  run,
+  validate,
+  render,
+  plan,
+  probe,
+  report,
+  verify,
+  schema,
+  init,
+  plugin_list,
+  plugin_describe,
+  version
 };
 
 struct VerbInfo {

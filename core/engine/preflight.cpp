@@ -29,6 +29,30 @@ std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& f
   return headers;
 }
 
+// What the run file asks and the processor cannot do.
+Result<void> check_features(const RunFile& file, const Profile& profile) {
+  if (!profile.has_feature("proto.http")) {
+    return Error{"the processor \"" + file.processor.use +
+                 "\" needs a protocol that this version does not speak"};
+  }
+  if (file.request.choices > 1 && !profile.has_feature("choices.many")) {
+    return Error{"request.choices: the processor \"" + file.processor.use + "\" makes one choice only"};
+  }
+  if (file.request.output == RunFile::Request::Output::exact && !profile.has_feature("output.exact")) {
+    return Error{"request.output: exact: the processor \"" + file.processor.use +
+                 "\" cannot ask for an exact length; use best_effort"};
+  }
+  if (file.request.cache_salt == RunFile::Request::CacheSalt::request &&
+      !profile.has_feature("cache.salt")) {
+    return Error{"request.cache_salt: request: the processor \"" + file.processor.use +
+                 "\" has no cache salt to send; use auto or none"};
+  }
+  if (!file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
+    return Error{"model.adapters: the processor \"" + file.processor.use + "\" knows no adapters"};
+  }
+  return {};
+}
+
 class PreflightRun {
  public:
   PreflightRun(const Plan& plan, const std::string& salt, const Clock& clock, const Redactor& redactor)
@@ -43,7 +67,6 @@ class PreflightRun {
   Result<void> find_model();
   Result<void> check_name(const std::string& name);
   void read_info();
-  Result<void> check_features();
   Result<void> first_requests(Processor& processor);
   Result<int64_t> send_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
                               const Sample& sample, const std::string& adapter);
@@ -156,7 +179,7 @@ Result<void> PreflightRun::check_name(const std::string& name) {
   if (std::find(names.begin(), names.end(), name) != names.end()) return {};
   const auto nearest = nearest_name(name, names);
   return Error{"the server has no model \"" + name + "\"" +
-               (nearest ? "; did you mean \"" + *nearest + "\"?" : "") +
+               (nearest ? "; did you mean \"" + *nearest + "\"?" : ".") +
                " It lists: " + list_of(found_.models)};
 }
 
@@ -207,30 +230,6 @@ void PreflightRun::read_info() {
     if (!version.empty()) found_.server = plan_.file.processor.use + " " + escape_terminal(version, 60);
   }
   json.end_object();
-}
-
-Result<void> PreflightRun::check_features() {
-  const Profile& profile = found_.profile;
-  if (!profile.has_feature("proto.http")) {
-    return Error{"the processor \"" + plan_.file.processor.use +
-                 "\" needs a protocol that this version does not speak"};
-  }
-  if (plan_.file.request.choices > 1 && !profile.has_feature("choices.many")) {
-    return Error{"request.choices: the processor \"" + plan_.file.processor.use + "\" makes one choice only"};
-  }
-  if (plan_.file.request.output == RunFile::Request::Output::exact && !profile.has_feature("output.exact")) {
-    return Error{"request.output: exact: the processor \"" + plan_.file.processor.use +
-                 "\" cannot ask for an exact length; use best_effort"};
-  }
-  if (plan_.file.request.cache_salt == RunFile::Request::CacheSalt::request &&
-      !profile.has_feature("cache.salt")) {
-    return Error{"request.cache_salt: request: the processor \"" + plan_.file.processor.use +
-                 "\" has no cache salt to send; use auto or none"};
-  }
-  if (!plan_.file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
-    return Error{"model.adapters: the processor \"" + plan_.file.processor.use + "\" knows no adapters"};
-  }
-  return {};
 }
 
 Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::string& nonce_salt,
@@ -346,7 +345,7 @@ Result<Preflight> PreflightRun::run(const std::string& target_url) {
   if (auto resolved = resolve_target(target_url); !resolved) return resolved.errors();
   if (auto ready = wait_until_ready(); !ready) return ready.errors();
   if (auto discovered = discover(*processor); !discovered) return discovered.errors();
-  if (auto able = check_features(); !able) return able.errors();
+  if (auto able = check_features(plan_.file, found_.profile); !able) return able.errors();
   if (auto model = find_model(); !model) return model.errors();
   read_info();
   if (plan_.file.target.reset_cache) {
@@ -360,6 +359,25 @@ Result<Preflight> PreflightRun::run(const std::string& target_url) {
   }
   if (auto answered = first_requests(*processor); !answered) return answered.errors();
   return std::move(found_);
+}
+
+Result<void> check_inputs(const Plan& plan) {
+  auto processor = Processor::create(*plan.processor, {.config_json = plan.file.processor.options_json,
+                                                       .models = {plan.file.model.name},
+                                                       .seed = plan.file.seed});
+  if (!processor) return processor.errors();
+  auto described = processor->describe();
+  if (!described) return described.errors();
+  auto profile = parse_profile(*described);
+  if (!profile) return profile.errors();
+  if (auto able = check_features(plan.file, *profile); !able) return able;
+  auto dataset =
+      Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
+  if (!dataset) return dataset.errors();
+  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, *profile, ""));
+  if (!source) return source.errors();
+  auto first = (*source)->next();
+  return first ? Result<void>() : Result<void>(first.errors());
 }
 
 Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url, const std::string& salt,

@@ -42,6 +42,10 @@ struct Preflight {
   std::vector<std::string> warnings;
 };
 
+// All that can be refused before a byte is sent and is not in the run file alone: options that a plugin refuses, what the
+// processor cannot do, data that is missing or bad (a finite dataset is read whole).
+Result<void> check_inputs(const Plan& plan);
+
 // `salt`: a hex word of this run's own. Errors say which step failed and what the server said.
 Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url, const std::string& salt,
                                 const Clock& clock, const Redactor& redactor);
