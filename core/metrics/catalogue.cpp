@@ -16,7 +16,9 @@ const MetricInfo* find_in(const std::array<MetricInfo, N>& table, std::string_vi
 
 }  // namespace
 
-const MetricInfo* find_distribution_info(std::string_view id) { return find_in(kDistributions, id); }
+const MetricInfo* find_distribution_info(std::string_view id) {
+  return find_in(kDistributions, id);
+}
 
 const MetricInfo* find_scalar_info(std::string_view id) {
   const MetricInfo* info = find_in(kScalars, id);

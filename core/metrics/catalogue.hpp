@@ -1,5 +1,6 @@
-// The metrics of a summary: id, unit and formula, once. The reducer, summary.json, gates and docs/methodology.md use
-// these ids. S R X B V T1 A1 Tn E are the instants of a request, N its output tokens, W the length of the window.
+// The metrics of a summary: id, unit and formula, once. The reducer, summary.json, gates and
+// docs/methodology.md use these ids. S R X B V T1 A1 Tn E are the instants of a request, N its output tokens,
+// W the length of the window.
 #pragma once
 
 #include <array>

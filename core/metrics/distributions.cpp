@@ -14,9 +14,9 @@ using Getter = int64_t (RequestRows::*)(size_t) const;
 struct RowMetric {
   std::string_view id;
   Getter value;
-  Getter age = nullptr;    // for adjusted percentiles: how long a request lasted, on this metric's basis
-  bool all = false;        // over every request of the window that has a value, not only the ok ones
-  bool always = false;     // listed even when it has no value
+  Getter age = nullptr;  // for adjusted percentiles: how long a request lasted, on this metric's basis
+  bool all = false;      // over every request of the window that has a value, not only the ok ones
+  bool always = false;   // listed even when it has no value
 };
 
 // In the order of the catalogue.
@@ -87,8 +87,10 @@ Distribution from_rows(const RequestRows& rows, const std::vector<uint32_t>& ord
       if (value != kAbsent) values.push_back(static_cast<double>(value));
     } else if (metric.age != nullptr) {
       const int64_t age = (rows.*metric.age)(row);
-      if (rows.censored(row) && age != kAbsent) at_least.push_back(static_cast<double>(age));
-      else ++infinite;
+      if (rows.censored(row) && age != kAbsent)
+        at_least.push_back(static_cast<double>(age));
+      else
+        ++infinite;
     }
   }
   fill(d, values);
@@ -97,7 +99,8 @@ Distribution from_rows(const RequestRows& rows, const std::vector<uint32_t>& ord
 }
 
 // A rate per second made of a time; its bad tail is the low one.
-Distribution user_rate(const RequestRows& rows, const std::vector<uint32_t>& order, std::string_view id, bool from_schedule) {
+Distribution user_rate(const RequestRows& rows, const std::vector<uint32_t>& order, std::string_view id,
+                       bool from_schedule) {
   Distribution d = named(id);
   d.integer = false;
   std::vector<double> values;
@@ -174,9 +177,12 @@ double ranked(const std::vector<double>& many, const std::vector<double>& few, u
   size_t low = 0, high = few.size();  // how many of `few` stand before the rank
   while (low < high) {
     const size_t middle = (low + high) / 2;
-    const auto below = static_cast<size_t>(std::upper_bound(many.begin(), many.end(), few[middle]) - many.begin());
-    if (below + middle + 1 <= rank) low = middle + 1;
-    else high = middle;
+    const auto below =
+        static_cast<size_t>(std::upper_bound(many.begin(), many.end(), few[middle]) - many.begin());
+    if (below + middle + 1 <= rank)
+      low = middle + 1;
+    else
+      high = middle;
   }
   const size_t from_many = rank - low;
   if (from_many == 0) return few[low - 1];
@@ -191,8 +197,8 @@ void adjust(Distribution& d, const std::vector<double>& ok, std::vector<double> 
   const auto value_at = [&](uint64_t rank) -> Adjusted {
     if (rank > finite) return {Adjusted::Kind::infinite, 0};
     const double value = ranked(ok, at_least, rank);
-    // With the censored requests at their ages this rank holds `value`; with them infinitely slow it holds ok[rank].
-    // The truth lies between: it is known where the two are equal.
+    // With the censored requests at their ages this rank holds `value`; with them infinitely slow it holds
+    // ok[rank]. The truth lies between: it is known where the two are equal.
     const bool exact = rank <= ok.size() && ok[rank - 1] == value;
     return {exact ? Adjusted::Kind::value : Adjusted::Kind::at_least, value};
   };
@@ -233,7 +239,8 @@ void add_pooled(PhaseFigures& figures, PhaseSummary& summary) {
     summary.histograms.emplace_back("itl_per_token", std::move(figures.itl_per_token.histogram));
   }
   summary.metrics.push_back(client_lag(figures.client.lag));
-  if (figures.client.lag.count() != 0) summary.histograms.emplace_back("client_lag", std::move(figures.client.lag));
+  if (figures.client.lag.count() != 0)
+    summary.histograms.emplace_back("client_lag", std::move(figures.client.lag));
 }
 
 }  // namespace
@@ -243,11 +250,13 @@ void add_distributions(PhaseFigures& figures, PhaseSummary& summary) {
   add_row_metrics(figures.rows, order, summary);
   add_pooled(figures, summary);
   for (const bool from_schedule : {false, true}) {
-    Distribution d = user_rate(figures.rows, order, from_schedule ? "user_tokens_per_s_sched" : "user_tokens_per_s", from_schedule);
+    Distribution d = user_rate(
+        figures.rows, order, from_schedule ? "user_tokens_per_s_sched" : "user_tokens_per_s", from_schedule);
     if (d.count != 0) summary.metrics.push_back(std::move(d));
   }
   const auto place = [](std::string_view id) { return find_distribution_info(id); };  // the catalogue's order
-  std::sort(summary.metrics.begin(), summary.metrics.end(), [&](const auto& a, const auto& b) { return place(a.id) < place(b.id); });
+  std::sort(summary.metrics.begin(), summary.metrics.end(),
+            [&](const auto& a, const auto& b) { return place(a.id) < place(b.id); });
   std::sort(summary.histograms.begin(), summary.histograms.end(),
             [&](const auto& a, const auto& b) { return place(a.first) < place(b.first); });
 }

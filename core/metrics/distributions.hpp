@@ -9,12 +9,13 @@
 
 namespace tokometer {
 
-// Puts all distributions of the catalogue that have at least one value (the lags even when they have none) and their
-// histograms into `summary`. Takes the pooled histograms out of `figures`.
+// Puts all distributions of the catalogue that have at least one value (the lags even when they have none)
+// and their histograms into `summary`. Takes the pooled histograms out of `figures`.
 void add_distributions(PhaseFigures& figures, PhaseSummary& summary);
 
-// Percentiles in which what did not end well counts (docs/methodology.md): `ok` sorted, `at_least` the ages of the
-// censored requests (any order), `infinite` the number of the others.
-void adjust(Distribution& distribution, const std::vector<double>& ok, std::vector<double> at_least, uint64_t infinite);
+// Percentiles in which what did not end well counts (docs/methodology.md): `ok` sorted, `at_least` the ages
+// of the censored requests (any order), `infinite` the number of the others.
+void adjust(Distribution& distribution, const std::vector<double>& ok, std::vector<double> at_least,
+            uint64_t infinite);
 
 }  // namespace tokometer

@@ -38,7 +38,10 @@ std::vector<std::string> statistic_names() {
 
 // Longest first, so that "<=" is not read as "<".
 constexpr std::array<std::pair<std::string_view, Gate::Relation>, 4> kRelations{
-    {{"<=", Gate::Relation::at_most}, {">=", Gate::Relation::at_least}, {"<", Gate::Relation::less}, {">", Gate::Relation::greater}}};
+    {{"<=", Gate::Relation::at_most},
+     {">=", Gate::Relation::at_least},
+     {"<", Gate::Relation::less},
+     {">", Gate::Relation::greater}}};
 
 std::optional<double> parse_number(std::string_view text) {
   double value = 0;
@@ -82,7 +85,8 @@ Result<Gate> parse_metric(std::string_view gate_text, std::string_view name) {
   if (find_distribution_info(gate.metric) == nullptr) {
     const std::vector<std::string> names = metric_names();
     const std::string help = hint(name, names);
-    return fault(gate_text, "unknown metric \"" + escape_terminal(name) + "\"" + (help.empty() ? hint(metric, names) : help));
+    return fault(gate_text, "unknown metric \"" + escape_terminal(name) + "\"" +
+                                (help.empty() ? hint(metric, names) : help));
   }
   std::string_view statistic = dot == name.npos ? std::string_view{} : name.substr(dot + 1);
   constexpr std::string_view kAdjusted = "adjusted.";
@@ -92,22 +96,29 @@ Result<Gate> parse_metric(std::string_view gate_text, std::string_view name) {
   }
   const std::vector<std::string> names = statistic_names();
   if (statistic.empty()) {
-    return fault(gate_text, "\"" + std::string(metric) + "\" needs a statistic, as in \"" + std::string(metric) + ".p99\"");
+    return fault(gate_text, "\"" + std::string(metric) + "\" needs a statistic, as in \"" +
+                                std::string(metric) + ".p99\"");
   }
   if (std::find(names.begin(), names.end(), statistic) == names.end()) {
-    return fault(gate_text, "unknown statistic \"" + escape_terminal(statistic) + "\"" + hint(statistic, names));
+    return fault(gate_text,
+                 "unknown statistic \"" + escape_terminal(statistic) + "\"" + hint(statistic, names));
   }
-  if (gate.adjusted && !percentile_index(statistic)) return fault(gate_text, "only percentiles exist as adjusted values");
+  if (gate.adjusted && !percentile_index(statistic))
+    return fault(gate_text, "only percentiles exist as adjusted values");
   gate.statistic = statistic;
   return gate;
 }
 
 bool compare(Gate::Relation relation, double value, double limit) {
   switch (relation) {
-    case Gate::Relation::less: return value < limit;
-    case Gate::Relation::at_most: return value <= limit;
-    case Gate::Relation::greater: return value > limit;
-    case Gate::Relation::at_least: return value >= limit;
+    case Gate::Relation::less:
+      return value < limit;
+    case Gate::Relation::at_most:
+      return value <= limit;
+    case Gate::Relation::greater:
+      return value > limit;
+    case Gate::Relation::at_least:
+      return value >= limit;
   }
   return false;
 }
@@ -122,7 +133,9 @@ std::optional<double> statistic_of(const Distribution& d, const std::string& sta
   return d.percentile(statistic);
 }
 
-bool wants_less(const Gate& gate) { return gate.relation == Gate::Relation::less || gate.relation == Gate::Relation::at_most; }
+bool wants_less(const Gate& gate) {
+  return gate.relation == Gate::Relation::less || gate.relation == Gate::Relation::at_most;
+}
 
 // "At least x" can break an upper limit, but never prove that it holds.
 void evaluate_adjusted(const Gate& gate, const Adjusted& value, GateResult& result) {
@@ -163,7 +176,8 @@ bool early_stopping_holds(const Gate& gate, uint32_t per_mille, const RequestRow
 
 Result<Gate> parse_gate(std::string_view text) {
   const size_t at = text.find_first_of("<>=");
-  if (at == text.npos) return fault(text, "write it as \"ttft.p99 < 500ms\": a metric, one of < <= > >=, a limit");
+  if (at == text.npos)
+    return fault(text, "write it as \"ttft.p99 < 500ms\": a metric, one of < <= > >=, a limit");
   for (const auto& [sign, relation] : kRelations) {
     if (text.substr(at, sign.size()) != sign) continue;
     auto gate = parse_metric(text, trim(text.substr(0, at)));
@@ -173,7 +187,9 @@ Result<Gate> parse_gate(std::string_view text) {
     if (gate->statistic == "count") unit = "count";
     const std::string_view limit = trim(text.substr(at + sign.size()));
     const auto value = parse_limit(limit, unit);
-    if (!value) return fault(text, "the limit must be " + unit_hint(unit) + " (got \"" + escape_terminal(limit) + "\")");
+    if (!value)
+      return fault(text,
+                   "the limit must be " + unit_hint(unit) + " (got \"" + escape_terminal(limit) + "\")");
     gate->text = text, gate->relation = relation, gate->limit = *value;
     return gate;
   }
@@ -206,7 +222,8 @@ GateResult evaluate(const Gate& gate, const PhaseSummary& phase) {
   return result;
 }
 
-std::vector<GateResult> evaluate_gates(const Manifest& manifest, const PhaseSummary& phase, const RequestRows& rows) {
+std::vector<GateResult> evaluate_gates(const Manifest& manifest, const PhaseSummary& phase,
+                                       const RequestRows& rows) {
   std::vector<GateResult> results;
   for (const std::string& text : manifest.gates) {
     const auto gate = parse_gate(text);

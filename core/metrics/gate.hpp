@@ -1,5 +1,5 @@
-// "ttft.p99 < 500ms" -> a test on a phase's summary. The run file's reader parses gates before a run, so that a typing
-// error costs nothing; the reducer evaluates them.
+// "ttft.p99 < 500ms" -> a test on a phase's summary. The run file's reader parses gates before a run, so that
+// a typing error costs nothing; the reducer evaluates them.
 #pragma once
 
 #include <string>
@@ -15,12 +15,12 @@ class RequestRows;
 
 struct Gate {
   enum class Relation { less, at_most, greater, at_least };
-  std::string text;        // as written
-  std::string metric;      // full id: "ttft_sched"
-  std::string statistic;   // "p99", "mean", ...; empty for a plain number
-  bool adjusted = false;   // "ttft.adjusted.p99"
+  std::string text;       // as written
+  std::string metric;     // full id: "ttft_sched"
+  std::string statistic;  // "p99", "mean", ...; empty for a plain number
+  bool adjusted = false;  // "ttft.adjusted.p99"
   Relation relation = Relation::less;
-  double limit = 0;        // in the metric's unit: ns, 1/s, ratio, count
+  double limit = 0;  // in the metric's unit: ns, 1/s, ratio, count
 };
 
 // METRIC[.STATISTIC] RELATION VALUE. The message names what is wrong and the nearest name.
@@ -29,8 +29,9 @@ Result<Gate> parse_gate(std::string_view text);
 // One gate against one phase, from the finished metrics and scalars. `mlperf`: see evaluate_gates.
 GateResult evaluate(const Gate& gate, const PhaseSummary& phase);
 
-// All gates of the manifest. With the mlperf preset a percentile gate holds only if the count of requests over the
-// limit is small enough to be 99 % sure (early stopping), for which the rows are needed.
-std::vector<GateResult> evaluate_gates(const Manifest& manifest, const PhaseSummary& phase, const RequestRows& rows);
+// All gates of the manifest. With the mlperf preset a percentile gate holds only if the count of requests
+// over the limit is small enough to be 99 % sure (early stopping), for which the rows are needed.
+std::vector<GateResult> evaluate_gates(const Manifest& manifest, const PhaseSummary& phase,
+                                       const RequestRows& rows);
 
 }  // namespace tokometer

@@ -1,6 +1,6 @@
-// Log-linear histogram of nanoseconds: 65,536 buckets up to 2^42 ns (73 minutes), each at most 0.049 % wide; a value
-// is reported as its bucket's midpoint. Counts live in pages made on first use. Merging adds counts: exact, any order.
-// Not thread-safe; each thread has its own.
+// Log-linear histogram of nanoseconds: 65,536 buckets up to 2^42 ns (73 minutes), each at most 0.049 % wide;
+// a value is reported as its bucket's midpoint. Counts live in pages made on first use. Merging adds counts:
+// exact, any order. Not thread-safe; each thread has its own.
 //   h.record(lag_ns);  h.percentile(990);   // p99
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace tokometer {
 
-// Rank, from 1, of the smallest value that has at least per_mille of n values at or below it. In integers, so that
-// p95 of 20 is rank 19 on every machine.
+// Rank, from 1, of the smallest value that has at least per_mille of n values at or below it. In integers, so
+// that p95 of 20 is rank 19 on every machine.
 constexpr uint64_t nearest_rank(uint32_t per_mille, uint64_t n) {
   const uint64_t rank = n / 1000 * per_mille + (n % 1000 * per_mille + 999) / 1000;
   return rank == 0 ? 1 : rank;
@@ -45,7 +45,7 @@ class Histogram {
   void clear();                        // counts to zero; pages stay
   void preallocate(int64_t up_to_ns);  // makes the pages for all values up to this one
 
-  uint64_t count() const { return count_; }        // overflow included
+  uint64_t count() const { return count_; }  // overflow included
   uint64_t overflow() const { return overflow_; }
   // Nearest rank; nothing when empty. A rank in the overflow gives 2^42.
   std::optional<int64_t> percentile(uint32_t per_mille) const;

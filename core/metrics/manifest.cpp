@@ -24,11 +24,18 @@ void put_files(JsonWriter& json, const Manifest& m) {
   for (const Manifest::Plugin& p : m.plugins) {
     json.begin_object().member("kind", p.kind).member("use", p.use).member("module", p.module);
     json.member("version", p.version).member("path", p.path).member("sha256", p.sha256);
-    json.member("build_id", p.build_id).member("abi_major", p.abi_major).member("abi_minor", p.abi_minor).end_object();
+    json.member("build_id", p.build_id)
+        .member("abi_major", p.abi_major)
+        .member("abi_minor", p.abi_minor)
+        .end_object();
   }
   json.end_array().key("data_files").begin_array();
   for (const Manifest::DataFile& d : m.data_files) {
-    json.begin_object().member("path", d.path).member("bytes", d.bytes).member("sha256", d.sha256).end_object();
+    json.begin_object()
+        .member("path", d.path)
+        .member("bytes", d.bytes)
+        .member("sha256", d.sha256)
+        .end_object();
   }
   json.end_array();
 }
@@ -42,7 +49,10 @@ void put_host(JsonWriter& json, const Manifest::Host& h) {
 
 void put_target(JsonWriter& json, const Manifest& m) {
   json.key("target").begin_object().member("url", m.target.url).member("simulated", m.target.simulated);
-  json.member("tls_verify", m.target.tls_verify).member("server", m.target.server).key("endpoints").begin_array();
+  json.member("tls_verify", m.target.tls_verify)
+      .member("server", m.target.server)
+      .key("endpoints")
+      .begin_array();
   for (const std::string& endpoint : m.target.endpoints) json.value(endpoint);
   json.end_array().end_object().key("preflight").begin_object();
   json.member("requests", m.preflight.requests).member("prompt_tokens", m.preflight.prompt_tokens);
@@ -69,10 +79,15 @@ void put_goals(JsonWriter& json, const Manifest& m) {
   if (m.slo.itl_p99_ns) json.member("itl_p99_ns", *m.slo.itl_p99_ns);
   json.end_object().key("gates").begin_array();
   for (const std::string& gate : m.gates) json.value(gate);
-  json.end_array().member("mlperf", m.mlperf).member("error_budget", m.error_budget).member("console", m.console);
+  json.end_array()
+      .member("mlperf", m.mlperf)
+      .member("error_budget", m.error_budget)
+      .member("console", m.console);
 }
 
-std::string text(const Json& json, std::string_view key) { return std::string(tkm::get_string(json, key)); }
+std::string text(const Json& json, std::string_view key) {
+  return std::string(tkm::get_string(json, key));
+}
 
 // The member as JSON text again; "{}" if it is missing.
 std::string raw_text(const Json& json, std::string_view key) {
@@ -94,7 +109,8 @@ std::vector<std::pair<std::string, std::string>> text_pairs(const Json& json, st
   std::vector<std::pair<std::string, std::string>> pairs;
   const Json* object = tkm::find(json, key);
   if (object == nullptr || !object->IsObject()) return pairs;
-  for (const auto& member : object->GetObject()) pairs.emplace_back(tkm::text_of(member.name), tkm::text_of(member.value));
+  for (const auto& member : object->GetObject())
+    pairs.emplace_back(tkm::text_of(member.name), tkm::text_of(member.value));
   return pairs;
 }
 
@@ -113,18 +129,21 @@ const Json& object_of(const Json& json, std::string_view key) {
 void read_run(const Json& json, Manifest& m) {
   m.run_id = text(json, "run_id"), m.name = text(json, "name"), m.tool_version = text(json, "tool_version");
   m.build_id = text(json, "build_id"), m.command = text(json, "command"), m.tags = text_pairs(json, "tags");
-  if (const Json* seed = tkm::find(json, "seed"); seed != nullptr && seed->IsUint64()) m.seed = seed->GetUint64();
+  if (const Json* seed = tkm::find(json, "seed"); seed != nullptr && seed->IsUint64())
+    m.seed = seed->GetUint64();
   m.plan_hash = text(json, "plan_hash"), m.start_utc = text(json, "start_utc");
   m.start_monotonic_ns = tkm::get_int(json, "start_monotonic_ns");
   m.clock_offset_ns = tkm::get_int(json, "clock_offset_ns");
-  m.shard = static_cast<int>(tkm::get_int(json, "shard")), m.shard_count = static_cast<int>(tkm::get_int(json, "shard_count", 1));
+  m.shard = static_cast<int>(tkm::get_int(json, "shard")),
+  m.shard_count = static_cast<int>(tkm::get_int(json, "shard_count", 1));
   m.run_file_json = raw_text(json, "run_file");
 }
 
 void read_files(const Json& json, Manifest& m) {
   for_each_item(json, "plugins", [&](const Json& p) {
-    m.plugins.push_back({text(p, "kind"), text(p, "use"), text(p, "module"), text(p, "version"), text(p, "path"),
-                         text(p, "sha256"), text(p, "build_id"), static_cast<int>(tkm::get_int(p, "abi_major", 1)),
+    m.plugins.push_back({text(p, "kind"), text(p, "use"), text(p, "module"), text(p, "version"),
+                         text(p, "path"), text(p, "sha256"), text(p, "build_id"),
+                         static_cast<int>(tkm::get_int(p, "abi_major", 1)),
                          static_cast<int>(tkm::get_int(p, "abi_minor"))});
   });
   for_each_item(json, "data_files", [&](const Json& d) {
@@ -135,7 +154,8 @@ void read_files(const Json& json, Manifest& m) {
 void read_host(const Json& json, Manifest::Host& h) {
   h.hostname = text(json, "hostname"), h.distribution = text(json, "distribution");
   h.kernel = text(json, "kernel"), h.cpu = text(json, "cpu");
-  h.cores = static_cast<int>(tkm::get_int(json, "cores")), h.memory_bytes = tkm::get_int(json, "memory_bytes");
+  h.cores = static_cast<int>(tkm::get_int(json, "cores")),
+  h.memory_bytes = tkm::get_int(json, "memory_bytes");
   h.io_threads = static_cast<int>(tkm::get_int(json, "io_threads")), h.spin = tkm::get_bool(json, "spin");
   h.kernel_stamps = tkm::get_bool(json, "kernel_stamps", true);
 }
@@ -143,8 +163,10 @@ void read_host(const Json& json, Manifest::Host& h) {
 void read_target(const Json& json, Manifest& m) {
   const Json& target = object_of(json, "target");
   m.target.url = text(target, "url"), m.target.server = text(target, "server");
-  m.target.simulated = tkm::get_bool(target, "simulated"), m.target.tls_verify = tkm::get_bool(target, "tls_verify", true);
-  for_each_item(target, "endpoints", [&](const Json& e) { m.target.endpoints.emplace_back(tkm::text_of(e)); });
+  m.target.simulated = tkm::get_bool(target, "simulated"),
+  m.target.tls_verify = tkm::get_bool(target, "tls_verify", true);
+  for_each_item(target, "endpoints",
+                [&](const Json& e) { m.target.endpoints.emplace_back(tkm::text_of(e)); });
   const Json& preflight = object_of(json, "preflight");
   m.preflight.requests = static_cast<uint64_t>(tkm::get_int(preflight, "requests"));
   m.preflight.prompt_tokens = tkm::get_int(preflight, "prompt_tokens");
@@ -161,8 +183,8 @@ void read_goals(const Json& json, Manifest& m) {
   m.mlperf = tkm::get_bool(json, "mlperf"), m.error_budget = tkm::get_number(json, "error_budget", 0.10);
   m.console = std::string(tkm::get_string(json, "console", "table"));
   for_each_item(json, "workloads", [&](const Json& w) {
-    m.workloads.push_back({text(w, "name"), text(w, "processor"), text(w, "dataset"), text(w, "load"), text(w, "model"),
-                           tkm::get_bool(w, "shared_prefix"), tkm::get_bool(w, "sessions"),
+    m.workloads.push_back({text(w, "name"), text(w, "processor"), text(w, "dataset"), text(w, "load"),
+                           text(w, "model"), tkm::get_bool(w, "shared_prefix"), tkm::get_bool(w, "sessions"),
                            tkm::get_bool(w, "cache_salt_none")});
   });
 }
@@ -193,7 +215,8 @@ Result<Manifest> parse_manifest(std::string_view json, const std::string& file) 
   const int64_t version = tkm::get_int(document, "schema_version", -1);
   if (version != Manifest::kSchemaVersion) {
     return Error{"schema_version must be " + std::to_string(Manifest::kSchemaVersion) + " (got " +
-                     (version < 0 ? "none" : std::to_string(version)) + "): written by another version of tokometer",
+                     (version < 0 ? "none" : std::to_string(version)) +
+                     "): written by another version of tokometer",
                  file};
   }
   Manifest manifest;

@@ -1,5 +1,6 @@
-// manifest.json: what was run, where, with which files. The engine writes it before the first planned request; the
-// reducer, the reports and `render DIR` read it. It never holds a secret: the engine masks texts before they come here.
+// manifest.json: what was run, where, with which files. The engine writes it before the first planned
+// request; the reducer, the reports and `render DIR` read it. It never holds a secret: the engine masks texts
+// before they come here.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,11 @@ namespace tokometer {
 struct Manifest {
   static constexpr int kSchemaVersion = 1;
 
-  std::string run_id;         // "chat-8b-20261122T043601Z-3f9c1a", also the directory's name
-  std::string name;           // run.name, may be empty
-  std::string tool_version;   // "0.1.0"
+  std::string run_id;        // "chat-8b-20261122T043601Z-3f9c1a", also the directory's name
+  std::string name;          // run.name, may be empty
+  std::string tool_version;  // "0.1.0"
   std::string build_id;
-  std::string command;        // the command line, secrets masked
+  std::string command;  // the command line, secrets masked
   std::vector<std::pair<std::string, std::string>> tags;
   uint64_t seed = 0;
   std::string plan_hash;
@@ -42,27 +43,28 @@ struct Manifest {
     int cores = 0;
     int64_t memory_bytes = 0;
     int io_threads = 0;
-    bool spin = false;           // the worker spins until S; off on two cores or fewer
-    bool kernel_stamps = true;   // kernel receive stamps were switched on
+    bool spin = false;          // the worker spins until S; off on two cores or fewer
+    bool kernel_stamps = true;  // kernel receive stamps were switched on
   } host;
 
-  std::string start_utc;             // "2026-11-22T04:36:01Z": a label
-  int64_t start_monotonic_ns = 0;    // all times of the records count from here
-  int64_t clock_offset_ns = 0;       // wall minus monotonic at the start
+  std::string start_utc;           // "2026-11-22T04:36:01Z": a label
+  int64_t start_monotonic_ns = 0;  // all times of the records count from here
+  int64_t clock_offset_ns = 0;     // wall minus monotonic at the start
 
   struct Target {
-    std::string url;                      // without user info
-    std::vector<std::string> endpoints;   // the addresses used
+    std::string url;                     // without user info
+    std::vector<std::string> endpoints;  // the addresses used
     bool simulated = false;
     bool tls_verify = true;
-    std::string server;                   // "vLLM 0.28.0", from the info probe; may be empty
+    std::string server;  // "vLLM 0.28.0", from the info probe; may be empty
   } target;
 
   struct Preflight {
     uint64_t requests = 0;
     int64_t prompt_tokens = 0, output_tokens = 0;
-    std::string info_json = "{}";                                   // answers of the info probes, kept as they are
-    std::vector<std::pair<std::string, std::string>> reply_models;  // model or adapter asked -> name in the reply
+    std::string info_json = "{}";  // answers of the info probes, kept as they are
+    std::vector<std::pair<std::string, std::string>>
+        reply_models;  // model or adapter asked -> name in the reply
   } preflight;
 
   // Facts about each workload that the checks and the report's first lines need.
@@ -78,8 +80,8 @@ struct Manifest {
     std::optional<int64_t> ttft_ns, tpot_ns, e2e_ns, itl_p99_ns;
     bool any() const { return ttft_ns || tpot_ns || e2e_ns || itl_p99_ns; }
   } slo;
-  std::vector<std::string> gates;   // "ttft.p99 < 500ms"
-  bool mlperf = false;              // preset mlperf: window >= 600 s, early stopping
+  std::vector<std::string> gates;  // "ttft.p99 < 500ms"
+  bool mlperf = false;             // preset mlperf: window >= 600 s, early stopping
   double error_budget = 0.10;
   std::string console = "table";
 

@@ -7,7 +7,7 @@ namespace tokometer {
 
 struct MeasurePass::Request {
   const RequestRecord& r;
-  int64_t tokens;           // N, or kAbsent
+  int64_t tokens;  // N, or kAbsent
   int64_t tpot_ns = kAbsent;
   int64_t longest_gap_ns = kAbsent;
   int64_t itl_p99_ns = kAbsent;
@@ -30,14 +30,18 @@ int64_t overlap_ns(const PhaseScan& scan, int64_t from, int64_t to) {
 }
 
 // E of a request that never was sent does not put it into the system.
-bool was_in_system(const RequestRecord& r) { return r.status != Status::not_issued; }
+bool was_in_system(const RequestRecord& r) {
+  return r.status != Status::not_issued;
+}
 
 // N - k1 tokens came in Tn - T1. k1 is stated, or N / events.
 int64_t tpot_of(const RequestRecord& r, const TokenEvents& events, int64_t tokens) {
   if (r.first_token_ns == kAbsent || r.last_token_ns == kAbsent || tokens == kAbsent) return kAbsent;
   double first = events.spread();
-  if (!events.all().empty()) first = events.all().front().tokens;
-  else if (r.first_event_tokens != kAbsent) first = static_cast<double>(r.first_event_tokens);
+  if (!events.all().empty())
+    first = events.all().front().tokens;
+  else if (r.first_event_tokens != kAbsent)
+    first = static_cast<double>(r.first_event_tokens);
   const double rest = static_cast<double>(tokens) - first;
   if (rest <= 1e-9 * static_cast<double>(tokens)) return kAbsent;
   return std::llround(static_cast<double>(r.last_token_ns - r.first_token_ns) / rest);
@@ -92,7 +96,9 @@ MeasurePass::MeasurePass(const Manifest& manifest, const std::vector<std::unique
 }
 
 PhaseFigures* MeasurePass::figures_of(const RequestRecord& r) {
-  const auto fits = [&](const PhaseFigures& f) { return f.scan.workload == r.workload && f.scan.phase == r.phase; };
+  const auto fits = [&](const PhaseFigures& f) {
+    return f.scan.workload == r.workload && f.scan.phase == r.phase;
+  };
   if (last_ != nullptr && fits(*last_)) return last_;
   for (auto& f : figures_) {
     if (fits(*f)) return last_ = f.get();
@@ -120,8 +126,8 @@ MeasurePass::Request MeasurePass::derive(const RequestRecord& r) {
   return request;
 }
 
-// A limit on something that a short answer cannot have (no second token: no TPOT, no gap) is met; a TTFT limit without
-// a TTFT is not.
+// A limit on something that a short answer cannot have (no second token: no TPOT, no gap) is met; a TTFT
+// limit without a TTFT is not.
 bool MeasurePass::is_good(const Request& request) const {
   const RequestRecord& r = request.r;
   const Manifest::Slo& slo = manifest_.slo;
@@ -142,7 +148,8 @@ void MeasurePass::on_request(const RequestRecord& r) {
     add_arrivals(*f, request);
     if (f.get() == own || !was_in_system(r)) continue;
     if (overlap_ns(f->scan, r.sent_ns, r.end_ns) > 0) f->foreign_wire.emplace_back(r.sent_ns, r.end_ns);
-    if (overlap_ns(f->scan, r.scheduled_ns, r.end_ns) > 0) f->foreign_system.emplace_back(r.scheduled_ns, r.end_ns);
+    if (overlap_ns(f->scan, r.scheduled_ns, r.end_ns) > 0)
+      f->foreign_system.emplace_back(r.scheduled_ns, r.end_ns);
   }
 }
 
@@ -194,14 +201,18 @@ void MeasurePass::add_gaps(PhaseFigures& f, const Request& request, bool in_wind
     for (const auto& gap : gaps_) f.itl_outside.add(gap.first, 1);
     return;
   }
-  const double part = static_cast<double>(request.r.scheduled_ns - f.scan.w0_ns) / static_cast<double>(f.scan.w1_ns - f.scan.w0_ns);
+  const double part = static_cast<double>(request.r.scheduled_ns - f.scan.w0_ns) /
+                      static_cast<double>(f.scan.w1_ns - f.scan.w0_ns);
   auto& batch = f.itl_parts[std::min(static_cast<size_t>(part * kWindowBatches), kWindowBatches - 1)];
   if (!batch) batch = std::make_unique<Histogram>();
   for (const auto& [gap_ns, k] : gaps_) {
     f.itl.add(gap_ns, 1);
     batch->record(gap_ns);
-    if (k == 1) f.itl_per_token.add(gap_ns, 1);
-    else if (k > 0) f.itl_per_token.add(std::llround(static_cast<double>(gap_ns) / k), std::max<uint64_t>(1, static_cast<uint64_t>(std::llround(k))));
+    if (k == 1)
+      f.itl_per_token.add(gap_ns, 1);
+    else if (k > 0)
+      f.itl_per_token.add(std::llround(static_cast<double>(gap_ns) / k),
+                          std::max<uint64_t>(1, static_cast<uint64_t>(std::llround(k))));
   }
 }
 
@@ -229,19 +240,21 @@ void MeasurePass::add_arrivals(PhaseFigures& f, const Request& request) {
     f.system_ns += static_cast<double>(overlap_ns(scan, r.scheduled_ns, r.end_ns));
   }
   if (ok && r.prompt_tokens != kAbsent) {
-    add_at(f.input, scan, r.first_token_ns != kAbsent ? r.first_token_ns : r.end_ns, static_cast<double>(r.prompt_tokens));
+    add_at(f.input, scan, r.first_token_ns != kAbsent ? r.first_token_ns : r.end_ns,
+           static_cast<double>(r.prompt_tokens));
   }
   add_tokens(f, request);
 }
 
-// Each token at its own instant. Without a timeline the tokens after the first event are spread evenly up to Tn; a
-// whole reply brings all of them at E.
+// Each token at its own instant. Without a timeline the tokens after the first event are spread evenly up to
+// Tn; a whole reply brings all of them at E.
 void MeasurePass::add_tokens(PhaseFigures& f, const Request& request) {
   const RequestRecord& r = request.r;
   if (request.tokens == kAbsent || request.tokens <= 0 || !was_in_system(r)) return;
   WindowSum& sum = r.status == Status::ok ? f.output : f.lost;
   if (!events_.all().empty() && r.first_token_ns != kAbsent) {
-    for (const TokenEvent& event : events_.all()) add_at(sum, f.scan, r.first_token_ns + event.at_us * 1000, event.tokens);
+    for (const TokenEvent& event : events_.all())
+      add_at(sum, f.scan, r.first_token_ns + event.at_us * 1000, event.tokens);
     return;
   }
   const auto tokens = static_cast<double>(request.tokens);
@@ -285,14 +298,17 @@ void MeasurePass::add_whole(PhaseFigures& f, const Request& request) {
   const int64_t begin = f.scan.first_x_ns;
   f.whole_sent += r.sent_ns != kAbsent;
   f.whole_good += request.good;
-  if (r.status == Status::failed || r.status == Status::cancelled) add_tokens_to(f.whole_lost, r, request.tokens);
-  if (r.sent_ns != kAbsent && r.end_ns != kAbsent) f.whole_wire_ns += static_cast<double>(r.end_ns - r.sent_ns);
+  if (r.status == Status::failed || r.status == Status::cancelled)
+    add_tokens_to(f.whole_lost, r, request.tokens);
+  if (r.sent_ns != kAbsent && r.end_ns != kAbsent)
+    f.whole_wire_ns += static_cast<double>(r.end_ns - r.sent_ns);
   if (r.status != Status::ok) return;
   add_tokens_to(f.whole_ok, r, request.tokens);
   if (r.sent_ns == kAbsent || r.end_ns == kAbsent || begin == kAbsent) return;
   add_active(f.active_by_second, r.sent_ns - begin, r.end_ns - begin);
   if (events_.all().empty() || r.first_token_ns == kAbsent) {
-    if (request.tokens != kAbsent) add_second(f.tokens_by_second, r.end_ns - begin, static_cast<double>(request.tokens));
+    if (request.tokens != kAbsent)
+      add_second(f.tokens_by_second, r.end_ns - begin, static_cast<double>(request.tokens));
     return;
   }
   for (const TokenEvent& event : events_.all()) {
@@ -300,44 +316,8 @@ void MeasurePass::add_whole(PhaseFigures& f, const Request& request) {
   }
 }
 
-namespace {
-
-// The cumulative parts of a tick, without its histograms.
-TickLine cumulative_of(const TickLine& line) {
-  TickLine copy;
-  copy.at_ns = line.at_ns, copy.totals = line.totals, copy.threads = line.threads;
-  copy.host_gap_ns = line.host_gap_ns, copy.clock_steps = line.clock_steps, copy.suspended_ns = line.suspended_ns;
-  copy.reads = line.reads, copy.user_stamp_reads = line.user_stamp_reads;
-  copy.token_events = line.token_events, copy.flagged_events = line.flagged_events;
-  return copy;
-}
-
-}  // namespace
-
-// A tick tells about the time since the one before; it belongs to a window if the middle of that time does. The
-// cumulative values are taken between the first tick at or after w0 (less half a second) and the last one used.
 void MeasurePass::on_tick(const TickLine& line) {
-  const int64_t middle = last_tick_ns_ + (line.at_ns - last_tick_ns_) / 2;
-  last_tick_ns_ = line.at_ns;
-  for (auto& f : figures_) {
-    ClientFigures& client = f->client;
-    if (middle < f->scan.w0_ns) {
-      client.first_ns = line.at_ns;
-      client.first = cumulative_of(line);
-      continue;
-    }
-    if (middle >= f->scan.w1_ns) continue;
-    client.last_ns = line.at_ns;
-    client.last = cumulative_of(line);
-    client.lag.merge(line.client_lag);
-    client.ambiguity.merge(line.ambiguity);
-    for (const ThreadTick& thread : line.threads) {
-      if (thread.io) client.longest_turn_ns = std::max(client.longest_turn_ns, thread.longest_turn_ns);
-    }
-    client.backlog_peak_bytes = std::max(client.backlog_peak_bytes, line.writer_backlog_bytes);
-    client.backlog_limit_bytes = line.writer_backlog_limit_bytes;
-    ++client.ticks;
-  }
+  for (auto& f : figures_) f->client.add(line, f->scan.w0_ns, f->scan.w1_ns);
 }
 
 }  // namespace tokometer

@@ -1,5 +1,5 @@
-// The second pass over the records: with the windows known, everything that is summed, pooled or kept per request.
-// Private to core/metrics; phase_figures.cpp turns the result into a PhaseSummary.
+// The second pass over the records: with the windows known, everything that is summed, pooled or kept per
+// request. Private to core/metrics; phase_figures.cpp turns the result into a PhaseSummary.
 #pragma once
 
 #include <array>
@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "metrics/client_figures.hpp"
 #include "metrics/histogram.hpp"
 #include "metrics/manifest.hpp"
 #include "metrics/request_rows.hpp"
@@ -31,20 +32,11 @@ struct WindowSum {
 // Pooled gaps: percentiles by histogram, moments and extremes exact.
 struct GapPool {
   Histogram histogram;
-  double sum = 0, squares = 0;   // ns
+  double sum = 0, squares = 0;  // ns
   int64_t min = INT64_MAX, max = 0;
   void add(int64_t gap_ns, uint64_t count);
   void merge(const GapPool& other);
   uint64_t count() const { return histogram.count(); }
-};
-
-// What the ticks say about the client during a window.
-struct ClientFigures {
-  int64_t first_ns = kAbsent, last_ns = kAbsent;  // of the ticks used
-  TickLine first, last;                            // cumulative values at the two ends
-  Histogram lag, ambiguity;
-  int64_t longest_turn_ns = 0, backlog_peak_bytes = 0, backlog_limit_bytes = 0;
-  uint64_t ticks = 0;
 };
 
 struct ErrorKey {
@@ -64,22 +56,24 @@ struct PhaseFigures {
 
   RequestRows rows;
   Counts counts;  // S in the window
-  std::vector<std::pair<int64_t, int64_t>> foreign_wire, foreign_system;  // requests of other phases in this window
+  std::vector<std::pair<int64_t, int64_t>> foreign_wire,
+      foreign_system;  // requests of other phases in this window
 
   WindowSum offered, sent, completed, output, input, lost, good;
-  double wire_ns = 0, system_ns = 0;       // integrals over the window
+  double wire_ns = 0, system_ns = 0;  // integrals over the window
   GapPool itl, itl_per_token;
   std::array<std::unique_ptr<Histogram>, kWindowBatches> itl_parts;
 
-  uint64_t ended_after_load = 0, sendable_s = 0, sendable_x = 0;  // V5: requests that were sent and not held by a cap
-  uint64_t held = 0, blocked = 0, dropped = 0;                    // V15
+  uint64_t ended_after_load = 0, sendable_s = 0,
+           sendable_x = 0;                      // V5: requests that were sent and not held by a cap
+  uint64_t held = 0, blocked = 0, dropped = 0;  // V15
   std::map<ErrorKey, ErrorFigures> errors;
   TokenCounts ok_tokens, failed_tokens, cancelled_tokens;
   std::array<uint64_t, 5> sources{};
-  int64_t token_events = 0;                // of ok requests of the window
+  int64_t token_events = 0;  // of ok requests of the window
   double event_tokens = 0;
-  int64_t both_usage = 0, both_per_event = 0;      // V11: sums where both sources are known
-  int64_t usage_prompt = 0, usage_cached = 0;      // V17
+  int64_t both_usage = 0, both_per_event = 0;  // V11: sums where both sources are known
+  int64_t usage_prompt = 0, usage_cached = 0;  // V17
   uint64_t short_output = 0, wrong_model = 0, reasoning = 0;
   ClientFigures client;
 
@@ -87,9 +81,9 @@ struct PhaseFigures {
   TokenCounts whole_ok, whole_lost;
   uint64_t whole_sent = 0, whole_good = 0;
   double whole_wire_ns = 0;
-  GapPool itl_outside;                         // gaps of ok requests that are not of the window
-  std::vector<double> tokens_by_second;        // since first X
-  std::vector<int64_t> active_by_second;       // changes
+  GapPool itl_outside;                    // gaps of ok requests that are not of the window
+  std::vector<double> tokens_by_second;   // since first X
+  std::vector<int64_t> active_by_second;  // changes
 };
 
 class MeasurePass : public RecordVisitor {
@@ -118,11 +112,10 @@ class MeasurePass : public RecordVisitor {
   const Manifest& manifest_;
   std::vector<std::unique_ptr<PhaseFigures>> figures_;
   PhaseFigures* last_ = nullptr;
-  TokenEvents events_;                            // of the request at hand
+  TokenEvents events_;  // of the request at hand
   GapWalk walk_;
   std::vector<std::pair<int64_t, double>> gaps_;  // the same: gap in ns, tokens
   std::vector<int64_t> sorted_gaps_;
-  int64_t last_tick_ns_ = 0;
 };
 
 }  // namespace tokometer

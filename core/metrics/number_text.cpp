@@ -8,9 +8,11 @@ namespace tokometer {
 
 std::string fixed(double value, int decimals) {
   std::array<char, 400> text;  // the longest double has 309 digits before the point
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, decimals).ptr;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, decimals).ptr;
   std::string result(text.data(), end);
-  if (result.front() == '-' && result.find_first_not_of("-0.") == std::string::npos) result.erase(0, 1);  // no "-0.0"
+  if (result.front() == '-' && result.find_first_not_of("-0.") == std::string::npos)
+    result.erase(0, 1);  // no "-0.0"
   return result;
 }
 
@@ -30,6 +32,8 @@ std::string milliseconds_text(double ns) {
   return fixed(ms, size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.01 || size == 0 ? 2 : 3) + " ms";
 }
 
-std::string seconds_text(double ns) { return fixed(ns / 1e9, 1) + " s"; }
+std::string seconds_text(double ns) {
+  return fixed(ns / 1e9, 1) + " s";
+}
 
 }  // namespace tokometer

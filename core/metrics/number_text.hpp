@@ -7,9 +7,9 @@
 
 namespace tokometer {
 
-std::string fixed(double value, int decimals);      // "1234.50"
-std::string percent_text(double ratio);             // 0.0031 -> "0.31 %"; at most two decimals
-std::string milliseconds_text(double ns);           // "2.31 ms"
-std::string seconds_text(double ns);                // "120.0 s"
+std::string fixed(double value, int decimals);  // "1234.50"
+std::string percent_text(double ratio);         // 0.0031 -> "0.31 %"; at most two decimals
+std::string milliseconds_text(double ns);       // "2.31 ms"
+std::string seconds_text(double ns);            // "120.0 s"
 
 }  // namespace tokometer

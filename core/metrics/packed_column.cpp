@@ -11,7 +11,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "rows are copied by their low bytes");
 
-constexpr uint64_t all_ones(int width) { return width >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * width)) - 1; }
+constexpr uint64_t all_ones(int width) {
+  return width >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * width)) - 1;
+}
 
 }  // namespace
 

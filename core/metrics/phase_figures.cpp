@@ -14,7 +14,8 @@ namespace {
 void put(std::vector<Scalar>& scalars, std::string_view id, std::variant<int64_t, double> value,
          std::optional<std::pair<double, double>> ci95 = std::nullopt) {
   const MetricInfo* info = find_scalar_info(id);
-  scalars.push_back({std::string(info->id), std::string(info->unit), std::string(info->definition), value, ci95});
+  scalars.push_back(
+      {std::string(info->id), std::string(info->unit), std::string(info->definition), value, ci95});
 }
 
 void put_count(std::vector<Scalar>& scalars, std::string_view id, uint64_t value) {
@@ -34,7 +35,8 @@ WindowSum operator+(WindowSum a, const WindowSum& b) {
   return a;
 }
 
-// Highest number of intervals that cover one instant of the window. An end and a start at one instant do not overlap.
+// Highest number of intervals that cover one instant of the window. An end and a start at one instant do not
+// overlap.
 int64_t peak_of(const PhaseFigures& f, bool from_schedule) {
   std::vector<int64_t> starts, ends;
   const auto add = [&](int64_t from, int64_t to) {
@@ -65,7 +67,9 @@ void put_counts(std::vector<Scalar>& scalars, const Counts& c) {
   put_count(scalars, "failed", c.failed);
   put_count(scalars, "cancelled", c.cancelled);
   const uint64_t judged = c.ok + c.failed - c.client_failed;
-  if (judged != 0) put(scalars, "error_ratio", static_cast<double>(c.failed - c.client_failed) / static_cast<double>(judged));
+  if (judged != 0)
+    put(scalars, "error_ratio",
+        static_cast<double>(c.failed - c.client_failed) / static_cast<double>(judged));
 }
 
 void put_window(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manifest& manifest) {
@@ -80,7 +84,8 @@ void put_window(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manif
   put_rate(scalars, "lost_tokens_per_s", f.lost, window_s);
   if (manifest.slo.any()) {
     put_rate(scalars, "goodput_rate", f.good, window_s);
-    if (f.counts.planned != 0) put(scalars, "goodput_ratio", f.good.total / static_cast<double>(f.counts.planned));
+    if (f.counts.planned != 0)
+      put(scalars, "goodput_ratio", f.good.total / static_cast<double>(f.counts.planned));
   }
   put(scalars, "concurrency_wire", f.wire_ns / 1e9 / window_s);
   put(scalars, "concurrency_wire_peak", peak_of(f, false));
@@ -107,7 +112,8 @@ void put_whole(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manife
   if (manifest.slo.any()) {
     rate("whole.goodput_rate", static_cast<double>(f.whole_good));
     if (f.scan.counts.planned != 0) {
-      put(scalars, "whole.goodput_ratio", static_cast<double>(f.whole_good) / static_cast<double>(f.scan.counts.planned));
+      put(scalars, "whole.goodput_ratio",
+          static_cast<double>(f.whole_good) / static_cast<double>(f.scan.counts.planned));
     }
   }
   rate("whole.concurrency_wire", f.whole_wire_ns / 1e9);
@@ -117,8 +123,13 @@ void put_whole(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manife
 std::vector<ErrorRow> error_rows(PhaseFigures& f) {
   std::vector<ErrorRow> rows;
   for (auto& [key, error] : f.errors) {
-    ErrorRow row{std::string(to_string(key.status)), key.cls, error.count,
-                 static_cast<double>(error.count) / static_cast<double>(f.counts.planned), error.message, {}, {}};
+    ErrorRow row{std::string(to_string(key.status)),
+                 key.cls,
+                 error.count,
+                 static_cast<double>(error.count) / static_cast<double>(f.counts.planned),
+                 error.message,
+                 {},
+                 {}};
     if (!error.times_ns.empty()) {
       std::sort(error.times_ns.begin(), error.times_ns.end());
       row.time_to_failure_p50_ns = error.times_ns[nearest_rank(500, error.times_ns.size()) - 1];
@@ -126,7 +137,8 @@ std::vector<ErrorRow> error_rows(PhaseFigures& f) {
     }
     rows.push_back(std::move(row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const ErrorRow& a, const ErrorRow& b) { return a.count > b.count; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const ErrorRow& a, const ErrorRow& b) { return a.count > b.count; });
   return rows;
 }
 
@@ -146,7 +158,8 @@ VllmFigures::Row vllm_row(const RequestRows& rows, F&& value_of) {
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   figures.mean_ms = mean / 1e6;
-  figures.std_ms = std::sqrt(squares / static_cast<double>(values.size())) / 1e6;  // numpy.std: of the population
+  figures.std_ms =
+      std::sqrt(squares / static_cast<double>(values.size())) / 1e6;  // numpy.std: of the population
   figures.median_ms = interpolated_percentile(values, 50) / 1e6;
   figures.p99_ms = interpolated_percentile(values, 99) / 1e6;
   return figures;
@@ -171,7 +184,8 @@ VllmFigures vllm_figures(PhaseFigures& f) {
   v.failed = f.scan.counts.planned - f.whole_ok.requests;
   v.duration_s = whole_seconds(f);
   v.input_tokens = f.whole_ok.prompt, v.output_tokens = f.whole_ok.output, v.good = f.whole_good;
-  for (const double tokens : f.tokens_by_second) v.peak_output_tokens_per_s = std::max(v.peak_output_tokens_per_s, tokens);
+  for (const double tokens : f.tokens_by_second)
+    v.peak_output_tokens_per_s = std::max(v.peak_output_tokens_per_s, tokens);
   int64_t active = 0;
   for (const int64_t change : f.active_by_second) {
     active += change;

@@ -1,5 +1,6 @@
-// Turns what the passes collected about one phase into its PhaseSummary: distributions with percentiles, intervals
-// and adjusted values, rates with intervals, error table, vllm-bench's own figures. Private to core/metrics.
+// Turns what the passes collected about one phase into its PhaseSummary: distributions with percentiles,
+// intervals and adjusted values, rates with intervals, error table, vllm-bench's own figures. Private to
+// core/metrics.
 #pragma once
 
 #include "metrics/measure_pass.hpp"

@@ -8,15 +8,21 @@ namespace {
 constexpr std::array<std::string_view, 4> kStatusNames{"ok", "failed", "cancelled", "not_issued"};
 constexpr std::array<std::string_view, 5> kSourceNames{"", "usage", "per_event", "tokenizer", "events"};
 constexpr std::array<std::string_view, kFlagCount> kFlagNames{
-    "no_done",    "no_finish",   "dup_done",       "surplus",   "no_last_chunk", "not_streamed",
-    "content_type", "stale_conn", "coalesced",     "multi_token", "usage_mismatch", "usage_bad",
-    "short_output", "long_output", "late_tokens", "bad_utf8", "wrong_model"};
+    "no_done",      "no_finish",   "dup_done",    "surplus",     "no_last_chunk",  "not_streamed",
+    "content_type", "stale_conn",  "coalesced",   "multi_token", "usage_mismatch", "usage_bad",
+    "short_output", "long_output", "late_tokens", "bad_utf8",    "wrong_model"};
 
 }  // namespace
 
-std::string_view to_string(Status status) { return kStatusNames[static_cast<size_t>(status)]; }
-std::string_view to_string(TokenSource source) { return kSourceNames[static_cast<size_t>(source)]; }
-std::string_view flag_name(int bit) { return kFlagNames[static_cast<size_t>(bit)]; }
+std::string_view to_string(Status status) {
+  return kStatusNames[static_cast<size_t>(status)];
+}
+std::string_view to_string(TokenSource source) {
+  return kSourceNames[static_cast<size_t>(source)];
+}
+std::string_view flag_name(int bit) {
+  return kFlagNames[static_cast<size_t>(bit)];
+}
 
 uint32_t flag_from_name(std::string_view name) {
   for (int bit = 0; bit < kFlagCount; ++bit) {
@@ -42,15 +48,37 @@ std::optional<TokenSource> token_source_from_name(std::string_view name) {
 // Strings are cleared one by one: assigning a new record would drop the memory that they have earned.
 void RequestRecord::reset() {
   seq = 0;
-  for (std::string* text : {&id, &workload, &phase, &session, &model, &adapter, &cls, &finish_reason, &error, &endpoint}) {
+  for (std::string* text :
+       {&id, &workload, &phase, &session, &model, &adapter, &cls, &finish_reason, &error, &endpoint}) {
     text->clear();
   }
   status = Status::not_issued;
-  for (int64_t* number :
-       {&turn, &sample, &http_status, &attempts, &scheduled_ns, &released_ns, &connect_ns, &tcp_ready_ns, &tls_ready_ns,
-        &sent_ns, &send_done_ns, &first_byte_ns, &first_event_ns, &first_token_ns, &first_answer_ns, &last_token_ns,
-        &end_ns, &prompt_tokens, &cached_tokens, &output_tokens, &reasoning_tokens, &asked_output_tokens,
-        &per_event_tokens, &conn, &first_event_tokens, &client_lag_max_ns}) {
+  for (int64_t* number : {&turn,
+                          &sample,
+                          &http_status,
+                          &attempts,
+                          &scheduled_ns,
+                          &released_ns,
+                          &connect_ns,
+                          &tcp_ready_ns,
+                          &tls_ready_ns,
+                          &sent_ns,
+                          &send_done_ns,
+                          &first_byte_ns,
+                          &first_event_ns,
+                          &first_token_ns,
+                          &first_answer_ns,
+                          &last_token_ns,
+                          &end_ns,
+                          &prompt_tokens,
+                          &cached_tokens,
+                          &output_tokens,
+                          &reasoning_tokens,
+                          &asked_output_tokens,
+                          &per_event_tokens,
+                          &conn,
+                          &first_event_tokens,
+                          &client_lag_max_ns}) {
     *number = kAbsent;
   }
   flags = 0;

@@ -1,6 +1,7 @@
-// One planned request from its schedule to its terminal state: what the engine fills, the writer thread turns into a
-// line of records.jsonl, and the reducer reads back. A worker owns the record until it hands it to the writer, which
-// resets and recycles it: after warm-up neither filling nor resetting allocates. Times are ns since the run's start.
+// One planned request from its schedule to its terminal state: what the engine fills, the writer thread turns
+// into a line of records.jsonl, and the reducer reads back. A worker owns the record until it hands it to the
+// writer, which resets and recycles it: after warm-up neither filling nor resetting allocates. Times are ns
+// since the run's start.
 #pragma once
 
 #include <cstdint>
@@ -46,17 +47,18 @@ enum Flag : uint32_t {
   kFlagWrongModel = 1u << 16,
 };
 constexpr int kFlagCount = 17;
-std::string_view flag_name(int bit);         // bit number, 0 .. kFlagCount-1: "no_done", ...
-uint32_t flag_from_name(std::string_view);   // 0: no such flag
+std::string_view flag_name(int bit);        // bit number, 0 .. kFlagCount-1: "no_done", ...
+uint32_t flag_from_name(std::string_view);  // 0: no such flag
 
-// The fields of the "request" line, under the same names. The capital letter is the instant of docs/methodology.md.
+// The fields of the "request" line, under the same names. The capital letter is the instant of
+// docs/methodology.md.
 struct RequestRecord {
   // identity
-  uint64_t seq = 0;      // from 0, in the order in which the scheduler planned them; unique in the run
-  std::string id;        // the request id given to the server
+  uint64_t seq = 0;  // from 0, in the order in which the scheduler planned them; unique in the run
+  std::string id;    // the request id given to the server
   std::string workload;
   std::string phase;
-  std::string session;   // empty: no session
+  std::string session;  // empty: no session
   int64_t turn = kAbsent;
   int64_t sample = kAbsent;  // index of the sample in the dataset
   std::string model;
@@ -64,12 +66,12 @@ struct RequestRecord {
 
   // outcome
   Status status = Status::not_issued;
-  std::string cls;            // "class" in JSON: "" when ok, else "connect", "status.503", "drain", "overload", ...
+  std::string cls;  // "class" in JSON: "" when ok, else "connect", "status.503", "drain", "overload", ...
   int64_t http_status = kAbsent;
   std::string finish_reason;
-  std::string error;          // at most 256 bytes, already escaped
-  int64_t attempts = kAbsent; // only with retries
-  uint32_t flags = 0;         // Flag bits
+  std::string error;           // at most 256 bytes, already escaped
+  int64_t attempts = kAbsent;  // only with retries
+  uint32_t flags = 0;          // Flag bits
 
   // instants
   int64_t scheduled_ns = kAbsent;     // S
@@ -93,19 +95,20 @@ struct RequestRecord {
   int64_t output_tokens = kAbsent;
   int64_t reasoning_tokens = kAbsent;
   int64_t asked_output_tokens = kAbsent;
-  int64_t per_event_tokens = kAbsent;  // sum of the counts the server gave per event, whatever the headline source
+  int64_t per_event_tokens =
+      kAbsent;  // sum of the counts the server gave per event, whatever the headline source
   TokenSource token_source = TokenSource::none;
-  bool prompt_from_dataset = false;    // prompt_tokens is the dataset's declared length, not the server's count
+  bool prompt_from_dataset = false;  // prompt_tokens is the dataset's declared length, not the server's count
 
   // stream
   std::string endpoint;
   int64_t conn = kAbsent;
   bool reused = false;
-  int64_t events = 0;                  // token events (T1 .. Tn); 0 is not written
+  int64_t events = 0;                    // token events (T1 .. Tn); 0 is not written
   int64_t first_event_tokens = kAbsent;  // k1, where stated by the server
-  Timeline timeline;                   // one entry a token event
+  Timeline timeline;                     // one entry a token event
   bool has_text_crc = false;
-  uint32_t text_crc = 0;               // CRC-32C of choice 0's text
+  uint32_t text_crc = 0;  // CRC-32C of choice 0's text
   bool stamp_kernel = false;
   int64_t client_lag_max_ns = kAbsent;
   int64_t bytes_sent = 0;
@@ -114,7 +117,8 @@ struct RequestRecord {
   // What the server said about this request; names and units are declared by the processor's profile.
   std::vector<std::pair<std::string, double>> server;
 
-  // Back to the state of a new record; strings and vectors keep their memory, the timeline gives its blocks back.
+  // Back to the state of a new record; strings and vectors keep their memory, the timeline gives its blocks
+  // back.
   void reset();
 };
 

@@ -1,5 +1,6 @@
-// The names of records.jsonl, once for the writer and the reader (private to core/metrics). A request's plain texts
-// and numbers are a table; what needs its own form (flags, stamp, gaps) is in the writer and the reader by hand.
+// The names of records.jsonl, once for the writer and the reader (private to core/metrics). A request's plain
+// texts and numbers are a table; what needs its own form (flags, stamp, gaps) is in the writer and the reader
+// by hand.
 #pragma once
 
 #include <array>
@@ -19,8 +20,8 @@ inline constexpr std::array<std::string_view, 3> kPhaseEventNames{"begin", "load
 
 struct RequestField {
   std::string_view name;
-  std::string RequestRecord::* text = nullptr;
-  int64_t RequestRecord::* number = nullptr;
+  std::string RequestRecord::*text = nullptr;
+  int64_t RequestRecord::*number = nullptr;
   int64_t unwritten = kAbsent;  // the value that is not written, and that a missing key means
 };
 
@@ -71,7 +72,7 @@ inline constexpr std::array<RequestField, 40> kRequestFields{{
 // The plain numbers of a tick line.
 struct TickField {
   std::string_view name;
-  int64_t TickLine::* number;
+  int64_t TickLine::*number;
 };
 inline constexpr std::array<TickField, 9> kTickFields{{
     {"host_gap_ns", &TickLine::host_gap_ns},

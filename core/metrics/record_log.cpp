@@ -15,7 +15,8 @@ using namespace record_fields;
 
 namespace {
 
-// Comma-separated integers, straight into a chunk on the stack: the gaps of a long answer are most of a record file.
+// Comma-separated integers, straight into a chunk on the stack: the gaps of a long answer are most of a
+// record file.
 class IntegerList {
  public:
   IntegerList(std::string& out, std::string_view key) : out_(out) {
@@ -123,8 +124,12 @@ void put_coalesced(std::string& out, const Timeline& timeline) {
   }
 }
 
-std::string_view to_string(Span::Kind kind) { return kSpanNames[static_cast<size_t>(kind)]; }
-std::string_view to_string(PhaseLine::Event event) { return kPhaseEventNames[static_cast<size_t>(event)]; }
+std::string_view to_string(Span::Kind kind) {
+  return kSpanNames[static_cast<size_t>(kind)];
+}
+std::string_view to_string(PhaseLine::Event event) {
+  return kPhaseEventNames[static_cast<size_t>(event)];
+}
 
 void put_span(tkm::JsonWriter& json, std::string_view key, const Span& span) {
   json.key(key).begin_object().member("kind", to_string(span.kind));
@@ -165,7 +170,8 @@ void put_totals(tkm::JsonWriter& json, const std::vector<PhaseTotals>& totals) {
 void put_histogram(tkm::JsonWriter& json, std::string_view key, const Histogram& histogram) {
   if (histogram.count() == 0) return;
   json.key(key).begin_array();
-  histogram.for_each([&](uint32_t index, uint64_t n) { json.begin_array().value(index).value(n).end_array(); });
+  histogram.for_each(
+      [&](uint32_t index, uint64_t n) { json.begin_array().value(index).value(n).end_array(); });
   if (histogram.overflow() != 0) {
     json.begin_array().value(Histogram::kBuckets).value(histogram.overflow()).end_array();
   }
@@ -183,7 +189,9 @@ void put_threads(tkm::JsonWriter& json, const std::vector<ThreadTick>& threads) 
 
 }  // namespace
 
-RecordWriter::RecordWriter(Options options) : options_(options) { buffer_.reserve(512 * 1024); }
+RecordWriter::RecordWriter(Options options) : options_(options) {
+  buffer_.reserve(512 * 1024);
+}
 
 void RecordWriter::finish_line(size_t begin) {
   put_integer(buffer_, "n", static_cast<int64_t>(++lines_));
@@ -198,7 +206,8 @@ void RecordWriter::write_timeline(const Timeline& timeline) {
   const TimelineShape shape = shape_of(timeline);
   if (shape.tokens) put_entries(buffer_, "k", timeline, [](const Timeline::Entry& e) { return e.tokens; });
   if (shape.coalesced) put_coalesced(buffer_, timeline);
-  if (shape.choices) put_entries(buffer_, "choice", timeline, [](const Timeline::Entry& e) { return e.choice; });
+  if (shape.choices)
+    put_entries(buffer_, "choice", timeline, [](const Timeline::Entry& e) { return e.choice; });
 }
 
 void RecordWriter::write_request(const RequestRecord& record) {
@@ -258,7 +267,11 @@ void RecordWriter::write_tick(const TickLine& line) {
 void RecordWriter::write_warn(const WarnLine& line) {
   const size_t begin = buffer_.size();
   tkm::JsonWriter json(buffer_);
-  json.begin_object().member("t", "warn").member("at_ns", line.at_ns).member("id", line.id).member("text", line.text);
+  json.begin_object()
+      .member("t", "warn")
+      .member("at_ns", line.at_ns)
+      .member("id", line.id)
+      .member("text", line.text);
   finish_line(begin);
 }
 

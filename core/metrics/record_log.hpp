@@ -1,6 +1,7 @@
-// records.jsonl: one JSON object a line, each with its line number "n" and a CRC-32C, so that a torn or damaged line
-// is seen and never used. The writer only formats, into a reused buffer, on the engine's writer thread; that thread
-// decides when to append and sync. The reader serves the reducer and `verify`, and survives any damage.
+// records.jsonl: one JSON object a line, each with its line number "n" and a CRC-32C, so that a torn or
+// damaged line is seen and never used. The writer only formats, into a reused buffer, on the engine's writer
+// thread; that thread decides when to append and sync. The reader serves the reducer and `verify`, and
+// survives any damage.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ struct Span {
 struct PhaseTotals {
   std::string workload, phase;
   uint64_t planned = 0, issued = 0, not_issued = 0, ok = 0, failed = 0, cancelled = 0;  // cumulative
-  // Closed loops: integrals over time since the phase began, in user-nanoseconds. What the pattern wanted, and the
-  // entries that were active (thinking included).
+  // Closed loops: integrals over time since the phase began, in user-nanoseconds. What the pattern wanted,
+  // and the entries that were active (thinking included).
   int64_t wanted_user_ns = 0, active_user_ns = 0;
 };
 
@@ -47,44 +48,45 @@ struct PhaseLine {
   std::optional<int64_t> duration_ns;  // warm-up + measure window
   std::optional<uint64_t> requests;    // the same, as a count
   Span warmup, cooldown;
-  bool measure = true;                 // false: not reported
+  bool measure = true;  // false: not reported
   bool open_loop = true;
-  bool unsteady = false;               // the pattern's capability: no automatic warm-up, no steady-state check
-  std::string load;                    // name of the pattern: "poisson"
-  std::optional<double> rate_per_s;    // the pattern's nominal rate, if it has one (labels only, never a result)
-  std::optional<uint64_t> users;       // the same for closed loops
+  bool unsteady = false;  // the pattern's capability: no automatic warm-up, no steady-state check
+  std::string load;       // name of the pattern: "poisson"
+  std::optional<double>
+      rate_per_s;                 // the pattern's nominal rate, if it has one (labels only, never a result)
+  std::optional<uint64_t> users;  // the same for closed loops
   std::optional<uint64_t> max_in_flight;
-  std::string overload;                // "queue", "drop", "block"
+  std::string overload;  // "queue", "drop", "block"
 };
 
 struct ThreadTick {
-  std::string name;            // "io-0", "scheduler", "writer"
-  bool io = false;             // counts for "busiest I/O thread"
-  int64_t cpu_ns = 0;          // cumulative, CLOCK_THREAD_CPUTIME_ID
-  int64_t run_queue_ns = 0;    // cumulative, time runnable but not running (schedstat); 0 if unknown
-  int64_t longest_turn_ns = 0; // longest loop turn since the last tick
+  std::string name;             // "io-0", "scheduler", "writer"
+  bool io = false;              // counts for "busiest I/O thread"
+  int64_t cpu_ns = 0;           // cumulative, CLOCK_THREAD_CPUTIME_ID
+  int64_t run_queue_ns = 0;     // cumulative, time runnable but not running (schedstat); 0 if unknown
+  int64_t longest_turn_ns = 0;  // longest loop turn since the last tick
 };
 
-// Each second and at window borders: what the checks need and no request shows. "Cumulative" = since the run began;
-// "since" = since the last tick.
+// Each second and at window borders: what the checks need and no request shows. "Cumulative" = since the run
+// began; "since" = since the last tick.
 struct TickLine {
   int64_t at_ns = 0;
-  std::vector<PhaseTotals> totals;      // every workload and phase begun so far
-  std::optional<uint64_t> last_seq;     // last index issued
+  std::vector<PhaseTotals> totals;   // every workload and phase begun so far
+  std::optional<uint64_t> last_seq;  // last index issued
   uint64_t in_flight = 0;
   int64_t rss_bytes = 0;
   int64_t fds = 0;
   std::vector<ThreadTick> threads;
-  int64_t host_gap_ns = 0;              // cumulative: time lost in gaps > 1 ms, by the low-duty 1 ms sampler
-  int64_t clock_steps = 0;             // cumulative: wall clock jumps > 10 us
-  int64_t suspended_ns = 0;             // cumulative: CLOCK_BOOTTIME minus CLOCK_MONOTONIC since the start
-  int64_t reads = 0;                   // cumulative: socket reads
-  int64_t user_stamp_reads = 0;        // cumulative: those without a usable kernel stamp
-  int64_t token_events = 0;            // cumulative
-  int64_t flagged_events = 0;          // cumulative: token events in coalesced or cut reads
-  Histogram client_lag;                 // since: user stamp - kernel stamp, per read
-  Histogram ambiguity;                  // since: ambiguity of each flagged read, counted once per token event in it
-  int64_t writer_backlog_bytes = 0;     // since: highest
+  int64_t host_gap_ns = 0;       // cumulative: time lost in gaps > 1 ms, by the low-duty 1 ms sampler
+  int64_t clock_steps = 0;       // cumulative: wall clock jumps > 10 us
+  int64_t suspended_ns = 0;      // cumulative: CLOCK_BOOTTIME minus CLOCK_MONOTONIC since the start
+  int64_t reads = 0;             // cumulative: socket reads
+  int64_t user_stamp_reads = 0;  // cumulative: those without a usable kernel stamp
+  int64_t token_events = 0;      // cumulative
+  int64_t flagged_events = 0;    // cumulative: token events in coalesced or cut reads
+  Histogram client_lag;          // since: user stamp - kernel stamp, per read
+  Histogram ambiguity;           // since: ambiguity of each flagged read, counted once per token event in it
+  int64_t writer_backlog_bytes = 0;  // since: highest
   int64_t writer_backlog_limit_bytes = 0;
 };
 
@@ -97,7 +99,7 @@ struct WarnLine {
 // The last line of a run that ended in order.
 struct EndLine {
   int64_t at_ns = 0;
-  std::string reason;               // "finished", "signal.INT", "signal.TERM", "budget", "deadlock", "disk", ...
+  std::string reason;  // "finished", "signal.INT", "signal.TERM", "budget", "deadlock", "disk", ...
   std::vector<PhaseTotals> totals;  // by the workers' and the scheduler's own counters
 };
 
@@ -134,13 +136,13 @@ class RecordWriter {
 
 // What reading met besides good lines.
 struct ReadReport {
-  uint64_t lines = 0;          // good ones
+  uint64_t lines = 0;  // good ones
   uint64_t request_lines = 0;
-  uint64_t damaged = 0;        // CRC or form wrong; not used
-  bool torn_tail = false;      // the file does not end with a newline; its last piece is not used
-  uint64_t missing = 0;        // line numbers that no good line carries, damaged ones included
+  uint64_t damaged = 0;    // CRC or form wrong; not used
+  bool torn_tail = false;  // the file does not end with a newline; its last piece is not used
+  uint64_t missing = 0;    // line numbers that no good line carries, damaged ones included
   bool has_end = false;
-  uint64_t unknown = 0;        // good lines of a kind that this version does not know; skipped
+  uint64_t unknown = 0;  // good lines of a kind that this version does not know; skipped
 };
 
 // Receives the good lines in file order. References are valid during the call only.

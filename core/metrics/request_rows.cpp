@@ -7,7 +7,9 @@
 namespace tokometer {
 namespace {
 
-int64_t since(int64_t at, int64_t from) { return at == kAbsent || from == kAbsent ? kAbsent : at - from; }
+int64_t since(int64_t at, int64_t from) {
+  return at == kAbsent || from == kAbsent ? kAbsent : at - from;
+}
 
 bool is_censored(const RequestRecord& r) {
   return r.status == Status::cancelled || (r.status == Status::failed && r.cls.rfind("timeout", 0) == 0);
@@ -47,7 +49,8 @@ int64_t RequestRows::per_token(int64_t value, size_t row) const {
 
 size_t RequestRows::memory_bytes() const {
   size_t bytes = 0;
-  for (const PackedColumn* column : {&state_, &s_, &r_, &x_, &b_, &v_, &t1_, &a1_, &e_, &n_, &tpot_, &gap_, &connect_, &held_}) {
+  for (const PackedColumn* column :
+       {&state_, &s_, &r_, &x_, &b_, &v_, &t1_, &a1_, &e_, &n_, &tpot_, &gap_, &connect_, &held_}) {
     bytes += column->memory_bytes();
   }
   return bytes;

@@ -13,7 +13,7 @@ class RequestRows {
   // What else the reducer knows about a request when it adds it.
   struct Extra {
     bool in_window = false;
-    bool good = false;             // inside every SLO limit
+    bool good = false;  // inside every SLO limit
     int64_t tpot_ns = kAbsent;
     int64_t longest_gap_ns = kAbsent;
   };
@@ -46,9 +46,11 @@ class RequestRows {
   int64_t first_byte_sent(size_t row) const { return from_sent(b_, row); }
   int64_t connect(size_t row) const { return connect_[row]; }
   int64_t hold(size_t row) const { return r_[row]; }
-  int64_t send_lag(size_t row) const { return x_[row] == kAbsent || r_[row] == kAbsent ? kAbsent : x_[row] - r_[row]; }
+  int64_t send_lag(size_t row) const {
+    return x_[row] == kAbsent || r_[row] == kAbsent ? kAbsent : x_[row] - r_[row];
+  }
   int64_t schedule_lag(size_t row) const { return x_[row]; }
-  int64_t own_lag(size_t row) const;         // schedule lag less policy holds and connecting
+  int64_t own_lag(size_t row) const;  // schedule lag less policy holds and connecting
   int64_t held_by_cap(size_t row) const { return held_[row]; }
   int64_t ntpot_sched(size_t row) const { return per_token(e_[row], row); }
   int64_t ntpot_sent(size_t row) const { return per_token(e2e_sent(row), row); }

@@ -21,8 +21,8 @@ double stddev_of(std::span<const double> values, double mean) {
 
 // All suffixes in one walk from the end (Welford), so the cost is linear.
 MserCut mser(std::span<const double> batch_means) {
-  constexpr size_t kShortestRest = 5;    // fewer batches say nothing about a mean
-  constexpr double kFarBetter = 0.5;     // by chance alone a short rest is often a little better
+  constexpr size_t kShortestRest = 5;  // fewer batches say nothing about a mean
+  constexpr double kFarBetter = 0.5;   // by chance alone a short rest is often a little better
   const size_t n = batch_means.size();
   double mean = 0, squares = 0, best = INFINITY, best_late = INFINITY, scale = 0;
   for (const double value : batch_means) scale = std::max(scale, std::abs(value));
@@ -33,7 +33,8 @@ MserCut mser(std::span<const double> batch_means) {
     mean += delta / static_cast<double>(rest);
     squares += delta * (batch_means[d] - mean);
     const double noise = 1e-18 * scale * scale * static_cast<double>(rest);  // rounding is no variation
-    const double error = (squares <= noise ? 0 : squares) / (static_cast<double>(rest) * static_cast<double>(rest));
+    const double error =
+        (squares <= noise ? 0 : squares) / (static_cast<double>(rest) * static_cast<double>(rest));
     if (d > n / 2) {
       if (rest >= kShortestRest) best_late = std::min(best_late, error);
     } else if (error <= best) {  // walking towards d = 0: equal means earlier
@@ -58,7 +59,8 @@ double effective_size(std::span<const double> in_time_order) {
   };
   const double variance = product_at(0);
   if (variance <= 0) return static_cast<double>(n);
-  const auto most = static_cast<size_t>(std::min<double>(static_cast<double>(n - 1), kMostProducts / static_cast<double>(n)));
+  const auto most = static_cast<size_t>(
+      std::min<double>(static_cast<double>(n - 1), kMostProducts / static_cast<double>(n)));
   double sum = 0;
   for (size_t lag = 1; lag <= most; ++lag) {
     const double product = product_at(lag);
@@ -71,7 +73,8 @@ double effective_size(std::span<const double> in_time_order) {
 namespace {
 
 double log_pmf(double k, double n, double p) {
-  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) + (n - k) * std::log1p(-p);
+  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) +
+         (n - k) * std::log1p(-p);
 }
 
 }  // namespace
@@ -97,7 +100,8 @@ std::optional<std::pair<uint64_t, uint64_t>> percentile_ranks(uint64_t n, double
   const auto first = static_cast<uint64_t>(std::max(0.0, std::floor(mean - reach)));
   double below = first == 0 ? 0 : binomial_cdf(first - 1, m, p);
   uint64_t low = first, k = first;
-  for (; k <= m; ++k) {  // low: smallest k with P(X <= k) > 0.025; afterwards k: smallest with P(X <= k) >= 0.975
+  for (; k <= m;
+       ++k) {  // low: smallest k with P(X <= k) > 0.025; afterwards k: smallest with P(X <= k) >= 0.975
     const double cumulative = below + std::exp(log_pmf(static_cast<double>(k), static_cast<double>(m), p));
     if (cumulative <= 0.025) low = k + 1;
     below = cumulative;

@@ -13,20 +13,20 @@ namespace tokometer {
 double mean_of(std::span<const double> values);
 double stddev_of(std::span<const double> values, double mean);  // of a sample (n - 1); 0 for fewer than two
 
-// Where a sequence settles, by MSER: the cut d in [0, last] with the smallest squared standard error of what remains.
-// The smallest such d where several are equal.
+// Where a sequence settles, by MSER: the cut d in [0, last] with the smallest squared standard error of what
+// remains. The smallest such d where several are equal.
 struct MserCut {
-  size_t cut = 0;      // best d within the first half
-  bool settled = true; // false: a cut in the second half is far better, so the sequence has not settled
+  size_t cut = 0;       // best d within the first half
+  bool settled = true;  // false: a cut in the second half is far better, so the sequence has not settled
 };
 MserCut mser(std::span<const double> batch_means);
 
-// How many independent values n correlated ones are worth: n / (1 + 2 sum rho_k), lags up to the first rho_k <= 0
-// (and as many as half a billion products allow). At least 1 for a non-empty input.
+// How many independent values n correlated ones are worth: n / (1 + 2 sum rho_k), lags up to the first rho_k
+// <= 0 (and as many as half a billion products allow). At least 1 for a non-empty input.
 double effective_size(std::span<const double> in_time_order);
 
-// Ranks (from 1, among n sorted values) that enclose a percentile with 95 % confidence, from Binomial(n_eff, p).
-// Nothing when the sample does not reach far enough.
+// Ranks (from 1, among n sorted values) that enclose a percentile with 95 % confidence, from Binomial(n_eff,
+// p). Nothing when the sample does not reach far enough.
 std::optional<std::pair<uint64_t, uint64_t>> percentile_ranks(uint64_t n, double n_eff, uint32_t per_mille);
 
 // P(Binomial(n, p) <= k).
@@ -41,7 +41,8 @@ struct Slope {
 };
 Slope slope_of(std::span<const double> values);
 
-// Linear interpolation between ranks, as numpy.percentile: for other tools' numbers only. `sorted` is not empty.
+// Linear interpolation between ranks, as numpy.percentile: for other tools' numbers only. `sorted` is not
+// empty.
 double interpolated_percentile(std::span<const double> sorted, double percent);
 
 }  // namespace tokometer

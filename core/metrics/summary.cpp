@@ -19,7 +19,8 @@ constexpr size_t kMostManifestBytes = size_t{64} << 20;
 uint64_t unfinished_of(const PhaseScan& scan, const WindowPass& pass) {
   if (pass.has_end()) return 0;
   for (const PhaseTotals& t : pass.counters()) {
-    if (t.workload == scan.workload && t.phase == scan.phase) return t.planned - std::min(t.planned, scan.counts.planned);
+    if (t.workload == scan.workload && t.phase == scan.phase)
+      return t.planned - std::min(t.planned, scan.counts.planned);
   }
   return 0;
 }
@@ -37,22 +38,13 @@ void add_client(PhaseSummary& phase, PhaseFigures& figures) {
   if (!phase.has_client) return;
   const Distribution* itl = phase.find_metric("itl");
   const double median_itl = itl != nullptr && itl->count != 0 ? itl->percentile("p50") : 0;
-  const auto limit = static_cast<int64_t>(std::max(limits::kAmbiguityNs, limits::kAmbiguityPerItl * median_itl));
-  const int64_t events = client.last.token_events - client.first.token_events;
-  if (events > 0) phase.coalesced_share = static_cast<double>(client.ambiguity.count_above(limit)) / static_cast<double>(events);
-  const int64_t reads = client.last.reads - client.first.reads;
-  if (reads > 0) {
-    phase.kernel_stamp_share = 1 - static_cast<double>(client.last.user_stamp_reads - client.first.user_stamp_reads) / static_cast<double>(reads);
+  const auto limit =
+      static_cast<int64_t>(std::max(limits::kAmbiguityNs, limits::kAmbiguityPerItl * median_itl));
+  if (const double events = client.growth(&TickLine::token_events); events > 0) {
+    phase.coalesced_share = static_cast<double>(client.ambiguity.count_above(limit)) / events;
   }
-  const int64_t ticked_ns = client.last_ns - (client.first_ns == kAbsent ? 0 : client.first_ns);
-  for (const ThreadTick& thread : client.last.threads) {
-    if (!thread.io || ticked_ns <= 0) continue;
-    int64_t before = 0;
-    for (const ThreadTick& t : client.first.threads) {
-      if (t.name == thread.name) before = t.cpu_ns;
-    }
-    phase.busiest_thread = std::max(phase.busiest_thread, static_cast<double>(thread.cpu_ns - before) / static_cast<double>(ticked_ns));
-  }
+  phase.kernel_stamp_share = client.growth(&TickLine::reads) > 0 ? 1 - client.user_stamp_share() : 0;
+  phase.busiest_thread = client.busiest(&ThreadTick::cpu_ns);
 }
 
 }  // namespace
@@ -75,12 +67,14 @@ double Scalar::number() const {
 }
 
 const Distribution* PhaseSummary::find_metric(std::string_view id) const {
-  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const Distribution& d) { return d.id == id; });
+  const auto found =
+      std::find_if(metrics.begin(), metrics.end(), [&](const Distribution& d) { return d.id == id; });
   return found == metrics.end() ? nullptr : &*found;
 }
 
 const Scalar* PhaseSummary::find_scalar(std::string_view id) const {
-  const auto found = std::find_if(scalars.begin(), scalars.end(), [&](const Scalar& s) { return s.id == id; });
+  const auto found =
+      std::find_if(scalars.begin(), scalars.end(), [&](const Scalar& s) { return s.id == id; });
   return found == scalars.end() ? nullptr : &*found;
 }
 

@@ -1,6 +1,7 @@
-// The one reducer: manifest.json + records.jsonl -> every number that a report may print. The live run calls it at its
-// end, `tokometer report DIR` calls it later; both get the same bytes. Two passes over the records: first the windows
-// and the conservation law, then the numbers. Memory: at most 64 bytes a request, and the histograms.
+// The one reducer: manifest.json + records.jsonl -> every number that a report may print. The live run calls
+// it at its end, `tokometer report DIR` calls it later; both get the same bytes. Two passes over the records:
+// first the windows and the conservation law, then the numbers. Memory: at most 64 bytes a request, and the
+// histograms.
 //
 //   auto summary = summarize(dir);  if (summary) publish_file(dir / "summary.json", summary_json(*summary));
 #pragma once
@@ -24,9 +25,9 @@ namespace tokometer {
 
 // The percentiles of every distribution, in this order.
 struct PercentileName {
-  const char* id;        // "p99.9"
-  uint32_t per_mille;    // 999
-  uint64_t smallest_n;   // below it the value is marked; 0: none defined
+  const char* id;       // "p99.9"
+  uint32_t per_mille;   // 999
+  uint64_t smallest_n;  // below it the value is marked; 0: none defined
 };
 inline constexpr std::array<PercentileName, 11> kPercentiles{{{"p0.1", 1, 4603},
                                                               {"p1", 10, 459},
@@ -41,7 +42,8 @@ inline constexpr std::array<PercentileName, 11> kPercentiles{{{"p0.1", 1, 4603},
                                                               {"p99.9", 999, 4603}}};
 std::optional<size_t> percentile_index(std::string_view id);  // "p99" -> 9
 
-// A percentile in which failures count: a value, infinitely slow, or "at least" (censored by a time-out or a cancel).
+// A percentile in which failures count: a value, infinitely slow, or "at least" (censored by a time-out or a
+// cancel).
 struct Adjusted {
   enum class Kind : uint8_t { value, at_least, infinite };
   Kind kind = Kind::value;
@@ -60,13 +62,13 @@ struct Distribution {
   std::array<double, kPercentiles.size()> percentiles{};
   std::array<std::optional<std::pair<double, double>>, kPercentiles.size()> ci95{};
   std::optional<std::pair<double, double>> mean_ci95;
-  double n_eff = 0;                                                     // behind ci95; 0: none computed
+  double n_eff = 0;  // behind ci95; 0: none computed
   // Filled when at least one request of the window did not end ok.
   std::optional<std::array<Adjusted, kPercentiles.size()>> adjusted;
   std::optional<Adjusted> adjusted_max;
   uint64_t adjusted_count = 0;
 
-  double percentile(std::string_view percentile_id) const;              // "p99"; asserts that it is a known one
+  double percentile(std::string_view percentile_id) const;  // "p99"; asserts that it is a known one
   bool below_smallest_n(size_t percentile) const {
     return !pooled && count < kPercentiles[percentile].smallest_n;
   }
@@ -86,8 +88,8 @@ struct Counts {
 };
 
 struct ErrorRow {
-  std::string status;   // "failed", "cancelled", "not_issued"
-  std::string cls;      // "timeout.first_token"
+  std::string status;  // "failed", "cancelled", "not_issued"
+  std::string cls;     // "timeout.first_token"
   uint64_t count = 0;
   double share = 0;     // of the planned requests
   std::string message;  // the first one, by line order; escaped when it was recorded
@@ -95,17 +97,17 @@ struct ErrorRow {
 };
 
 struct TokenCounts {
-  uint64_t requests = 0;       // with this outcome
+  uint64_t requests = 0;                            // with this outcome
   uint64_t counted_prompt = 0, counted_output = 0;  // requests that had a count
   int64_t prompt = 0, output = 0, reasoning = 0, cached = 0, asked = 0;
   uint64_t counted_asked = 0;
 };
 
 struct GateResult {
-  std::string text;            // as written
-  std::optional<double> value; // in the metric's unit; absent: nothing to compare
+  std::string text;             // as written
+  std::optional<double> value;  // in the metric's unit; absent: nothing to compare
   bool holds = false;
-  uint64_t needs_n = 0;        // not 0: too few requests for this percentile (V3: INVALID)
+  uint64_t needs_n = 0;  // not 0: too few requests for this percentile (V3: INVALID)
   uint64_t n = 0;
 };
 
@@ -120,7 +122,7 @@ struct VllmFigures {
   int64_t input_tokens = 0, output_tokens = 0;
   double peak_output_tokens_per_s = 0;  // best whole second, tokens and not chunks
   uint64_t peak_concurrent = 0;
-  uint64_t good = 0;                    // requests inside the SLO
+  uint64_t good = 0;  // requests inside the SLO
   Row ttft, tpot, itl, e2e;
 };
 
@@ -130,15 +132,15 @@ std::string_view to_string(Window how);
 // One workload in one measured phase.
 struct PhaseSummary {
   std::string workload, phase;
-  PhaseLine plan;                 // the begin line
-  int64_t w0_ns = 0, w1_ns = 0;   // the measure window, since run start
+  PhaseLine plan;                // the begin line
+  int64_t w0_ns = 0, w1_ns = 0;  // the measure window, since run start
   Window warmup = Window::none;
-  uint64_t ended_after_load = 0;  // requests of the window that ended when no new load came
-  bool cooled_down = false;       // the load went on behind the window
-  bool closed_at_last_end = false;  // all started at once: the window ends with the last E
-  Counts counts;                  // requests with S in the window
-  Counts phase_counts;            // the whole phase
-  uint64_t unfinished = 0;        // issued and never ended: only after a crash
+  uint64_t ended_after_load = 0;      // requests of the window that ended when no new load came
+  bool cooled_down = false;           // the load went on behind the window
+  bool closed_at_last_end = false;    // all started at once: the window ends with the last E
+  Counts counts;                      // requests with S in the window
+  Counts phase_counts;                // the whole phase
+  uint64_t unfinished = 0;            // issued and never ended: only after a crash
   std::vector<Distribution> metrics;  // fixed order
   std::vector<Scalar> scalars;        // fixed order; `whole.*` at the end
   std::vector<ErrorRow> errors;       // by count, then name
@@ -150,11 +152,12 @@ struct PhaseSummary {
   std::vector<GateResult> gates;
   VllmFigures vllm;
   // the client's own part
-  double coalesced_share = 0;         // token events in flagged reads, client's share
-  double busiest_thread = 0;          // share of a core
-  double kernel_stamp_share = 0;      // of the reads
-  bool has_client = false;            // ticks fell in the window
-  std::vector<std::pair<std::string, Histogram>> histograms;  // by metric id; what merge and the exporters add up
+  double coalesced_share = 0;     // token events in flagged reads, client's share
+  double busiest_thread = 0;      // share of a core
+  double kernel_stamp_share = 0;  // of the reads
+  bool has_client = false;        // ticks fell in the window
+  std::vector<std::pair<std::string, Histogram>>
+      histograms;  // by metric id; what merge and the exporters add up
 
   const Distribution* find_metric(std::string_view id) const;
   const Scalar* find_scalar(std::string_view id) const;
@@ -164,13 +167,13 @@ enum class Grade : uint8_t { valid, suspect, invalid };
 std::string_view to_string(Grade grade);  // "VALID"
 
 struct Check {
-  std::string id;            // "V4"
-  std::string name;          // "schedule lag"
+  std::string id;    // "V4"
+  std::string name;  // "schedule lag"
   Grade grade = Grade::valid;
-  std::string measured;      // "p99 2.31 ms"
-  std::string relation;      // ">": measured beyond limit is bad; "<": below it; empty: no limit to compare with
-  std::string limit;         // "1.00 ms"
-  std::string advice;        // what to do; only when not valid
+  std::string measured;  // "p99 2.31 ms"
+  std::string relation;  // ">": measured beyond limit is bad; "<": below it; empty: no limit to compare with
+  std::string limit;     // "1.00 ms"
+  std::string advice;    // what to do; only when not valid
   std::string workload, phase;  // empty: the run
 };
 
@@ -178,13 +181,13 @@ struct Summary {
   static constexpr int kSchemaVersion = 1;
   Manifest manifest;
   ReadReport records;
-  std::string end_reason;          // "finished", ...; "crashed" without an end line
-  int64_t end_ns = 0;              // at of the end line, else the last instant seen
-  Counts totals;                   // all workloads and phases, from the lines
+  std::string end_reason;  // "finished", ...; "crashed" without an end line
+  int64_t end_ns = 0;      // at of the end line, else the last instant seen
+  Counts totals;           // all workloads and phases, from the lines
   std::vector<PhaseSummary> phases;
   std::vector<WarnLine> warnings;  // the first 100
   Grade verdict = Grade::valid;
-  std::vector<Check> checks;       // V1 .. V17 in order; per phase where it applies
+  std::vector<Check> checks;  // V1 .. V17 in order; per phase where it applies
 };
 
 // Pure function of manifest.json and records.jsonl in `run_dir`. Fails only if one of them cannot be read.

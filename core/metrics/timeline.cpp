@@ -47,7 +47,9 @@ void BlockPool::reserve(size_t blocks) {
   while (capacity() < blocks) grow();
 }
 
-Timeline::Timeline(Timeline&& other) noexcept { *this = std::move(other); }
+Timeline::Timeline(Timeline&& other) noexcept {
+  *this = std::move(other);
+}
 
 Timeline& Timeline::operator=(Timeline&& other) noexcept {
   if (this == &other) return *this;
@@ -99,7 +101,8 @@ void Timeline::add(BlockPool& pool, int64_t at_us, uint32_t tokens, Mark mark) {
     return mark.choice != 0 ? write_varint(at, mark.choice) : at;
   };
   const size_t longest = (bits & (kTokensBit | kChoiceBit)) == 0 ? kLongestTime : kLongestEntry;
-  if (last_ != nullptr && last_->used + longest <= TimelineBlock::kPayload) {  // the usual case: it fits for sure
+  if (last_ != nullptr &&
+      last_->used + longest <= TimelineBlock::kPayload) {  // the usual case: it fits for sure
     last_->used = static_cast<uint8_t>(write(last_->bytes + last_->used) - last_->bytes);
   } else {
     uint8_t bytes[kLongestEntry];

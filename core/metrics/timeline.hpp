@@ -1,5 +1,6 @@
-// The token times of one request, as packed differences in 64-byte blocks. The I/O worker that reads the stream adds;
-// the writer thread reads, then releases. No allocation per token once the worker's pool is warm.
+// The token times of one request, as packed differences in 64-byte blocks. The I/O worker that reads the
+// stream adds; the writer thread reads, then releases. No allocation per token once the worker's pool is
+// warm.
 //
 //   BlockPool pool;                       // one per worker, outlives every timeline that took blocks from it
 //   record.timeline.add(pool, 0, 1);      // the first token event is at 0 by definition
@@ -23,8 +24,9 @@ struct TimelineBlock {
 };
 static_assert(sizeof(TimelineBlock) == 64);
 
-// Blocks of one worker. take() is for the owner's thread alone; give_back() may come from any thread (a lock-free
-// push; the owner takes the whole list at once, so there is no ABA). Memory is returned when the pool dies.
+// Blocks of one worker. take() is for the owner's thread alone; give_back() may come from any thread (a
+// lock-free push; the owner takes the whole list at once, so there is no ABA). Memory is returned when the
+// pool dies.
 class BlockPool {
  public:
   explicit BlockPool(size_t blocks_per_slab = 1024);
@@ -33,24 +35,24 @@ class BlockPool {
   BlockPool& operator=(const BlockPool&) = delete;
 
   TimelineBlock* take();
-  void give_back(TimelineBlock* first, TimelineBlock* last) noexcept;  // a chain linked by `next`
-  void reserve(size_t blocks);                                         // warm the pool before the run
-  size_t capacity() const { return slabs_.size() * blocks_per_slab_; } // blocks ever made; owner's thread
+  void give_back(TimelineBlock* first, TimelineBlock* last) noexcept;   // a chain linked by `next`
+  void reserve(size_t blocks);                                          // warm the pool before the run
+  size_t capacity() const { return slabs_.size() * blocks_per_slab_; }  // blocks ever made; owner's thread
 
  private:
   void grow();
 
   size_t blocks_per_slab_;
   std::vector<std::unique_ptr<TimelineBlock[]>> slabs_;
-  TimelineBlock* free_ = nullptr;                   // the owner's own list
-  std::atomic<TimelineBlock*> returned_{nullptr};   // pushed by others
+  TimelineBlock* free_ = nullptr;                  // the owner's own list
+  std::atomic<TimelineBlock*> returned_{nullptr};  // pushed by others
 };
 
 class Timeline {
  public:
   struct Entry {
-    int64_t at_us = 0;     // since the first token event, rounded before any difference is taken
-    uint32_t tokens = 0;   // tokens the server stated for this event; 0: not stated
+    int64_t at_us = 0;    // since the first token event, rounded before any difference is taken
+    uint32_t tokens = 0;  // tokens the server stated for this event; 0: not stated
     uint32_t choice = 0;
     bool coalesced = false;  // completed by the same socket read as the token event before it
   };

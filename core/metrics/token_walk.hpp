@@ -1,5 +1,5 @@
-// The token events of one request as the formulas want them: how many tokens each event stands for, and the gaps
-// inside each choice with the events of one socket read taken as one. Private to core/metrics.
+// The token events of one request as the formulas want them: how many tokens each event stands for, and the
+// gaps inside each choice with the events of one socket read taken as one. Private to core/metrics.
 #pragma once
 
 #include <algorithm>
@@ -10,15 +10,16 @@
 
 namespace tokometer {
 
-// Output tokens of a request: the headline count, else what was counted per event, else the events. Absent: unknown.
+// Output tokens of a request: the headline count, else what was counted per event, else the events. Absent:
+// unknown.
 inline int64_t output_tokens_of(const RequestRecord& r) {
   if (r.output_tokens != kAbsent) return r.output_tokens;
   if (r.per_event_tokens != kAbsent) return r.per_event_tokens;
   return r.events > 0 ? r.events : kAbsent;
 }
 
-// One token event; `tokens` is k: what the server stated, scaled so that all events sum to N; N / events where it
-// stated nothing.
+// One token event; `tokens` is k: what the server stated, scaled so that all events sum to N; N / events
+// where it stated nothing.
 struct TokenEvent {
   int64_t at_us;  // since T1
   double tokens;
@@ -39,7 +40,8 @@ class TokenEvents {
       sum += entry.tokens;
     }
     const int64_t tokens = std::max<int64_t>(0, output_tokens_of(r));
-    const size_t count = events_.empty() ? static_cast<size_t>(std::max<int64_t>(r.events, 1)) : events_.size();
+    const size_t count =
+        events_.empty() ? static_cast<size_t>(std::max<int64_t>(r.events, 1)) : events_.size();
     spread_ = static_cast<double>(tokens) / static_cast<double>(count);
     if (stated && sum == tokens) return;
     const double scale = stated && sum > 0 ? static_cast<double>(tokens) / static_cast<double>(sum) : 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "metrics/check.hpp"
 #include "metrics/number_text.hpp"
 #include "metrics/verdict_limits.hpp"
 
@@ -17,104 +18,27 @@ Grade grade_above(double value, double suspect, double invalid) {
   return value > suspect ? Grade::suspect : Grade::valid;
 }
 
-double crossed(Grade grade, double suspect, double invalid) { return grade == Grade::invalid ? invalid : suspect; }
-
-Check check(const char* id, const char* name, Grade grade, std::string measured, std::string relation, std::string limit,
-            std::string advice) {
-  if (grade == Grade::valid) advice.clear();
-  return {id, name, grade, std::move(measured), std::move(relation), std::move(limit), std::move(advice), {}, {}};
+double crossed(Grade grade, double suspect, double invalid) {
+  return grade == Grade::invalid ? invalid : suspect;
 }
-
-// --- the whole run
-
-const PhaseTotals* find_totals(const std::vector<PhaseTotals>& all, const std::string& workload, const std::string& phase) {
-  for (const PhaseTotals& t : all) {
-    if (t.workload == workload && t.phase == phase) return &t;
-  }
-  return nullptr;
-}
-
-bool law_holds(uint64_t planned, uint64_t issued, uint64_t not_issued, uint64_t ok, uint64_t failed, uint64_t cancelled) {
-  return planned == issued + not_issued && issued == ok + failed + cancelled;
-}
-
-std::string counted(uint64_t n, const std::string& thing, const std::string& rest) {
-  return std::to_string(n) + " " + thing + (n == 1 ? " " : "s ") + rest;
-}
-
-std::string place(const std::string& workload, const std::string& phase) { return workload + "/" + phase; }
-
-// The first disagreement between lines and counters, as a sentence; empty: they agree.
-std::string mismatch_of(const PhaseScan& scan, const PhaseTotals& t) {
-  const struct {
-    const char* name;
-    uint64_t lines, counted;
-  } pairs[] = {{"planned", scan.counts.planned, t.planned}, {"issued", scan.counts.issued, t.issued},
-               {"not issued", scan.counts.not_issued, t.not_issued}, {"ok", scan.counts.ok, t.ok},
-               {"failed", scan.counts.failed, t.failed}, {"cancelled", scan.counts.cancelled, t.cancelled}};
-  for (const auto& pair : pairs) {
-    if (pair.lines == pair.counted) continue;
-    return place(scan.workload, scan.phase) + " " + pair.name + ": " + std::to_string(pair.lines) + " in the records, " +
-           std::to_string(pair.counted) + " counted by the workers";
-  }
-  if (!law_holds(t.planned, t.issued, t.not_issued, t.ok, t.failed, t.cancelled)) {
-    return place(scan.workload, scan.phase) + ": planned " + std::to_string(t.planned) + ", issued " + std::to_string(t.issued) +
-           ", not issued " + std::to_string(t.not_issued) + ", ended " + std::to_string(t.ok + t.failed + t.cancelled);
-  }
-  return {};
-}
-
-std::string accounting_fault(const WindowPass& pass, const std::vector<std::unique_ptr<PhaseScan>>& scans, const ReadReport& records) {
-  if (records.missing + records.damaged != 0) {
-    return counted(records.missing, "record line", "missing, ") + std::to_string(records.damaged) + " of them damaged";
-  }
-  if (!pass.has_end()) return {};  // a crash: V1; the counters of its last moment died with it
-  if (const uint64_t holes = pass.missing_sequence_numbers()) return counted(holes, "request number", "missing or twice");
-  for (const auto& scan : scans) {
-    const PhaseTotals* t = find_totals(pass.counters(), scan->workload, scan->phase);
-    if (t == nullptr) return place(scan->workload, scan->phase) + ": in the records, unknown to the workers";
-    if (const std::string text = mismatch_of(*scan, *t); !text.empty()) return text;
-  }
-  for (const PhaseTotals& t : pass.counters()) {
-    const bool known = std::any_of(scans.begin(), scans.end(), [&](const auto& scan) {
-      return scan->workload == t.workload && scan->phase == t.phase;
-    });
-    if (!known && t.planned != 0) return place(t.workload, t.phase) + ": " + std::to_string(t.planned) + " planned, none in the records";
-  }
-  return {};
-}
-
-Check judge_end(const Summary& s) {
-  const std::string& reason = s.end_reason;
-  Grade grade = Grade::suspect;
-  std::string advice = "stopped early: the numbers cover what ran";
-  if (reason == "finished") {
-    grade = Grade::valid;
-  } else if (reason == "crashed") {
-    grade = Grade::invalid;
-    advice = "the run has no end line; look at stderr of that run";
-  } else if (reason == "deadlock") {
-    grade = Grade::invalid;
-    advice = "the load pattern waits for ever with nothing active";
-  } else if (s.totals.planned == 0) {
-    grade = Grade::invalid;
-  }
-  return check("V1", "run", grade, reason, "", "", advice);
-}
-
-// --- one phase
 
 // One phase's judge: what several checks need is looked up once.
 class PhaseJudge {
  public:
   PhaseJudge(const PhaseSummary& phase, const PhaseFigures& figures, const Manifest& manifest)
-      : p_(phase), f_(figures), c_(figures.client), m_(manifest), window_ns_(static_cast<double>(phase.w1_ns - phase.w0_ns)) {
+      : p_(phase),
+        f_(figures),
+        c_(figures.client),
+        m_(manifest),
+        window_ns_(static_cast<double>(phase.w1_ns - phase.w0_ns)) {
     const Distribution* itl = phase.find_metric("itl");
     median_itl_ns_ = itl != nullptr && itl->count != 0 ? itl->percentile("p50") : 0;
   }
 
   std::vector<Check> all() {
-    if (empty()) return {check("V1", "run", Grade::invalid, "empty window", "", "", "no request was scheduled in the measure window: run longer")};
+    if (empty())
+      return {check("V1", "run", Grade::invalid, "empty window", "", "",
+                    "no request was scheduled in the measure window: run longer")};
     std::vector<Check> checks{size(), schedule_lag(), p_.plan.open_loop ? open_load() : closed_load()};
     checks.push_back(client_lag());
     checks.push_back(flagged());
@@ -139,76 +63,62 @@ class PhaseJudge {
     return d != nullptr && d->count != 0 ? d->percentile(which) : 0;
   }
 
-  // Growth of a cumulative tick value over the window.
-  double growth(int64_t TickLine::* value) const {
-    return c_.ticks == 0 ? 0 : static_cast<double>(c_.last.*value - c_.first.*value);
-  }
-  double ticked_ns() const {  // 0 without ticks
-    return c_.ticks == 0 ? 0 : static_cast<double>(c_.last_ns - (c_.first_ns == kAbsent ? 0 : c_.first_ns));
-  }
-  const ThreadTick* thread_before(const ThreadTick& thread) const {
-    for (const ThreadTick& before : c_.first.threads) {
-      if (before.name == thread.name) return &before;
-    }
-    return nullptr;
-  }
-  // The highest share of the ticked time that one I/O thread spent on `value`.
-  double busiest(int64_t ThreadTick::* value) const {
-    double most = 0;
-    for (const ThreadTick& thread : c_.last.threads) {
-      if (!thread.io || ticked_ns() <= 0) continue;
-      const ThreadTick* before = thread_before(thread);
-      const auto spent = static_cast<double>(thread.*value - (before == nullptr ? 0 : before->*value));
-      most = std::max(most, spent / ticked_ns());
-    }
-    return most;
-  }
-  double user_stamp_share() const {
-    const double reads = growth(&TickLine::reads);
-    return reads > 0 ? growth(&TickLine::user_stamp_reads) / reads : 0;
-  }
-  bool user_stamps_only() const { return !m_.host.kernel_stamps || user_stamp_share() == 1; }
+  bool user_stamps_only() const { return !m_.host.kernel_stamps || c_.user_stamp_share() == 1; }
 
   Check size() const {
     const double needed = std::max(kShortestWindowNs, kWindowPerE2e * percentile("e2e_sched", "p50"));
     for (const GateResult& gate : p_.gates) {
       if (gate.needs_n == 0) continue;
-      return check("V3", "size", Grade::invalid, "gate \"" + gate.text + "\" on " + std::to_string(gate.n) + " requests", "<",
+      return check("V3", "size", Grade::invalid,
+                   "gate \"" + gate.text + "\" on " + std::to_string(gate.n) + " requests", "<",
                    std::to_string(gate.needs_n), "run longer");
     }
     if (m_.mlperf && window_ns_ < kMlperfWindowNs) {
-      return check("V3", "size", Grade::invalid, "window " + seconds_text(window_ns_), "<", seconds_text(kMlperfWindowNs), "the mlperf preset needs 600 s");
+      return check("V3", "size", Grade::invalid, "window " + seconds_text(window_ns_), "<",
+                   seconds_text(kMlperfWindowNs), "the mlperf preset needs 600 s");
     }
-    return check("V3", "size", window_ns_ < needed ? Grade::suspect : Grade::valid, "window " + seconds_text(window_ns_), "<",
-                 seconds_text(needed), "make the phase longer: 3 s and 10 x the median E2E at least");
+    return check("V3", "size", window_ns_ < needed ? Grade::suspect : Grade::valid,
+                 "window " + seconds_text(window_ns_), "<", seconds_text(needed),
+                 "make the phase longer: 3 s and 10 x the median E2E at least");
   }
 
   Check schedule_lag() const {
     const double inter_arrival = window_ns_ / static_cast<double>(p_.counts.planned);
-    const double suspect = std::max(kLagNs, kLagPerInterArrival * inter_arrival), invalid = kLagInvalidFactor * suspect;
+    const double suspect = std::max(kLagNs, kLagPerInterArrival * inter_arrival),
+                 invalid = kLagInvalidFactor * suspect;
     const double lag = percentile("own_lag", "p99");
     const Grade grade = grade_above(lag, suspect, invalid);
-    return check("V4", "schedule lag", grade, "p99 " + milliseconds_text(lag), ">", milliseconds_text(crossed(grade, suspect, invalid)),
+    return check("V4", "schedule lag", grade, "p99 " + milliseconds_text(lag), ">",
+                 milliseconds_text(crossed(grade, suspect, invalid)),
                  "the client sends late: give it more CPU, more I/O threads, or less load");
   }
 
   Check open_load() const {
     const auto s = static_cast<double>(f_.sendable_s), x = static_cast<double>(f_.sendable_x);
     const double off = std::abs(s - x), share = s > 0 ? off / s : off > 0 ? 1 : 0;
-    const Grade grade = off > kOpenOffRequests ? grade_above(share, kOpenOffSuspect, kOpenOffInvalid) : Grade::valid;
-    return check("V5", "load held", grade, "sent " + std::to_string(f_.sendable_x) + " of " + std::to_string(f_.sendable_s) + " scheduled, off " + percent_text(share),
-                 ">", percent_text(crossed(grade, kOpenOffSuspect, kOpenOffInvalid)), "the client does not keep up with its own schedule: more CPU or less load");
+    const Grade grade =
+        off > kOpenOffRequests ? grade_above(share, kOpenOffSuspect, kOpenOffInvalid) : Grade::valid;
+    return check("V5", "load held", grade,
+                 "sent " + std::to_string(f_.sendable_x) + " of " + std::to_string(f_.sendable_s) +
+                     " scheduled, off " + percent_text(share),
+                 ">", percent_text(crossed(grade, kOpenOffSuspect, kOpenOffInvalid)),
+                 "the client does not keep up with its own schedule: more CPU or less load");
   }
 
   Check closed_load() const {
     const PhaseTotals* last = find_totals(c_.last.totals, p_.workload, p_.phase);
     const PhaseTotals* first = find_totals(c_.first.totals, p_.workload, p_.phase);
-    const int64_t wanted = last == nullptr ? 0 : last->wanted_user_ns - (first == nullptr ? 0 : first->wanted_user_ns);
-    const int64_t active = last == nullptr ? 0 : last->active_user_ns - (first == nullptr ? 0 : first->active_user_ns);
+    const int64_t wanted =
+        last == nullptr ? 0 : last->wanted_user_ns - (first == nullptr ? 0 : first->wanted_user_ns);
+    const int64_t active =
+        last == nullptr ? 0 : last->active_user_ns - (first == nullptr ? 0 : first->active_user_ns);
     const double share = wanted > 0 ? static_cast<double>(active) / static_cast<double>(wanted) : 1;
-    const Grade grade = share < kUsersInvalid ? Grade::invalid : share < kUsersSuspect ? Grade::suspect : Grade::valid;
+    const Grade grade = share < kUsersInvalid   ? Grade::invalid
+                        : share < kUsersSuspect ? Grade::suspect
+                                                : Grade::valid;
     return check("V5", "load held", grade, "active users " + percent_text(share) + " of those wanted", "<",
-                 percent_text(crossed(grade, kUsersSuspect, kUsersInvalid)), "users waited for the client, not for the server: more CPU or fewer users");
+                 percent_text(crossed(grade, kUsersSuspect, kUsersInvalid)),
+                 "users waited for the client, not for the server: more CPU or fewer users");
   }
 
   Check client_lag() const {
@@ -217,105 +127,148 @@ class PhaseJudge {
       const double invalid = std::max(kUserStampLagNs, kUserStampLagPerItl * median_itl_ns_);
       const auto turn = static_cast<double>(c_.longest_turn_ns);
       const Grade grade = grade_above(turn, suspect, invalid);
-      return check("V6", "client lag", grade, "longest loop turn " + milliseconds_text(turn) + ", user stamps", ">",
-                   milliseconds_text(crossed(grade, suspect, invalid)), "without kernel stamps the client's own delay is in the numbers: more CPU or less load");
+      return check("V6", "client lag", grade,
+                   "longest loop turn " + milliseconds_text(turn) + ", user stamps", ">",
+                   milliseconds_text(crossed(grade, suspect, invalid)),
+                   "without kernel stamps the client's own delay is in the numbers: more CPU or less load");
     }
     const double lag = percentile("client_lag", "p99");
-    return check("V6", "client lag", grade_above(lag, suspect, INFINITY), "p99 " + milliseconds_text(lag), ">", milliseconds_text(suspect),
-                 "replies waited in the client before they were read: more CPU, more I/O threads, or less load");
+    return check(
+        "V6", "client lag", grade_above(lag, suspect, INFINITY), "p99 " + milliseconds_text(lag), ">",
+        milliseconds_text(suspect),
+        "replies waited in the client before they were read: more CPU, more I/O threads, or less load");
   }
 
   Check flagged() const {
     const Grade grade = grade_above(p_.coalesced_share, kFlaggedSuspect, kFlaggedInvalid);
-    return check("V7", "coalesced reads", grade, percent_text(p_.coalesced_share) + " of token events", ">",
-                 percent_text(crossed(grade, kFlaggedSuspect, kFlaggedInvalid)), "the client read several tokens at once and cannot tell their times apart: more CPU or less load");
+    return check(
+        "V7", "coalesced reads", grade, percent_text(p_.coalesced_share) + " of token events", ">",
+        percent_text(crossed(grade, kFlaggedSuspect, kFlaggedInvalid)),
+        "the client read several tokens at once and cannot tell their times apart: more CPU or less load");
   }
 
   Check cpu() const {
-    const double share = busiest(&ThreadTick::cpu_ns);
+    const double share = c_.busiest(&ThreadTick::cpu_ns);
     const auto stall = static_cast<double>(c_.longest_turn_ns);
     Grade grade = grade_above(share, kCpuSuspect, kCpuInvalid);
     if (grade == Grade::valid && stall > kStallNs) {
-      return check("V8", "client CPU", Grade::suspect, "loop stall " + milliseconds_text(stall), ">", milliseconds_text(kStallNs), "something held an I/O thread: other work on this host, or a slow plugin");
+      return check("V8", "client CPU", Grade::suspect, "loop stall " + milliseconds_text(stall), ">",
+                   milliseconds_text(kStallNs),
+                   "something held an I/O thread: other work on this host, or a slow plugin");
     }
-    return check("V8", "client CPU", grade, "busiest thread " + percent_text(share), ">", percent_text(crossed(grade, kCpuSuspect, kCpuInvalid)), "raise limits.io_threads or lower the load");
+    return check("V8", "client CPU", grade, "busiest thread " + percent_text(share), ">",
+                 percent_text(crossed(grade, kCpuSuspect, kCpuInvalid)),
+                 "raise limits.io_threads or lower the load");
   }
 
   Check host() const {
-    const double gaps = ticked_ns() > 0 ? growth(&TickLine::host_gap_ns) / ticked_ns() : 0;
-    const double queue = busiest(&ThreadTick::run_queue_ns);
+    const double gaps = c_.ticked_ns() > 0 ? c_.growth(&TickLine::host_gap_ns) / c_.ticked_ns() : 0;
+    const double queue = c_.busiest(&ThreadTick::run_queue_ns);
     const Grade grade = grade_above(std::max(gaps, queue), kHostSuspect, kHostInvalid);
     const std::string what = gaps >= queue ? "lost in gaps over 1 ms " : "waiting for a core ";
-    return check("V9", "host", grade, what + percent_text(std::max(gaps, queue)), ">", percent_text(crossed(grade, kHostSuspect, kHostInvalid)),
+    return check("V9", "host", grade, what + percent_text(std::max(gaps, queue)), ">",
+                 percent_text(crossed(grade, kHostSuspect, kHostInvalid)),
                  "the machine took time away from the client: stop other work, or use a quieter host");
   }
 
   Check steady() const {
     if (p_.plan.open_loop && f_.scan.backlog_significant) {
-      return check("V10", "steady state", Grade::suspect, "in flight rose by " + fixed(f_.scan.backlog_rise, 1) + " over the window", "", "", "rate above capacity: lower the rate");
+      return check("V10", "steady state", Grade::suspect,
+                   "in flight rose by " + fixed(f_.scan.backlog_rise, 1) + " over the window", "", "",
+                   "rate above capacity: lower the rate");
     }
-    return check("V10", "steady state", f_.scan.settled ? Grade::valid : Grade::suspect, f_.scan.settled ? "settled" : "still changing in the second half", "", "",
+    return check("V10", "steady state", f_.scan.settled ? Grade::valid : Grade::suspect,
+                 f_.scan.settled ? "settled" : "still changing in the second half", "", "",
                  "make the phase or its warm-up longer");
   }
 
   Check tokens() const {
     const uint64_t estimated = p_.sources[static_cast<size_t>(TokenSource::events)];
     if (estimated != 0) {
-      return check("V11", "tokens", Grade::suspect, counted(estimated, "request", "counted by events"), ">", "0", "an estimate: let the server send usage");
+      return check("V11", "tokens", Grade::suspect, counted(estimated, "request", "counted by events"), ">",
+                   "0", "an estimate: let the server send usage");
     }
-    const double differ = f_.both_usage > 0 ? std::abs(static_cast<double>(f_.both_usage - f_.both_per_event)) / static_cast<double>(f_.both_usage) : 0;
+    const double differ = f_.both_usage > 0
+                              ? std::abs(static_cast<double>(f_.both_usage - f_.both_per_event)) /
+                                    static_cast<double>(f_.both_usage)
+                              : 0;
     if (differ > kSourcesDiffer) {
-      return check("V11", "tokens", Grade::suspect, "usage and per-event counts differ by " + percent_text(differ), ">", percent_text(kSourcesDiffer), "the server contradicts itself: compare with its own metrics");
+      return check(
+          "V11", "tokens", Grade::suspect, "usage and per-event counts differ by " + percent_text(differ),
+          ">", percent_text(kSourcesDiffer), "the server contradicts itself: compare with its own metrics");
     }
-    const double shorter = p_.counts.ok > 0 ? static_cast<double>(p_.short_output) / static_cast<double>(p_.counts.ok) : 0;
-    return check("V11", "tokens", grade_above(shorter, kShortOutput, INFINITY), "short outputs " + percent_text(shorter), ">", percent_text(kShortOutput),
+    const double shorter =
+        p_.counts.ok > 0 ? static_cast<double>(p_.short_output) / static_cast<double>(p_.counts.ok) : 0;
+    return check("V11", "tokens", grade_above(shorter, kShortOutput, INFINITY),
+                 "short outputs " + percent_text(shorter), ">", percent_text(kShortOutput),
                  "answers were shorter than the exact length asked: check the context length");
   }
 
   Check errors() const {
     if (p_.counts.client_failed != 0) {
-      return check("V12", "errors", Grade::invalid, counted(p_.counts.client_failed, "failure", "of the client itself"), ">", "0", "see Errors");
+      return check("V12", "errors", Grade::invalid,
+                   counted(p_.counts.client_failed, "failure", "of the client itself"), ">", "0",
+                   "see Errors");
     }
     const Scalar* ratio = p_.find_scalar("error_ratio");
     const double share = ratio == nullptr ? 0 : ratio->number();
     const Grade grade = grade_above(share, std::min(kErrorsSuspect, m_.error_budget), m_.error_budget);
-    return check("V12", "errors", grade, percent_text(share), ">", percent_text(crossed(grade, kErrorsSuspect, m_.error_budget)), "see Errors");
+    return check("V12", "errors", grade, percent_text(share), ">",
+                 percent_text(crossed(grade, kErrorsSuspect, m_.error_budget)), "see Errors");
   }
 
   Check clocks() const {
-    const double suspended = growth(&TickLine::suspended_ns);
+    const double suspended = c_.growth(&TickLine::suspended_ns);
     if (f_.scan.order_breaches != 0) {
-      return check("V13", "clocks", Grade::invalid, counted(f_.scan.order_breaches, "request", "with instants out of order"), ">", "0", "do not use these times; report this");
+      return check("V13", "clocks", Grade::invalid,
+                   counted(f_.scan.order_breaches, "request", "with instants out of order"), ">", "0",
+                   "do not use these times; report this");
     }
     if (suspended > kSuspendedNs) {
-      return check("V13", "clocks", Grade::invalid, "host suspended for " + seconds_text(suspended), ">", "0", "run again on a host that stays awake");
+      return check("V13", "clocks", Grade::invalid, "host suspended for " + seconds_text(suspended), ">", "0",
+                   "run again on a host that stays awake");
     }
-    if (const double steps = growth(&TickLine::clock_steps); steps > 0) {
-      return check("V13", "clocks", Grade::suspect, fixed(steps, 0) + " wall-clock steps", ">", "0", "stop whatever sets the clock during a run");
+    if (const double steps = c_.growth(&TickLine::clock_steps); steps > 0) {
+      return check("V13", "clocks", Grade::suspect, fixed(steps, 0) + " wall-clock steps", ">", "0",
+                   "stop whatever sets the clock during a run");
     }
-    const double share = m_.host.kernel_stamps ? user_stamp_share() : 0;
-    return check("V13", "clocks", grade_above(share, kUserStampReads, INFINITY), "reads without a kernel stamp " + percent_text(share), ">", percent_text(kUserStampReads),
+    const double share = m_.host.kernel_stamps ? c_.user_stamp_share() : 0;
+    return check("V13", "clocks", grade_above(share, kUserStampReads, INFINITY),
+                 "reads without a kernel stamp " + percent_text(share), ">", percent_text(kUserStampReads),
                  "the network device or tunnel gives no receive stamps");
   }
 
   Check target() const {
-    const double share = p_.counts.ok > 0 ? static_cast<double>(p_.wrong_model) / static_cast<double>(p_.counts.ok) : 0;
-    const Grade grade = p_.wrong_model == 0 ? Grade::valid : std::max(Grade::suspect, grade_above(share, 0, kWrongModelInvalid));
-    return check("V14", "same target", grade, "another model in " + percent_text(share) + " of replies", ">", grade == Grade::invalid ? percent_text(kWrongModelInvalid) : "0",
+    const double share =
+        p_.counts.ok > 0 ? static_cast<double>(p_.wrong_model) / static_cast<double>(p_.counts.ok) : 0;
+    const Grade grade = p_.wrong_model == 0
+                            ? Grade::valid
+                            : std::max(Grade::suspect, grade_above(share, 0, kWrongModelInvalid));
+    return check("V14", "same target", grade, "another model in " + percent_text(share) + " of replies", ">",
+                 grade == Grade::invalid ? percent_text(kWrongModelInvalid) : "0",
                  "a router sends requests to different models");
   }
 
   Check shape() const {
-    if (f_.dropped != 0) return check("V15", "load shape", Grade::suspect, counted(f_.dropped, "request", "dropped at the cap"), ">", "0", "raise limits.max_in_flight or lower the rate");
-    if (f_.blocked != 0) return check("V15", "load shape", Grade::suspect, counted(f_.blocked, "request", "shifted by the cap"), ">", "0", "load closed by the cap: raise limits.max_in_flight");
+    if (f_.dropped != 0)
+      return check("V15", "load shape", Grade::suspect, counted(f_.dropped, "request", "dropped at the cap"),
+                   ">", "0", "raise limits.max_in_flight or lower the rate");
+    if (f_.blocked != 0)
+      return check("V15", "load shape", Grade::suspect, counted(f_.blocked, "request", "shifted by the cap"),
+                   ">", "0", "load closed by the cap: raise limits.max_in_flight");
     const double held = static_cast<double>(f_.held) / static_cast<double>(p_.counts.planned);
-    return check("V15", "load shape", grade_above(held, kHeldSuspect, INFINITY), "held over 1 ms by a cap " + percent_text(held), ">", percent_text(kHeldSuspect),
+    return check("V15", "load shape", grade_above(held, kHeldSuspect, INFINITY),
+                 "held over 1 ms by a cap " + percent_text(held), ">", percent_text(kHeldSuspect),
                  "raise limits.max_in_flight or lower the rate");
   }
 
   Check backlog() const {
-    const double share = c_.backlog_limit_bytes > 0 ? static_cast<double>(c_.backlog_peak_bytes) / static_cast<double>(c_.backlog_limit_bytes) : 0;
-    return check("V16", "records", grade_above(share, kBacklogSuspect, INFINITY), "writer queue at most " + percent_text(share), ">", percent_text(kBacklogSuspect), "write to a faster disk");
+    const double share = c_.backlog_limit_bytes > 0 ? static_cast<double>(c_.backlog_peak_bytes) /
+                                                          static_cast<double>(c_.backlog_limit_bytes)
+                                                    : 0;
+    return check("V16", "records", grade_above(share, kBacklogSuspect, INFINITY),
+                 "writer queue at most " + percent_text(share), ">", percent_text(kBacklogSuspect),
+                 "write to a faster disk");
   }
 
   bool cold_prompts_expected() const {
@@ -326,8 +279,10 @@ class PhaseJudge {
   }
 
   Check cold() const {
-    const double share = f_.usage_prompt > 0 ? static_cast<double>(f_.usage_cached) / static_cast<double>(f_.usage_prompt) : 0;
-    return check("V17", "cold prompts", grade_above(share, kCachedSuspect, INFINITY), "input tokens from a cache " + percent_text(share), ">", percent_text(kCachedSuspect),
+    const double share =
+        f_.usage_prompt > 0 ? static_cast<double>(f_.usage_cached) / static_cast<double>(f_.usage_prompt) : 0;
+    return check("V17", "cold prompts", grade_above(share, kCachedSuspect, INFINITY),
+                 "input tokens from a cache " + percent_text(share), ">", percent_text(kCachedSuspect),
                  "prompts repeat: use more rows, request.cache_salt, or say cache_salt: none");
   }
 
@@ -346,19 +301,8 @@ Grade worst_of(const std::vector<Check>& checks) {
   return worst;
 }
 
-std::vector<Check> judge_run(const Summary& summary, const WindowPass& pass) {
-  std::vector<Check> checks{judge_end(summary)};
-  const std::string fault = accounting_fault(pass, pass.scans(), summary.records);
-  checks.push_back(check("V2", "accounting", fault.empty() ? Grade::valid : Grade::invalid, fault.empty() ? "all requests accounted for" : fault, "", "",
-                         "this run lost track of requests: do not use it"));
-  const uint64_t lost = summary.records.missing + summary.records.damaged;
-  if (lost != 0) {
-    checks.push_back(check("V16", "records", Grade::invalid, counted(lost, "record line", "lost"), ">", "0", "tokometer verify shows which"));
-  }
-  return checks;
-}
-
-std::vector<Check> judge_phase(const PhaseSummary& phase, const PhaseFigures& figures, const Manifest& manifest) {
+std::vector<Check> judge_phase(const PhaseSummary& phase, const PhaseFigures& figures,
+                               const Manifest& manifest) {
   std::vector<Check> checks = PhaseJudge(phase, figures, manifest).all();
   for (Check& c : checks) {
     c.workload = phase.workload;

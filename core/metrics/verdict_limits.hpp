@@ -1,4 +1,5 @@
-// The limits of the checks V1 to V17 (docs/methodology.md, "The run verdict"), all of them, here and nowhere else.
+// The limits of the checks V1 to V17 (docs/methodology.md, "The run verdict"), all of them, here and nowhere
+// else.
 #pragma once
 
 #include <cstdint>

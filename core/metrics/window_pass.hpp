@@ -1,5 +1,5 @@
-// The first pass over the records: which requests each phase had, by the lines and by the run's own counters, and
-// where its measure window lies. Private to core/metrics; summary.cpp runs it, then the measure pass.
+// The first pass over the records: which requests each phase had, by the lines and by the run's own counters,
+// and where its measure window lies. Private to core/metrics; summary.cpp runs it, then the measure pass.
 #pragma once
 
 #include <cstdint>
@@ -10,63 +10,36 @@
 #include <utility>
 #include <vector>
 
+#include "metrics/load_series.hpp"
 #include "metrics/record_log.hpp"
 #include "metrics/summary.hpp"
 #include "metrics/token_walk.hpp"
 
 namespace tokometer {
 
-// Time-binned load of one phase (0.2 s bins since the phase began), for the automatic warm-up and check V10.
-class LoadSeries {
- public:
-  static constexpr int64_t kBinNs = 200'000'000;
-  static constexpr size_t kBatch = 5;
-
-  explicit LoadSeries(int64_t begin_ns) : begin_ns_(begin_ns) {}
-  // `events`: those of `r`.
-  void add(const RequestRecord& r, const std::vector<TokenEvent>& events);
-
-  // Batch means (5 bins) of the whole batches in [begin, until).
-  std::vector<double> in_flight(int64_t until_ns) const;
-  std::vector<double> ttft(int64_t until_ns) const;  // empty batches repeat the one before
-  std::vector<double> tokens(int64_t until_ns) const;
-
- private:
-  struct Bin {
-    double whole = 0;        // change in the number of requests that cover a bin from here on entirely
-    double part = 0;         // covered parts of this bin, in bins
-    double tokens = 0;
-    double ttft_sum = 0;
-    uint32_t ttft_count = 0;
-  };
-  Bin* bin_at(int64_t at_ns);
-  void add_tokens(const RequestRecord& r, const std::vector<TokenEvent>& events);
-  void add_in_flight(int64_t from_ns, int64_t to_ns);
-  size_t whole_batches(int64_t until_ns) const;
-
-  int64_t begin_ns_;
-  std::vector<Bin> bins_;
-};
-
 struct PhaseScan {
   std::string workload, phase;
   bool has_begin = false;
   PhaseLine plan;
   int64_t load_end_ns = kAbsent, end_ns = kAbsent;
-  Counts counts;                      // by the request lines
-  uint64_t order_breaches = 0;        // requests whose instants run backwards
+  Counts counts;                // by the request lines
+  uint64_t order_breaches = 0;  // requests whose instants run backwards
   int64_t first_s_ns = kAbsent, last_s_ns = kAbsent, first_x_ns = kAbsent, last_e_ns = kAbsent;
-  std::vector<int64_t> starts;        // every S, only where a count needs it; emptied after the pass
-  std::unique_ptr<LoadSeries> series; // measured phases only
+  std::vector<int64_t> starts;         // every S, only where a count needs it; emptied after the pass
+  std::unique_ptr<LoadSeries> series;  // measured phases only
 
   // Filled by place_windows:
   int64_t w0_ns = 0, w1_ns = 0;
   Window warmup = Window::none;
   bool closed_at_last_end = false;
-  bool settled = true;                // a cut in the first half was as good as any
-  double backlog_rise = 0;            // in-flight requests gained over the window, by a least-squares line
+  bool settled = true;      // a cut in the first half was as good as any
+  double backlog_rise = 0;  // in-flight requests gained over the window, by a least-squares line
   bool backlog_significant = false;
 };
+
+// Fills the window and the judgement of steadiness; empties `starts` and `series`. `last_instant_ns`: of the
+// run.
+void place_window(PhaseScan& scan, int64_t last_instant_ns);
 
 class WindowPass : public RecordVisitor {
  public:
@@ -79,13 +52,16 @@ class WindowPass : public RecordVisitor {
   // After the pass: windows of all measured phases.
   void place_windows();
 
-  const std::vector<std::unique_ptr<PhaseScan>>& scans() const { return scans_; }  // in order of their first line
+  const std::vector<std::unique_ptr<PhaseScan>>& scans() const {
+    return scans_;
+  }  // in order of their first line
   const std::vector<PhaseTotals>& counters() const { return counters_; }
   const std::string& end_reason() const { return end_reason_; }
   bool has_end() const { return has_end_; }
   int64_t last_instant_ns() const { return last_instant_ns_; }
   std::vector<WarnLine>& warnings() { return warnings_; }
-  uint64_t missing_sequence_numbers() const;  // numbers below the highest that no line carries, and numbers used twice
+  uint64_t missing_sequence_numbers()
+      const;  // numbers below the highest that no line carries, and numbers used twice
 
  private:
   PhaseScan& scan_of(const std::string& workload, const std::string& phase);

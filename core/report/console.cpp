@@ -1,7 +1,7 @@
-// The style "table": one set of lines per workload and measured phase. A line appears only when it has content.
+// The style "table": one set of lines per workload and measured phase. A line appears only when it has
+// content.
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/text.hpp"
 #include "metrics/number_text.hpp"
@@ -11,53 +11,13 @@
 namespace tokometer {
 namespace {
 
-constexpr std::string_view kDot = " · ";
-constexpr size_t kVerdictPlaceColumn = 63;
-
-std::string joined(const std::vector<std::string>& parts, std::string_view between = kDot) {
-  std::string text;
-  for (const std::string& part : parts) {
-    if (part.empty()) continue;
-    if (!text.empty()) text.append(between);
-    text.append(part);
-  }
-  return text;
-}
-
-std::string coloured(Grade grade, const ConsoleOptions& options) {
-  const std::string word(to_string(grade));
-  if (!options.colour) return word;
-  const char* code = grade == Grade::valid ? "32" : grade == Grade::suspect ? "33" : "31";
-  return std::string("\x1b[1;") + code + "m" + word + "\x1b[0m";
-}
-
-std::string check_text(const Check& check) {
-  std::string text = check.id + " " + check.name + " " + check.measured;
-  if (!check.relation.empty()) text += " " + check.relation + " " + check.limit;
-  return check.advice.empty() ? text : text + ": " + check.advice;
-}
-
-// The worst first, each further one on a line of its own.
-std::string lines_of(std::vector<const Check*> bad, Grade grade, const std::string& where, const ConsoleOptions& options) {
-  std::stable_sort(bad.begin(), bad.end(), [](const Check* a, const Check* b) { return a->grade > b->grade; });
-  constexpr std::string_view kIndent = "                 ";  // under the first check
-  std::string first = "VERDICT " + std::string(to_string(grade));
-  if (!bad.empty()) first += "  " + check_text(*bad.front());
-  Line line(first);
-  if (!where.empty()) line.left(where, kVerdictPlaceColumn);
-  std::string text = std::move(line).end();
-  text.replace(8, to_string(grade).size(), coloured(grade, options));
-  for (size_t i = 1; i < bad.size(); ++i) text.append(kIndent).append(check_text(*bad[i])).append("\n");
-  return text;
-}
-
 std::string title(const Manifest& m) {
   const std::string model = m.workloads.empty() ? "" : m.workloads.front().model;
   const std::string processor = m.workloads.empty() ? "" : m.workloads.front().processor;
   std::string target = processor + " at " + escape_terminal(m.target.url);
   if (!m.target.server.empty()) target += " (" + escape_terminal(m.target.server, 80) + ")";
-  return joined({"tokometer " + m.tool_version, m.name, target, escape_terminal(model.substr(model.rfind('/') + 1), 80),
-                 "seed " + std::to_string(m.seed)}) +
+  return joined({"tokometer " + m.tool_version, m.name, target,
+                 escape_terminal(model.substr(model.rfind('/') + 1), 80), "seed " + std::to_string(m.seed)}) +
          "\n";
 }
 
@@ -67,9 +27,10 @@ std::string rate_text(const PhaseSummary& phase, std::string_view id) {
 }
 
 std::string load_line(const PhaseSummary& phase) {
-  std::string text = "Load      " + std::string(phase.plan.open_loop ? "open, " : "closed, ") + phase.plan.load;
-  text += "   offered " + rate_text(phase, "offered_rate") + "   sent " + rate_text(phase, "sent_rate") + "   completed " +
-          rate_text(phase, "completed_rate") + " req/s";
+  std::string text =
+      "Load      " + std::string(phase.plan.open_loop ? "open, " : "closed, ") + phase.plan.load;
+  text += "   offered " + rate_text(phase, "offered_rate") + "   sent " + rate_text(phase, "sent_rate") +
+          "   completed " + rate_text(phase, "completed_rate") + " req/s";
   const Scalar* mean = phase.find_scalar("concurrency_wire");
   const Scalar* peak = phase.find_scalar("concurrency_wire_peak");
   if (mean != nullptr && peak != nullptr) {
@@ -81,121 +42,22 @@ std::string load_line(const PhaseSummary& phase) {
 std::string requests_line(const PhaseSummary& phase) {
   const auto n = [](uint64_t count) { return std::to_string(count); };
   const Counts& c = phase.counts;
-  std::string text = "Requests  planned " + n(c.planned) + " = issued " + n(c.issued) + " + not issued " + n(c.not_issued);
-  text += "      issued " + n(c.issued) + " = ok " + n(c.ok) + " + failed " + n(c.failed) + " + cancelled " + n(c.cancelled) + "\n";
-  if (phase.unfinished != 0) text += "          " + n(phase.unfinished) + " more were issued and never ended: the run crashed\n";
+  std::string text =
+      "Requests  planned " + n(c.planned) + " = issued " + n(c.issued) + " + not issued " + n(c.not_issued);
+  text += "      issued " + n(c.issued) + " = ok " + n(c.ok) + " + failed " + n(c.failed) + " + cancelled " +
+          n(c.cancelled) + "\n";
+  if (phase.unfinished != 0)
+    text += "          " + n(phase.unfinished) + " more were issued and never ended: the run crashed\n";
   if (phase.ended_after_load != 0) {
-    text += "          " + n(phase.ended_after_load) + " of the window ended under falling load, when nothing new was sent\n";
+    text += "          " + n(phase.ended_after_load) +
+            " of the window ended under falling load, when nothing new was sent\n";
   }
   return text;
 }
 
-// --- latencies
-
-constexpr size_t kMeanEnd = 28, kFirstEnd = 36, kColumn = 8, kMaxEnd = 70, kTailBegin = 73;
-constexpr std::array<std::string_view, 4> kShown{"p50", "p90", "p95", "p99"};
-
-int decimals_for(double ms) { return ms >= 10 ? 1 : ms >= 1 ? 2 : 3; }
-
-// The latency table, which remembers what its marks have to say.
-class LatencyTable {
- public:
-  explicit LatencyTable(const PhaseSummary& phase) : phase_(phase) {}
-
-  std::string render() {
-    if (phase_.counts.ok == 0) return "Latency     n/a (0 ok)\n";
-    Line head("Latency, ms (" + std::to_string(phase_.counts.ok) + " ok)");
-    head.right("mean", kMeanEnd);
-    for (size_t i = 0; i < kShown.size(); ++i) head.right(kShown[i], kFirstEnd + i * kColumn);
-    head.right("max", kMaxEnd);
-    text_ = std::move(head).end();
-    const bool open = phase_.plan.open_loop;
-    headline("TTFT", "ttft", open);
-    if (reasoning_seen()) row(open ? "TTFA from schedule" : "TTFA from send", open ? "ttfa_sched" : "ttfa_sent", false);
-    row("TPOT", "tpot", false);
-    row("ITL (event gap)", "itl", false);
-    if (phase_.mean_tokens_per_event > 1.05) row("ITL per token", "itl_per_token", false, "mean k " + fixed(phase_.mean_tokens_per_event, 2));
-    const char* e2e = open ? "e2e_sched" : "e2e_sent";
-    row(open ? "E2E from schedule" : "E2E from send", e2e, phase_.find_metric("ttft_sched") == nullptr || !shown_);
-    adjusted(e2e);
-    return text_ + notes();
-  }
-
- private:
-  bool reasoning_seen() const { return phase_.ok_tokens.reasoning > 0; }
-
-  // The loop's own basis first, with its adjusted values and interval, then the other.
-  void headline(const std::string& name, const std::string& metric, bool from_schedule) {
-    const std::string first = metric + (from_schedule ? "_sched" : "_sent"), second = metric + (from_schedule ? "_sent" : "_sched");
-    row(name + (from_schedule ? " from schedule" : " from send"), first, true);
-    adjusted(first);
-    row(name + (from_schedule ? " from send" : " from schedule"), second, false);
-  }
-
-  void row(std::string_view label, std::string_view metric, bool interval, const std::string& tail = {}) {
-    const Distribution* d = phase_.find_metric(metric);
-    if (d == nullptr || d->count == 0) return;
-    const int decimals = decimals_for(d->percentile("p50") / 1e6);
-    Line line(label);
-    line.right(fixed(d->mean / 1e6, decimals), kMeanEnd);
-    for (size_t i = 0; i < kShown.size(); ++i) {
-      line.right(fixed(d->percentile(kShown[i]) / 1e6, decimals), kFirstEnd + i * kColumn);
-      if (mark(*d, kShown[i])) line.add("*");
-    }
-    line.right(fixed(d->max / 1e6, decimals), kMaxEnd);
-    const auto& ci = d->ci95[*percentile_index("p99")];
-    if (interval && ci) line.left("p99 95 % CI " + interval_text(*ci), kTailBegin);
-    if (!tail.empty()) line.left(tail, kTailBegin);
-    text_ += std::move(line).end();
-    shown_ = true;
-  }
-
-  // One digit less than the values, unless the ends then look equal.
-  static std::string interval_text(const std::pair<double, double>& ci) {
-    const int fine = decimals_for(ci.second / 1e6);
-    const int decimals = fixed(ci.first / 1e6, fine - 1) == fixed(ci.second / 1e6, fine - 1) ? fine : fine - 1;
-    return fixed(ci.first / 1e6, decimals) + "-" + fixed(ci.second / 1e6, decimals);
-  }
-
-  void adjusted(std::string_view metric) {
-    const Distribution* d = phase_.find_metric(metric);
-    if (d == nullptr || d->count == 0 || !d->adjusted) return;
-    const int decimals = decimals_for(d->percentile("p50") / 1e6);
-    const auto cell = [&](const Adjusted& a) {
-      if (a.kind == Adjusted::Kind::infinite) return std::string("+inf");
-      return (a.kind == Adjusted::Kind::at_least ? ">=" : "") + fixed(a.value / 1e6, decimals);
-    };
-    Line line("     adjusted");
-    for (size_t i = 0; i < kShown.size(); ++i) {
-      line.right(cell((*d->adjusted)[*percentile_index(kShown[i])]), kFirstEnd + i * kColumn);
-    }
-    line.right(cell(*d->adjusted_max), kMaxEnd);
-    text_ += std::move(line).end();
-  }
-
-  bool mark(const Distribution& d, std::string_view which) {
-    const size_t index = *percentile_index(which);
-    if (!d.below_smallest_n(index)) return false;
-    needed_[index] = kPercentiles[index].smallest_n;
-    return true;
-  }
-
-  std::string notes() const {
-    if (needed_.empty()) return {};
-    std::vector<std::string> parts;
-    for (const auto& [index, n] : needed_) parts.push_back(std::string(kPercentiles[index].id) + " needs " + std::to_string(n));
-    return "     * too few requests: " + joined(parts, ", ") + "\n";
-  }
-
-  const PhaseSummary& phase_;
-  std::string text_;
-  std::map<size_t, uint64_t> needed_;
-  bool shown_ = false;
-};
-
-// --- the lines below
-
-std::string tokens_per_s(double value) { return fixed(value, value == 0 || value >= 100 ? 0 : 1) + " tok/s"; }
+std::string tokens_per_s(double value) {
+  return fixed(value, value == 0 || value >= 100 ? 0 : 1) + " tok/s";
+}
 
 std::string throughput_line(const PhaseSummary& phase) {
   const auto rate = [&](const char* id) {
@@ -205,16 +67,21 @@ std::string throughput_line(const PhaseSummary& phase) {
   const double lost = rate("lost_tokens_per_s");
   if (phase.find_scalar("output_tokens_per_s") == nullptr) return {};
   if (phase.counts.ok == 0 && rate("total_tokens_per_s") == 0) {
-    return "Throughput  n/a (0 ok)" + (lost > 0 ? std::string(kDot) + "lost " + tokens_per_s(lost) : "") + "\n";
+    return "Throughput  n/a (0 ok)" + (lost > 0 ? std::string(kDot) + "lost " + tokens_per_s(lost) : "") +
+           "\n";
   }
   std::string per_user;
   if (const Distribution* d = phase.find_metric("user_tokens_per_s")) {
-    const auto shown = [&](const char* which) { return fixed(d->percentile(which), d->percentile(which) >= 1000 ? 0 : 1); };
+    const auto shown = [&](const char* which) {
+      return fixed(d->percentile(which), d->percentile(which) >= 1000 ? 0 : 1);
+    };
     per_user = "per user p50 " + shown("p50") + " p5 " + shown("p5") + " tok/s";
   }
   return "Throughput  " +
-         joined({"in " + tokens_per_s(rate("input_tokens_per_s")), "out " + tokens_per_s(rate("output_tokens_per_s")),
-                 "total " + tokens_per_s(rate("total_tokens_per_s")), "lost " + tokens_per_s(lost), per_user}) +
+         joined({"in " + tokens_per_s(rate("input_tokens_per_s")),
+                 "out " + tokens_per_s(rate("output_tokens_per_s")),
+                 "total " + tokens_per_s(rate("total_tokens_per_s")), "lost " + tokens_per_s(lost),
+                 per_user}) +
          "\n";
 }
 
@@ -235,10 +102,12 @@ std::string tokens_line(const PhaseSummary& phase) {
   std::vector<std::string> sources;
   for (size_t i = 1; i < phase.sources.size(); ++i) {
     if (phase.sources[i] == 0) continue;
-    sources.push_back(std::string(to_string(static_cast<TokenSource>(i))) + " " +
-                      percent_text(static_cast<double>(phase.sources[i]) / static_cast<double>(phase.counts.ok)));
+    sources.push_back(
+        std::string(to_string(static_cast<TokenSource>(i))) + " " +
+        percent_text(static_cast<double>(phase.sources[i]) / static_cast<double>(phase.counts.ok)));
   }
-  if (!sources.empty()) parts.push_back((sources.size() > 1 ? "mixed: counted by " : "counted by ") + joined(sources, ", "));
+  if (!sources.empty())
+    parts.push_back((sources.size() > 1 ? "mixed: counted by " : "counted by ") + joined(sources, ", "));
   return parts.empty() ? "" : "Tokens      " + joined(parts) + "\n";
 }
 
@@ -256,14 +125,16 @@ std::string goodput_text(const PhaseSummary& phase, const Manifest::Slo& slo) {
   for (const auto& [name, limit] : all) {
     if (limit) limits.push_back(name + limit_text(static_cast<double>(*limit)));
   }
-  return std::to_string(phase.good) + " of " + std::to_string(phase.counts.planned) + " (" + percent_text(ratio->number()) + ") meet " +
-         joined(limits, ", ");
+  return std::to_string(phase.good) + " of " + std::to_string(phase.counts.planned) + " (" +
+         percent_text(ratio->number()) + ") meet " + joined(limits, ", ");
 }
 
 std::string gate_value(const GateResult& gate) {
-  if (gate.needs_n != 0) return "needs " + std::to_string(gate.needs_n) + " requests, has " + std::to_string(gate.n);
+  if (gate.needs_n != 0)
+    return "needs " + std::to_string(gate.needs_n) + " requests, has " + std::to_string(gate.n);
   if (!gate.value) return "n/a";
-  const bool time = gate.text.find("ms") != std::string::npos || gate.text.find_last_of("s") == gate.text.size() - 1;
+  const bool time =
+      gate.text.find("ms") != std::string::npos || gate.text.find_last_of("s") == gate.text.size() - 1;
   return time ? milliseconds_text(*gate.value) : fixed(*gate.value, std::abs(*gate.value) >= 100 ? 0 : 3);
 }
 
@@ -275,7 +146,8 @@ std::string goodput_lines(const PhaseSummary& phase, const Manifest& manifest) {
     for (const GateResult& gate : phase.gates) {
       hold += gate.holds;
       if (!gate.holds || gate.needs_n != 0) {
-        failed += "            " + std::string(gate.holds ? "not sure: " : "fails: ") + escape_terminal(gate.text) + "   (" + gate_value(gate) + ")\n";
+        failed += "            " + std::string(gate.holds ? "not sure: " : "fails: ") +
+                  escape_terminal(gate.text) + "   (" + gate_value(gate) + ")\n";
       }
     }
     gates = std::to_string(hold) + " of " + std::to_string(phase.gates.size()) + " hold";
@@ -293,7 +165,8 @@ std::string errors_line(const PhaseSummary& phase) {
       parts.push_back(std::to_string(phase.errors.size() - kMost) + " more classes");
       break;
     }
-    const std::string name = error.status == "failed" ? error.cls : error.status + (error.cls.empty() ? "" : "." + error.cls);
+    const std::string name =
+        error.status == "failed" ? error.cls : error.status + (error.cls.empty() ? "" : "." + error.cls);
     std::string part = std::to_string(error.count) + " " + escape_terminal(name, kMessageBytes);
     if (!error.message.empty()) part += " \"" + escape_terminal(error.message, kMessageBytes) + "\"";
     parts.push_back(std::move(part));
@@ -313,7 +186,9 @@ std::string client_line(const PhaseSummary& phase) {
     parts.push_back("coalesced " + percent_text(phase.coalesced_share));
     parts.push_back("busiest thread " + fixed(phase.busiest_thread * 100, 0) + " %");
     const double kernel = phase.kernel_stamp_share;
-    parts.push_back(kernel == 1 ? "stamps kernel" : kernel == 0 ? "stamps user" : "stamps kernel " + percent_text(kernel));
+    parts.push_back(kernel == 1   ? "stamps kernel"
+                    : kernel == 0 ? "stamps user"
+                                  : "stamps kernel " + percent_text(kernel));
   }
   return parts.empty() ? "" : "Client      " + joined(parts) + "\n";
 }
@@ -322,38 +197,15 @@ std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   const std::string errors = errors_line(phase);
   std::string text = load_line(phase) + requests_line(phase);
   if (phase.counts.ok == 0) text += errors;  // what went wrong comes first
-  text += LatencyTable(phase).render() + throughput_line(phase) + tokens_line(phase);
+  text += latency_table(phase) + throughput_line(phase) + tokens_line(phase);
   text += goodput_lines(phase, summary.manifest);
   if (phase.counts.ok != 0) text += errors;
-  if (!summary.manifest.target.tls_verify) text += "TLS         the server's certificate was NOT verified (target.tls.verify: false)\n";
+  if (!summary.manifest.target.tls_verify)
+    text += "TLS         the server's certificate was NOT verified (target.tls.verify: false)\n";
   return text + client_line(phase);
 }
 
 }  // namespace
-
-std::string place_text(const PhaseSummary& phase) {
-  return joined({"workload " + phase.workload, "phase " + phase.phase, "window " + seconds_text(static_cast<double>(phase.w1_ns - phase.w0_ns))});
-}
-
-std::string verdict_lines(const Summary& summary, const ConsoleOptions& options) {
-  std::vector<const Check*> bad;
-  for (const Check& check : summary.checks) {
-    if (check.grade != Grade::valid) bad.push_back(&check);
-  }
-  return lines_of(std::move(bad), summary.verdict, {}, options);
-}
-
-std::string verdict_lines(const Summary& summary, const PhaseSummary& phase, const ConsoleOptions& options) {
-  std::vector<const Check*> bad;
-  Grade grade = Grade::valid;
-  for (const Check& check : summary.checks) {
-    const bool whole_run = check.workload.empty() && check.phase.empty();
-    if (!whole_run && (check.workload != phase.workload || check.phase != phase.phase)) continue;
-    grade = std::max(grade, check.grade);
-    if (check.grade != Grade::valid) bad.push_back(&check);
-  }
-  return lines_of(std::move(bad), grade, place_text(phase), options);
-}
 
 std::string render_table(const Summary& summary, const ConsoleOptions& options) {
   std::string text = title(summary.manifest);
@@ -362,7 +214,8 @@ std::string render_table(const Summary& summary, const ConsoleOptions& options) 
     text += verdict_lines(summary, phase, options) + phase_lines(summary, phase);
   }
   if (!options.directory.empty()) {
-    text += "Wrote " + options.directory + (options.directory.back() == '/' ? "" : "/") + "   " + escape_terminal(summary.manifest.command) + "   " +
+    text += "Wrote " + options.directory + (options.directory.back() == '/' ? "" : "/") + "   " +
+            escape_terminal(summary.manifest.command) + "   " +
             seconds_text(static_cast<double>(summary.end_ns)) + "\n";
   }
   return text;

@@ -23,7 +23,8 @@ std::string value_text(const Scalar& scalar) {
 std::string metric_row(const Distribution& d) {
   const bool time = d.unit == "ns";
   const auto number = [&](double value) { return fixed(time ? value / 1e6 : value, time ? 3 : 2); };
-  std::string row = "| " + d.id + " | " + (time ? "ms" : d.unit) + " | " + std::to_string(d.count) + " | " + number(d.mean);
+  std::string row =
+      "| " + d.id + " | " + (time ? "ms" : d.unit) + " | " + std::to_string(d.count) + " | " + number(d.mean);
   for (const char* which : {"p50", "p90", "p95", "p99"}) {
     row += " | " + number(d.percentile(which)) + (d.below_smallest_n(*percentile_index(which)) ? "\\*" : "");
   }
@@ -31,7 +32,9 @@ std::string metric_row(const Distribution& d) {
 }
 
 std::string phase_tables(const PhaseSummary& phase) {
-  std::string text = "\n## " + cell(place_text(phase)) + "\n\n| metric | unit | n | mean | p50 | p90 | p95 | p99 | max |\n|---|---|---|---|---|---|---|---|---|\n";
+  std::string text = "\n## " + cell(place_text(phase)) +
+                     "\n\n| metric | unit | n | mean | p50 | p90 | p95 | p99 | max "
+                     "|\n|---|---|---|---|---|---|---|---|---|\n";
   for (const Distribution& d : phase.metrics) {
     if (d.count != 0) text += metric_row(d);
   }
@@ -41,7 +44,8 @@ std::string phase_tables(const PhaseSummary& phase) {
   if (phase.errors.empty()) return text;
   text += "\n| ended | class | count | share | first message |\n|---|---|---|---|---|\n";
   for (const ErrorRow& e : phase.errors) {
-    text += "| " + e.status + " | " + cell(e.cls) + " | " + std::to_string(e.count) + " | " + percent_text(e.share) + " | " + cell(e.message) + " |\n";
+    text += "| " + e.status + " | " + cell(e.cls) + " | " + std::to_string(e.count) + " | " +
+            percent_text(e.share) + " | " + cell(e.message) + " |\n";
   }
   return text;
 }
@@ -50,11 +54,13 @@ std::string phase_tables(const PhaseSummary& phase) {
 
 std::string render_markdown(const Summary& summary) {
   const Manifest& m = summary.manifest;
-  std::string text = "# tokometer " + cell(m.tool_version) + (m.name.empty() ? "" : ": " + cell(m.name)) + "\n\n";
+  std::string text =
+      "# tokometer " + cell(m.tool_version) + (m.name.empty() ? "" : ": " + cell(m.name)) + "\n\n";
   text += "Verdict: **" + std::string(to_string(summary.verdict)) + "**\n";
   for (const Check& check : summary.checks) {
     if (check.grade == Grade::valid) continue;
-    text += "- " + check.id + " " + cell(check.name + " " + check.measured) + (check.relation.empty() ? "" : " \\" + check.relation + " " + check.limit) +
+    text += "- " + check.id + " " + cell(check.name + " " + check.measured) +
+            (check.relation.empty() ? "" : " \\" + check.relation + " " + check.limit) +
             (check.advice.empty() ? "" : ": " + cell(check.advice)) + "\n";
   }
   for (const PhaseSummary& phase : summary.phases) text += phase_tables(phase);

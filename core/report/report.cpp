@@ -31,11 +31,16 @@ std::vector<std::string> style_names() {
 
 std::string render_console(const Summary& summary, const ConsoleOptions& options) {
   switch (options.style) {
-    case Style::table: return render_table(summary, options);
-    case Style::vllm_bench: return render_vllm_bench(summary, options);
-    case Style::markdown: return render_markdown(summary);
-    case Style::json: return summary_json(summary);
-    case Style::quiet: return verdict_lines(summary, options);
+    case Style::table:
+      return render_table(summary, options);
+    case Style::vllm_bench:
+      return render_vllm_bench(summary, options);
+    case Style::markdown:
+      return render_markdown(summary);
+    case Style::json:
+      return summary_json(summary);
+    case Style::quiet:
+      return verdict_lines(summary, options);
   }
   return {};
 }
@@ -44,9 +49,10 @@ std::string render_console(const Summary& summary, const ConsoleOptions& options
 Result<void> write_reports(const std::filesystem::path& run_dir, const Summary& summary) {
   ConsoleOptions plain;
   plain.directory = run_dir.string();
-  const std::array<std::pair<const char*, std::string>, 3> files{{{"summary.json", summary_json(summary)},
-                                                                  {"histograms.json", histograms_json(summary)},
-                                                                  {"console.txt", render_console(summary, plain)}}};
+  const std::array<std::pair<const char*, std::string>, 3> files{
+      {{"summary.json", summary_json(summary)},
+       {"histograms.json", histograms_json(summary)},
+       {"console.txt", render_console(summary, plain)}}};
   std::vector<Error> errors;
   for (const auto& [name, text] : files) {
     if (const auto done = publish_file(run_dir / name, text); !done) {

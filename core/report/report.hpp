@@ -1,5 +1,5 @@
-// Turns a Summary into text: what the console prints and the files of the run directory. Called by the live run at
-// its end and by `tokometer report`. Knows no other input than the run directory.
+// Turns a Summary into text: what the console prints and the files of the run directory. Called by the live
+// run at its end and by `tokometer report`. Knows no other input than the run directory.
 #pragma once
 
 #include <filesystem>
@@ -19,8 +19,8 @@ std::vector<std::string> style_names();
 
 struct ConsoleOptions {
   Style style = Style::table;
-  bool colour = false;      // only the verdict word is coloured
-  std::string directory;    // shown in the last line, "runs/chat-8b-..."; empty: no such line
+  bool colour = false;    // only the verdict word is coloured
+  std::string directory;  // shown in the last line, "runs/chat-8b-..."; empty: no such line
 };
 
 // Ends with a newline, unless it is empty (quiet and VALID prints the verdict line alone).

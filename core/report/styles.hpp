@@ -1,5 +1,5 @@
-// One renderer a style, behind render_console(). Private to core/report. None of them knows colours but for the
-// verdict word, none depends on the locale, and foreign text passes escape_terminal().
+// One renderer a style, behind render_console(). Private to core/report. None of them knows colours but for
+// the verdict word, none depends on the locale, and foreign text passes escape_terminal().
 #pragma once
 
 #include <string>
@@ -12,10 +12,15 @@ std::string render_table(const Summary& summary, const ConsoleOptions& options);
 std::string render_vllm_bench(const Summary& summary, const ConsoleOptions& options);
 std::string render_markdown(const Summary& summary);
 
-// "VERDICT SUSPECT  V12 errors 0.31 % > 0.1 %: see Errors", and a line for each further check that is not valid.
+// "VERDICT SUSPECT  V12 errors 0.31 % > 0.1 %: see Errors", and a line for each further check that is not
+// valid.
 std::string verdict_lines(const Summary& summary, const ConsoleOptions& options);
-// The same for the checks that concern one phase (the run's own included), with `where` at the right of line one.
+// The same for the checks that concern one phase (the run's own included), with `where` at the right of line
+// one.
 std::string verdict_lines(const Summary& summary, const PhaseSummary& phase, const ConsoleOptions& options);
+
+// Part of the table: the latencies of one phase, with adjusted rows, marks and their notes.
+std::string latency_table(const PhaseSummary& phase);
 
 // "workload default · phase steady · window 120.0 s"
 std::string place_text(const PhaseSummary& phase);

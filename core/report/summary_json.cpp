@@ -1,5 +1,5 @@
-// summary.json and histograms.json: fixed key order, shortest numbers that read back the same, no null, no NaN. What
-// is absent has no key. Readers check schema_version; any change of form raises it.
+// summary.json and histograms.json: fixed key order, shortest numbers that read back the same, no null, no
+// NaN. What is absent has no key. Readers check schema_version; any change of form raises it.
 #include <tokometer/json.hpp>
 
 #include "report/json_lines.hpp"
@@ -12,8 +12,10 @@ using tkm::JsonWriter;
 
 // Whole numbers stay whole.
 void put_number(JsonWriter& json, double value, bool integer) {
-  if (integer) json.value(static_cast<int64_t>(value));
-  else json.value(value);
+  if (integer)
+    json.value(static_cast<int64_t>(value));
+  else
+    json.value(value);
 }
 
 void put_pair(JsonWriter& json, const std::pair<double, double>& pair, bool integer) {
@@ -78,7 +80,11 @@ void put_marks(JsonWriter& json, const Distribution& d) {
 }
 
 void put_distribution(JsonWriter& json, const Distribution& d) {
-  json.key(d.id).begin_object().member("unit", d.unit).member("definition", d.definition).member("count", d.count);
+  json.key(d.id)
+      .begin_object()
+      .member("unit", d.unit)
+      .member("definition", d.definition)
+      .member("count", d.count);
   if (d.count != 0) {
     put_statistics(json, d);
     put_intervals(json, d);
@@ -99,7 +105,11 @@ void put_scalar(JsonWriter& json, const Scalar& s) {
 }
 
 void put_counts(JsonWriter& json, std::string_view key, const Counts& c) {
-  json.key(key).begin_object().member("planned", c.planned).member("issued", c.issued).member("not_issued", c.not_issued);
+  json.key(key)
+      .begin_object()
+      .member("planned", c.planned)
+      .member("issued", c.issued)
+      .member("not_issued", c.not_issued);
   json.member("ok", c.ok).member("failed", c.failed).member("cancelled", c.cancelled).end_object();
 }
 
@@ -111,7 +121,9 @@ void put_window(JsonWriter& json, const PhaseSummary& p) {
 }
 
 void put_plan(JsonWriter& json, const PhaseSummary& p) {
-  json.member("workload", p.workload).member("phase", p.phase).member("loop", p.plan.open_loop ? "open" : "closed");
+  json.member("workload", p.workload)
+      .member("phase", p.phase)
+      .member("loop", p.plan.open_loop ? "open" : "closed");
   json.member("load", p.plan.load).member("headline", p.plan.open_loop ? "from schedule" : "from send");
   if (p.plan.rate_per_s) json.member("rate_per_s", *p.plan.rate_per_s);
   if (p.plan.users) json.member("users", *p.plan.users);
@@ -147,7 +159,11 @@ void put_tokens(JsonWriter& json, const PhaseSummary& p) {
 void put_errors(JsonWriter& json, const PhaseSummary& p) {
   json.key("errors").begin_array();
   for (const ErrorRow& e : p.errors) {
-    json.begin_object().member("status", e.status).member("class", e.cls).member("count", e.count).member("share", e.share);
+    json.begin_object()
+        .member("status", e.status)
+        .member("class", e.cls)
+        .member("count", e.count)
+        .member("share", e.share);
     if (!e.message.empty()) json.member("message", e.message);
     if (e.time_to_failure_p50_ns) json.member("time_to_failure_p50_ns", *e.time_to_failure_p50_ns);
     if (e.time_to_failure_max_ns) json.member("time_to_failure_max_ns", *e.time_to_failure_max_ns);
@@ -170,19 +186,26 @@ void put_gates(JsonWriter& json, const PhaseSummary& p) {
 void put_client(JsonWriter& json, const PhaseSummary& p) {
   if (!p.has_client) return;
   json.key("client").begin_object().member("coalesced_share", p.coalesced_share);
-  json.member("busiest_thread", p.busiest_thread).member("kernel_stamp_share", p.kernel_stamp_share).end_object();
+  json.member("busiest_thread", p.busiest_thread)
+      .member("kernel_stamp_share", p.kernel_stamp_share)
+      .end_object();
 }
 
 void put_vllm_row(JsonWriter& json, std::string_view key, const VllmFigures::Row& row) {
   if (row.count == 0) return;
-  json.key(key).begin_object().member("mean", row.mean_ms).member("median", row.median_ms).member("std", row.std_ms);
+  json.key(key)
+      .begin_object()
+      .member("mean", row.mean_ms)
+      .member("median", row.median_ms)
+      .member("std", row.std_ms);
   json.member("p99", row.p99_ms).end_object();
 }
 
 void put_vllm(JsonWriter& json, const VllmFigures& v) {
   json.key("vllm_bench").begin_object().member("completed", v.completed).member("failed", v.failed);
   json.member("duration", v.duration_s).member("total_input_tokens", v.input_tokens);
-  json.member("total_output_tokens", v.output_tokens).member("max_output_tokens_per_s", v.peak_output_tokens_per_s);
+  json.member("total_output_tokens", v.output_tokens)
+      .member("max_output_tokens_per_s", v.peak_output_tokens_per_s);
   json.member("max_concurrent_requests", v.peak_concurrent);
   put_vllm_row(json, "ttft_ms", v.ttft);
   put_vllm_row(json, "tpot_ms", v.tpot);
@@ -210,7 +233,10 @@ void put_phase(JsonWriter& json, const PhaseSummary& p) {
 
 void put_run(JsonWriter& json, const Summary& s) {
   const Manifest& m = s.manifest;
-  json.member("run_id", m.run_id).member("name", m.name).member("tool_version", m.tool_version).member("seed", m.seed);
+  json.member("run_id", m.run_id)
+      .member("name", m.name)
+      .member("tool_version", m.tool_version)
+      .member("seed", m.seed);
   json.member("plan_hash", m.plan_hash).member("start_utc", m.start_utc).member("command", m.command);
   json.member("target", m.target.url).member("server", m.target.server).key("tags").begin_object();
   for (const auto& [name, value] : m.tags) json.member(name, value);
@@ -232,7 +258,10 @@ void put_checks(JsonWriter& json, const Summary& s) {
 
 void put_records(JsonWriter& json, const ReadReport& r) {
   json.key("records").begin_object().member("lines", r.lines).member("request_lines", r.request_lines);
-  json.member("damaged", r.damaged).member("missing", r.missing).member("torn_tail", r.torn_tail).end_object();
+  json.member("damaged", r.damaged)
+      .member("missing", r.missing)
+      .member("torn_tail", r.torn_tail)
+      .end_object();
 }
 
 void put_warnings(JsonWriter& json, const Summary& s) {
@@ -264,14 +293,23 @@ std::string summary_json(const Summary& summary) {
 std::string histograms_json(const Summary& summary) {
   std::string out;
   JsonWriter json(out);
-  json.begin_object().member("schema_version", Summary::kSchemaVersion).member("run_id", summary.manifest.run_id);
+  json.begin_object()
+      .member("schema_version", Summary::kSchemaVersion)
+      .member("run_id", summary.manifest.run_id);
   json.member("unit", "ns").member("index", "e = max(0, floor(log2 v) - 11); (e << 11) + (v >> e)");
   json.key("histograms").begin_array();
   for (const PhaseSummary& phase : summary.phases) {
     for (const auto& [metric, histogram] : phase.histograms) {
-      json.begin_object().member("workload", phase.workload).member("phase", phase.phase).member("metric", metric);
-      json.member("count", histogram.count()).member("overflow", histogram.overflow()).key("buckets").begin_array();
-      histogram.for_each([&](uint32_t index, uint64_t n) { json.begin_array().value(index).value(n).end_array(); });
+      json.begin_object()
+          .member("workload", phase.workload)
+          .member("phase", phase.phase)
+          .member("metric", metric);
+      json.member("count", histogram.count())
+          .member("overflow", histogram.overflow())
+          .key("buckets")
+          .begin_array();
+      histogram.for_each(
+          [&](uint32_t index, uint64_t n) { json.begin_array().value(index).value(n).end_array(); });
       json.end_array().end_object();
     }
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tokometer {
 
@@ -12,6 +13,19 @@ inline size_t width_of(std::string_view text) {
   size_t width = 0;
   for (const char c : text) width += (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;
   return width;
+}
+
+inline constexpr std::string_view kDot = " · ";
+
+// The parts that are not empty, with `between` between them.
+inline std::string joined(const std::vector<std::string>& parts, std::string_view between = kDot) {
+  std::string text;
+  for (const std::string& part : parts) {
+    if (part.empty()) continue;
+    if (!text.empty()) text.append(between);
+    text.append(part);
+  }
+  return text;
 }
 
 class Line {

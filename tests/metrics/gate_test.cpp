@@ -44,9 +44,12 @@ TEST_CASE("gates that are not, and what is said") {
       {"ttft.maen < 1s", R"(gate "ttft.maen < 1s": unknown statistic "maen"; did you mean "mean"?)"},
       {"ttft < 1s", R"(gate "ttft < 1s": "ttft" needs a statistic, as in "ttft.p99")"},
       {"ttft.p99 < 500", R"(gate "ttft.p99 < 500": the limit must be a duration such as 500ms (got "500"))"},
-      {"goodput_ratio >= much", R"(gate "goodput_ratio >= much": the limit must be a ratio such as 95% or 0.95 (got "much"))"},
-      {"completed_rate > 5ms", R"(gate "completed_rate > 5ms": the limit must be a plain number (got "5ms"))"},
-      {"ttft.adjusted.mean < 1s", R"(gate "ttft.adjusted.mean < 1s": only percentiles exist as adjusted values)"},
+      {"goodput_ratio >= much",
+       R"(gate "goodput_ratio >= much": the limit must be a ratio such as 95% or 0.95 (got "much"))"},
+      {"completed_rate > 5ms",
+       R"(gate "completed_rate > 5ms": the limit must be a plain number (got "5ms"))"},
+      {"ttft.adjusted.mean < 1s",
+       R"(gate "ttft.adjusted.mean < 1s": only percentiles exist as adjusted values)"},
       {"ttft.p99 == 1s", R"(gate "ttft.p99 == 1s": use one of < <= > >=)"},
       {"\x1b[31m", R"(gate "\x1b[31m": write it as "ttft.p99 < 500ms": a metric, one of < <= > >=, a limit)"},
   };
@@ -59,11 +62,13 @@ TEST_CASE("gates that are not, and what is said") {
 
 namespace {
 
-Summary run_with(const std::vector<std::string>& gates, uint64_t n, uint64_t failures, uint64_t slow = 0, bool mlperf = false) {
+Summary run_with(const std::vector<std::string>& gates, uint64_t n, uint64_t failures, uint64_t slow = 0,
+                 bool mlperf = false) {
   BlockPool pool;
   std::vector<RequestRecord> records;
   for (uint64_t i = 0; i < n; ++i) {
-    RequestRecord r = ok_record(pool, i, static_cast<int64_t>(i) * kMs, i < slow ? 900 * kMs : 50 * kMs, {10'000});
+    RequestRecord r =
+        ok_record(pool, i, static_cast<int64_t>(i) * kMs, i < slow ? 900 * kMs : 50 * kMs, {10'000});
     if (i >= n - failures) r.status = Status::failed, r.cls = "status.503";
     records.push_back(std::move(r));
   }
@@ -79,7 +84,9 @@ Summary run_with(const std::vector<std::string>& gates, uint64_t n, uint64_t fai
 }  // namespace
 
 TEST_CASE("gates hold or fail") {
-  const Summary s = run_with({"ttft.p99 < 60ms", "ttft.p99 < 40ms", "error_ratio < 5%", "ttfa.p99 < 1s", "goodput_ratio > 0.5"}, 600, 0);
+  const Summary s = run_with(
+      {"ttft.p99 < 60ms", "ttft.p99 < 40ms", "error_ratio < 5%", "ttfa.p99 < 1s", "goodput_ratio > 0.5"}, 600,
+      0);
   const auto& gates = s.phases[0].gates;
   REQUIRE(gates.size() == 5);
   CHECK(gates[0].holds);
@@ -101,7 +108,8 @@ TEST_CASE("a gate on too few requests makes the run INVALID (V3)") {
 }
 
 TEST_CASE("an adjusted gate counts failures as infinitely slow") {
-  const Summary s = run_with({"ttft.adjusted.p99 < 60ms", "ttft.adjusted.p95 < 60ms", "ttft.p99 < 60ms"}, 1000, 20);
+  const Summary s =
+      run_with({"ttft.adjusted.p99 < 60ms", "ttft.adjusted.p95 < 60ms", "ttft.p99 < 60ms"}, 1000, 20);
   CHECK_FALSE(s.phases[0].gates[0].holds);
   CHECK(s.phases[0].gates[1].holds);
   CHECK(s.phases[0].gates[2].holds);
@@ -111,5 +119,6 @@ TEST_CASE("mlperf: a percentile gate must hold with 99 % certainty") {
   CHECK(run_with({"ttft.p99 < 60ms"}, 1000, 0, 5).phases[0].gates[0].holds);
   CHECK_FALSE(run_with({"ttft.p99 < 60ms"}, 1000, 0, 5, true).phases[0].gates[0].holds);  // 5 over need 1,307
   CHECK(run_with({"ttft.p99 < 60ms"}, 1307, 0, 5, true).phases[0].gates[0].holds);
-  CHECK(find_check(run_with({"ttft.p99 < 60ms"}, 1307, 0, 5, true), "V3")->grade == Grade::invalid);  // 30 s, not 600
+  CHECK(find_check(run_with({"ttft.p99 < 60ms"}, 1307, 0, 5, true), "V3")->grade ==
+        Grade::invalid);  // 30 s, not 600
 }

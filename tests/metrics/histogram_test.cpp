@@ -16,8 +16,8 @@ TEST_CASE("buckets follow the formula: e = max(0, floor(log2 v) - 11), index = (
     const int e = std::max(0, log2 - 11);
     return (static_cast<uint32_t>(e) << 11) + static_cast<uint32_t>(v >> e);
   };
-  for (int64_t v : {int64_t{0}, int64_t{1}, int64_t{2047}, int64_t{2048}, int64_t{4095}, int64_t{4096}, int64_t{4097},
-                    int64_t{1'000'000}, int64_t{20'000'000}, (int64_t{1} << 42) - 1}) {
+  for (int64_t v : {int64_t{0}, int64_t{1}, int64_t{2047}, int64_t{2048}, int64_t{4095}, int64_t{4096},
+                    int64_t{4097}, int64_t{1'000'000}, int64_t{20'000'000}, (int64_t{1} << 42) - 1}) {
     CAPTURE(v);
     CHECK(Histogram::index_of(v) == index_by_the_book(v));
   }
@@ -56,8 +56,9 @@ TEST_CASE("percentiles are the nearest rank of the sorted values, within a bucke
     CHECK(halves[1].percentile(per_mille) == histogram.percentile(per_mille));  // merging is exact
   }
   const int64_t limit = 40'000'000;
-  const auto above = std::count_if(values.begin(), values.end(),
-                                   [&](int64_t v) { return Histogram::index_of(v) > Histogram::index_of(limit); });
+  const auto above = std::count_if(values.begin(), values.end(), [&](int64_t v) {
+    return Histogram::index_of(v) > Histogram::index_of(limit);
+  });
   CHECK(histogram.count_above(limit) == static_cast<uint64_t>(above));
 }
 

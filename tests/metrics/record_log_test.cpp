@@ -27,9 +27,11 @@ struct Rewriter : RecordVisitor {
 PhaseLine begin_line() {
   PhaseLine line;
   line.phase = "steady", line.workload = "chat", line.at_ns = 5;
-  line.duration_ns = 120'000'000'000, line.requests = 7, line.rate_per_s = 8.5, line.users = 3, line.max_in_flight = 9;
+  line.duration_ns = 120'000'000'000, line.requests = 7, line.rate_per_s = 8.5, line.users = 3,
+  line.max_in_flight = 9;
   line.warmup = {Span::Kind::count, 0, 64}, line.cooldown = {Span::Kind::duration, 1'000, 0};
-  line.open_loop = false, line.unsteady = true, line.measure = false, line.load = "poisson", line.overload = "queue";
+  line.open_loop = false, line.unsteady = true, line.measure = false, line.load = "poisson",
+  line.overload = "queue";
   return line;
 }
 
@@ -38,8 +40,10 @@ TickLine tick_line() {
   line.at_ns = 1'000'000'000, line.last_seq = 17, line.in_flight = 3, line.rss_bytes = 1 << 20, line.fds = 12;
   line.totals = {{"chat", "steady", 10, 9, 1, 5, 1, 0, 123, 120}};
   line.threads = {{"io-0", true, 5'000, 10, 70'000}, {"writer", false, 6, 0, 0}};
-  line.host_gap_ns = 1, line.clock_steps = 2, line.suspended_ns = 3, line.reads = 4, line.user_stamp_reads = 5;
-  line.token_events = 6, line.flagged_events = 7, line.writer_backlog_bytes = 8, line.writer_backlog_limit_bytes = 9;
+  line.host_gap_ns = 1, line.clock_steps = 2, line.suspended_ns = 3, line.reads = 4,
+  line.user_stamp_reads = 5;
+  line.token_events = 6, line.flagged_events = 7, line.writer_backlog_bytes = 8,
+  line.writer_backlog_limit_bytes = 9;
   line.client_lag.record(12'345, 3);
   line.client_lag.record(int64_t{1} << 43);
   line.ambiguity.record(99);
@@ -91,21 +95,22 @@ TEST_CASE("the form of a request line") {
   BlockPool pool;
   RecordWriter writer;
   writer.write_request(test::full_record(pool));
-  CHECK(writer.pending() ==
-        R"({"t":"request","seq":17,"id":"3f9c1a-17","workload":"chat","phase":"steady","session":"s\"1","turn":2,)"
-        R"("sample":5,"model":"Llama-3.1-8B","adapter":"sql-lora","class":"in_band","http_status":200,)"
-        R"("finish_reason":"abort","error":"Model é is\\n overloaded","attempts":2,"scheduled_ns":1000000001,)"
-        R"("released_ns":1000000100,"held_by_cap_ns":50,"connect_ns":1000000200,"tcp_ready_ns":1000000300,)"
-        R"("tls_ready_ns":1000000400,"sent_ns":1000001000,"send_done_ns":1000002000,"first_byte_ns":1050000000,)"
-        R"("first_event_ns":1050000001,"first_token_ns":1060000000,"first_answer_ns":1080000000,)"
-        R"("last_token_ns":1100000000,"end_ns":1100000001,"prompt_tokens":128,"cached_tokens":16,"output_tokens":7,)"
-        R"("reasoning_tokens":1,"asked_output_tokens":32,"per_event_tokens":8,"first_event_tokens":1,)"
-        R"("endpoint":"127.0.0.1:8000","conn":3,"events":4,"client_lag_max_ns":21000,"bytes_sent":900,)"
-        R"("bytes_received":4096,"status":"failed","flags":["no_done","coalesced","wrong_model"],)"
-        R"("token_source":"usage","prompt_source":"dataset","reused":true,"stamp":"kernel","text_crc":"00ab12cd",)"
-        R"("gaps_us":[20000,0,20000],"k":[1,2,3,1],"coalesced":[2],"choice":[0,1,0,0],)"
-        R"("server":{"queue_time":0.25,"own ttft":3},"n":1,"crc":"daccb840"})"
-        "\n");
+  CHECK(
+      writer.pending() ==
+      R"({"t":"request","seq":17,"id":"3f9c1a-17","workload":"chat","phase":"steady","session":"s\"1","turn":2,)"
+      R"("sample":5,"model":"Llama-3.1-8B","adapter":"sql-lora","class":"in_band","http_status":200,)"
+      R"("finish_reason":"abort","error":"Model é is\\n overloaded","attempts":2,"scheduled_ns":1000000001,)"
+      R"("released_ns":1000000100,"held_by_cap_ns":50,"connect_ns":1000000200,"tcp_ready_ns":1000000300,)"
+      R"("tls_ready_ns":1000000400,"sent_ns":1000001000,"send_done_ns":1000002000,"first_byte_ns":1050000000,)"
+      R"("first_event_ns":1050000001,"first_token_ns":1060000000,"first_answer_ns":1080000000,)"
+      R"("last_token_ns":1100000000,"end_ns":1100000001,"prompt_tokens":128,"cached_tokens":16,"output_tokens":7,)"
+      R"("reasoning_tokens":1,"asked_output_tokens":32,"per_event_tokens":8,"first_event_tokens":1,)"
+      R"("endpoint":"127.0.0.1:8000","conn":3,"events":4,"client_lag_max_ns":21000,"bytes_sent":900,)"
+      R"("bytes_received":4096,"status":"failed","flags":["no_done","coalesced","wrong_model"],)"
+      R"("token_source":"usage","prompt_source":"dataset","reused":true,"stamp":"kernel","text_crc":"00ab12cd",)"
+      R"("gaps_us":[20000,0,20000],"k":[1,2,3,1],"coalesced":[2],"choice":[0,1,0,0],)"
+      R"("server":{"queue_time":0.25,"own ttft":3},"n":1,"crc":"daccb840"})"
+      "\n");
 }
 
 TEST_CASE("without gaps a line has none, and the rest is the same") {
@@ -187,7 +192,8 @@ TEST_CASE("unknown keys and kinds of a newer version are passed over") {
   };
   Counter counter;
   const ReadReport report = read_records_text(
-      sealed(R"({"t":"request","seq":1,"news":[1,{"n":7}],"more":{"seq":4,"gaps_us":[1,2]},"status":"ok","n":1)") +
+      sealed(
+          R"({"t":"request","seq":1,"news":[1,{"n":7}],"more":{"seq":4,"gaps_us":[1,2]},"status":"ok","n":1)") +
           sealed(R"({"t":"weather","n":2)"),
       counter);
   CHECK(report.lines == 2);
@@ -196,9 +202,10 @@ TEST_CASE("unknown keys and kinds of a newer version are passed over") {
 }
 
 TEST_CASE("a line with a good checksum and an impossible form is damage") {
-  const std::string bodies[] = {R"({"t":"request","seq":"x","status":"ok","n":1)", R"({"t":"request","seq":1,"status":"fine","n":1)",
-                          R"({"t":"request","seq":1,"status":"ok")",          R"({"t":"request","seq":1,"end_ns":1.5,"status":"ok","n":1)",
-                          R"({"t":"request","seq":1,"status":"ok","gaps_us":[1],"k":[1,2,3],"n":1)"};
+  const std::string bodies[] = {
+      R"({"t":"request","seq":"x","status":"ok","n":1)", R"({"t":"request","seq":1,"status":"fine","n":1)",
+      R"({"t":"request","seq":1,"status":"ok")", R"({"t":"request","seq":1,"end_ns":1.5,"status":"ok","n":1)",
+      R"({"t":"request","seq":1,"status":"ok","gaps_us":[1],"k":[1,2,3],"n":1)"};
   for (const std::string& body : bodies) {
     char crc[9];
     std::snprintf(crc, sizeof crc, "%08x", crc32c(body));
@@ -230,7 +237,8 @@ TEST_CASE("a missing file is an error that names it") {
   Counter counter;
   const auto report = read_records("/no/such/records.jsonl", counter);
   REQUIRE_FALSE(report);
-  CHECK(to_string(report.error()) == "/no/such/records.jsonl: cannot open the records: No such file or directory");
+  CHECK(to_string(report.error()) ==
+        "/no/such/records.jsonl: cannot open the records: No such file or directory");
 }
 
 TEST_CASE("a writer's memory is reused") {

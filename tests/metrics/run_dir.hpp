@@ -72,7 +72,8 @@ inline PhaseTotals totals_of(const std::vector<RequestRecord>& records) {
   for (const RequestRecord& r : records) {
     ++t.planned;
     ++(r.status == Status::not_issued ? t.not_issued : t.issued);
-    t.ok += r.status == Status::ok, t.failed += r.status == Status::failed, t.cancelled += r.status == Status::cancelled;
+    t.ok += r.status == Status::ok, t.failed += r.status == Status::failed,
+        t.cancelled += r.status == Status::cancelled;
   }
   return t;
 }
@@ -84,23 +85,29 @@ inline std::string lines_of(const std::vector<RequestRecord>& records, const Pha
   PhaseLine begin;
   begin.phase = "main", begin.workload = "default", begin.at_ns = options.begin_ns;
   begin.duration_ns = options.duration_ns, begin.requests = options.requests, begin.warmup = options.warmup;
-  begin.open_loop = options.open_loop, begin.unsteady = options.unsteady, begin.load = options.open_loop ? "poisson" : "concurrency";
+  begin.open_loop = options.open_loop, begin.unsteady = options.unsteady,
+  begin.load = options.open_loop ? "poisson" : "concurrency";
   writer.write_phase(begin);
   for (const RequestRecord& r : records) writer.write_request(r);
   for (const TickLine& tick : ticks) writer.write_tick(tick);
   PhaseLine end = begin;
   end.event = PhaseLine::Event::load_end;
-  end.at_ns = options.load_end_ns != kAbsent ? options.load_end_ns : options.duration_ns ? options.begin_ns + *options.duration_ns : 0;
+  end.at_ns = options.load_end_ns != kAbsent ? options.load_end_ns
+              : options.duration_ns          ? options.begin_ns + *options.duration_ns
+                                             : 0;
   if (end.at_ns != 0) writer.write_phase(end);
   if (options.end_line) writer.write_end({100 * kSecond, options.reason, {totals_of(records)}});
   return std::string(writer.pending());
 }
 
 // An ok streamed request: `gaps_ms` between its token events.
-inline RequestRecord ok_record(BlockPool& pool, uint64_t seq, int64_t s_ns, int64_t ttft_ns, const std::vector<int64_t>& gaps_us) {
+inline RequestRecord ok_record(BlockPool& pool, uint64_t seq, int64_t s_ns, int64_t ttft_ns,
+                               const std::vector<int64_t>& gaps_us) {
   RequestRecord r;
-  r.seq = seq, r.id = "t-" + std::to_string(seq), r.workload = "default", r.phase = "main", r.status = Status::ok;
-  r.scheduled_ns = s_ns, r.released_ns = s_ns + 1'000, r.sent_ns = s_ns + 20'000, r.send_done_ns = s_ns + 30'000;
+  r.seq = seq, r.id = "t-" + std::to_string(seq), r.workload = "default", r.phase = "main",
+  r.status = Status::ok;
+  r.scheduled_ns = s_ns, r.released_ns = s_ns + 1'000, r.sent_ns = s_ns + 20'000,
+  r.send_done_ns = s_ns + 30'000;
   r.first_token_ns = s_ns + ttft_ns;
   r.first_byte_ns = r.first_event_ns = r.first_answer_ns = r.first_token_ns;
   int64_t at_us = 0;

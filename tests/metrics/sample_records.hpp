@@ -13,7 +13,8 @@ inline RequestRecord full_record(BlockPool& pool) {
   RequestRecord r;
   r.seq = 17, r.id = "3f9c1a-17", r.workload = "chat", r.phase = "steady", r.session = "s\"1", r.turn = 2;
   r.sample = 5, r.model = "Llama-3.1-8B", r.adapter = "sql-lora", r.status = Status::failed;
-  r.cls = "in_band", r.http_status = 200, r.finish_reason = "abort", r.error = "Model \xc3\xa9 is\\n overloaded";
+  r.cls = "in_band", r.http_status = 200, r.finish_reason = "abort",
+  r.error = "Model \xc3\xa9 is\\n overloaded";
   r.attempts = 2, r.flags = kFlagNoDone | kFlagCoalesced | kFlagWrongModel;
   r.scheduled_ns = 1'000'000'001, r.released_ns = 1'000'000'100, r.held_by_cap_ns = 50;
   r.connect_ns = 1'000'000'200, r.tcp_ready_ns = 1'000'000'300, r.tls_ready_ns = 1'000'000'400;

@@ -74,7 +74,8 @@ TEST_CASE("effective size") {
     correlated.push_back(state);
   }
   CHECK(effective_size(independent) > 15'000);
-  CHECK(effective_size(correlated) == doctest::Approx(20'000.0 / 9).epsilon(0.25));  // AR(1): (1 - a) / (1 + a)
+  CHECK(effective_size(correlated) ==
+        doctest::Approx(20'000.0 / 9).epsilon(0.25));  // AR(1): (1 - a) / (1 + a)
   CHECK(effective_size(std::vector<double>(100, 3.0)) == 100);
   CHECK(effective_size({}) == 0);
 }
@@ -84,13 +85,15 @@ TEST_CASE("binomial distribution function against a plain sum") {
     double sum = 0;
     for (uint64_t i = 0; i <= k; ++i) {
       const auto x = static_cast<double>(i), size = static_cast<double>(n);
-      sum += std::exp(std::lgamma(size + 1) - std::lgamma(x + 1) - std::lgamma(size - x + 1) + x * std::log(p) + (size - x) * std::log(1 - p));
+      sum += std::exp(std::lgamma(size + 1) - std::lgamma(x + 1) - std::lgamma(size - x + 1) +
+                      x * std::log(p) + (size - x) * std::log(1 - p));
     }
     return sum;
   };
   for (const uint64_t n : {5u, 60u, 500u}) {
     for (const double p : {0.01, 0.5, 0.99}) {
-      for (uint64_t k = 0; k < n; k += 1 + n / 20) CHECK(binomial_cdf(k, n, p) == doctest::Approx(plain(k, n, p)).epsilon(1e-9));
+      for (uint64_t k = 0; k < n; k += 1 + n / 20)
+        CHECK(binomial_cdf(k, n, p) == doctest::Approx(plain(k, n, p)).epsilon(1e-9));
     }
   }
   CHECK(binomial_cdf(1'000'000, 1'000'000, 0.5) == 1);

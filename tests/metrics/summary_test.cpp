@@ -26,7 +26,8 @@ struct Generated {
   std::vector<std::vector<Event>> events;  // of the record with the same index
 };
 
-// A run with everything in it: failures of all kinds, coalesced reads, several tokens an event, two choices, caps.
+// A run with everything in it: failures of all kinds, coalesced reads, several tokens an event, two choices,
+// caps.
 Generated generate(uint64_t seed, BlockPool& pool, double bad_share, int n) {
   tkm::Random random(seed);
   Generated run;
@@ -47,7 +48,8 @@ Generated generate(uint64_t seed, BlockPool& pool, double bad_share, int n) {
       const bool multi = random.chance(0.3), two = random.chance(0.2);
       for (uint64_t k = 0, count = 1 + random.below(40); k < count; ++k) {
         if (k > 0 && !random.chance(0.1)) at_us += 1 + static_cast<int64_t>(random.below(30'000));
-        events.push_back({at_us, multi ? static_cast<uint32_t>(1 + random.below(8)) : 1, two ? static_cast<uint32_t>(random.below(2)) : 0});
+        events.push_back({at_us, multi ? static_cast<uint32_t>(1 + random.below(8)) : 1,
+                          two ? static_cast<uint32_t>(random.below(2)) : 0});
       }
       int64_t tokens = 0, before = -1;
       for (const Event& e : events) {
@@ -58,7 +60,8 @@ Generated generate(uint64_t seed, BlockPool& pool, double bad_share, int n) {
       r.events = static_cast<int64_t>(events.size());
       r.last_token_ns = r.first_token_ns + at_us * 1000;
       r.end_ns = r.last_token_ns + static_cast<int64_t>(random.below(100'000));
-      r.output_tokens = tokens, r.prompt_tokens = static_cast<int64_t>(random.below(500)), r.token_source = TokenSource::usage;
+      r.output_tokens = tokens, r.prompt_tokens = static_cast<int64_t>(random.below(500)),
+      r.token_source = TokenSource::usage;
       if (fate < bad_share) {
         const double kind = random.uniform();
         r.status = kind < 0.3 ? Status::cancelled : Status::failed;
@@ -83,7 +86,8 @@ struct Oracle {
 double nearest_by_counting(const std::vector<int64_t>& values, uint32_t per_mille) {
   std::set<int64_t> candidates(values.begin(), values.end());
   for (const int64_t candidate : candidates) {
-    const auto below = static_cast<uint64_t>(std::count_if(values.begin(), values.end(), [&](int64_t v) { return v <= candidate; }));
+    const auto below = static_cast<uint64_t>(
+        std::count_if(values.begin(), values.end(), [&](int64_t v) { return v <= candidate; }));
     if (below * 1000 >= per_mille * values.size()) return static_cast<double>(candidate);
   }
   return -1;
@@ -154,7 +158,9 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
             const double age = from == kAbsent ? INFINITY : static_cast<double>(r.end_ns - from);
             if (r.status == Status::ok) good.push_back(value(r));
             const bool censored = r.status == Status::cancelled || r.cls == "timeout.idle";
-            lower.push_back(r.status == Status::ok ? static_cast<double>(value(r)) : censored ? age : INFINITY);
+            lower.push_back(r.status == Status::ok ? static_cast<double>(value(r))
+                            : censored             ? age
+                                                   : INFINITY);
             upper.push_back(r.status == Status::ok ? static_cast<double>(value(r)) : INFINITY);
           }
           std::sort(lower.begin(), lower.end());
@@ -166,7 +172,8 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
             CAPTURE(kPercentiles[i].id);
             CHECK(d.percentiles[i] == nearest_by_counting(good, kPercentiles[i].per_mille));
             if (!d.adjusted) continue;
-            const size_t rank = std::max<size_t>((lower.size() * kPercentiles[i].per_mille + 999) / 1000, 1) - 1;
+            const size_t rank =
+                std::max<size_t>((lower.size() * kPercentiles[i].per_mille + 999) / 1000, 1) - 1;
             const Adjusted& a = (*d.adjusted)[i];
             if (lower[rank] == INFINITY) {
               CHECK(a.kind == Adjusted::Kind::infinite);
@@ -192,7 +199,8 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
             const int64_t gap = (read->first.second - std::prev(read)->first.second) * 1000;
             gaps.push_back(gap);
             weight += read->second;
-            weighted += static_cast<double>(std::llround(static_cast<double>(gap) / read->second)) * read->second;
+            weighted +=
+                static_cast<double>(std::llround(static_cast<double>(gap) / read->second)) * read->second;
             most = std::max(most, gap);
           }
           if (most > 0) longest.push_back(most);
@@ -204,7 +212,8 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
         for (const int64_t gap : gaps) sum += static_cast<double>(gap);
         CHECK(itl.mean == doctest::Approx(sum / static_cast<double>(gaps.size())).epsilon(1e-12));
         for (size_t i = 0; i < kPercentiles.size(); ++i) {
-          CHECK(itl.percentiles[i] == doctest::Approx(nearest_by_counting(gaps, kPercentiles[i].per_mille)).epsilon(0.00025));
+          CHECK(itl.percentiles[i] ==
+                doctest::Approx(nearest_by_counting(gaps, kPercentiles[i].per_mille)).epsilon(0.00025));
         }
         const Distribution& each = metric(phase, "itl_per_token");
         CHECK(static_cast<double>(each.count) == weight);
@@ -214,10 +223,12 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
 
       {  // rates and tokens by arrival, concurrency, goodput
         const double window_s = static_cast<double>(oracle.w1 - oracle.w0) / 1e9;
-        double offered = 0, sent = 0, completed = 0, output = 0, lost = 0, input = 0, wire = 0, system = 0, good = 0, planned = 0;
+        double offered = 0, sent = 0, completed = 0, output = 0, lost = 0, input = 0, wire = 0, system = 0,
+               good = 0, planned = 0;
         const auto inside = [&](int64_t at) { return at >= oracle.w0 && at < oracle.w1 ? 1.0 : 0.0; };
         const auto overlap = [&](int64_t from, int64_t to) {
-          return static_cast<double>(std::max<int64_t>(0, std::min(to, oracle.w1) - std::max(from, oracle.w0)));
+          return static_cast<double>(
+              std::max<int64_t>(0, std::min(to, oracle.w1) - std::max(from, oracle.w0)));
         };
         std::vector<std::pair<int64_t, int64_t>> on_wire;
         for (size_t i = 0; i < run.records.size(); ++i) {
@@ -236,14 +247,16 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
           std::map<uint32_t, int64_t> last;
           for (const Event& e : run.events[i]) {
             (ok ? output : lost) += inside(r.first_token_ns + e.at_us * 1000) * e.tokens;
-            if (last.count(e.choice) != 0 && last[e.choice] != e.at_us) own_gaps.push_back((e.at_us - last[e.choice]) * 1000);
+            if (last.count(e.choice) != 0 && last[e.choice] != e.at_us)
+              own_gaps.push_back((e.at_us - last[e.choice]) * 1000);
             last[e.choice] = e.at_us;
           }
           if (!ok || !oracle.in_window(r)) continue;
           const double rest = static_cast<double>(r.output_tokens - run.events[i][0].tokens);
           const double tpot = rest > 0 ? static_cast<double>(r.last_token_ns - r.first_token_ns) / rest : 0;
           const bool itl_good = own_gaps.empty() || nearest_by_counting(own_gaps, 990) <= 30e6;
-          good += r.first_token_ns - r.scheduled_ns <= 100 * kMs && std::llround(tpot) <= 12 * kMs && itl_good;
+          good +=
+              r.first_token_ns - r.scheduled_ns <= 100 * kMs && std::llround(tpot) <= 12 * kMs && itl_good;
         }
         CHECK(scalar(phase, "offered_rate").number() == doctest::Approx(offered / window_s));
         CHECK(scalar(phase, "sent_rate").number() == doctest::Approx(sent / window_s));
@@ -260,7 +273,9 @@ TEST_CASE("the numbers of a generated run equal a straightforward computation") 
         for (const auto& begin : on_wire) {
           const int64_t at = std::max(begin.first, oracle.w0);
           if (at >= oracle.w1) continue;
-          peak = std::max<int64_t>(peak, std::count_if(on_wire.begin(), on_wire.end(), [&](const auto& w) { return w.first <= at && at < w.second; }));
+          peak = std::max<int64_t>(peak, std::count_if(on_wire.begin(), on_wire.end(), [&](const auto& w) {
+                                     return w.first <= at && at < w.second;
+                                   }));
         }
         CHECK(std::get<int64_t>(scalar(phase, "concurrency_wire_peak").value) == peak);
       }
@@ -300,7 +315,8 @@ TEST_CASE("zero ok: everything is still there, and nothing is invented") {
 TEST_CASE("windows") {
   BlockPool pool;
   std::vector<RequestRecord> records;
-  for (uint64_t i = 0; i < 200; ++i) records.push_back(ok_record(pool, i, static_cast<int64_t>(i) * 100 * kMs, 50 * kMs, {10'000, 10'000}));
+  for (uint64_t i = 0; i < 200; ++i)
+    records.push_back(ok_record(pool, i, static_cast<int64_t>(i) * 100 * kMs, 50 * kMs, {10'000, 10'000}));
   const RunDir dir;
   PhaseOptions options;
   const auto window = [&] {
@@ -319,13 +335,16 @@ TEST_CASE("windows") {
     options.requests = 200, options.warmup = {Span::Kind::count, 0, 20};
     CHECK(window() == std::pair{2 * kSecond, 19'900 * kMs + 1});
   }
-  SUBCASE("no limit but the dataset: the same") { CHECK(window() == std::pair{int64_t{0}, 19'900 * kMs + 1}); }
+  SUBCASE("no limit but the dataset: the same") {
+    CHECK(window() == std::pair{int64_t{0}, 19'900 * kMs + 1});
+  }
   SUBCASE("stopped early: the window ends with the load") {
     options.duration_ns = 60 * kSecond, options.load_end_ns = 20 * kSecond;
     CHECK(window() == std::pair{int64_t{0}, 20 * kSecond});
   }
   SUBCASE("a phase that begins later") {
-    options.begin_ns = 5 * kSecond, options.duration_ns = 10 * kSecond, options.warmup = {Span::Kind::duration, kSecond, 0};
+    options.begin_ns = 5 * kSecond, options.duration_ns = 10 * kSecond,
+    options.warmup = {Span::Kind::duration, kSecond, 0};
     CHECK(window() == std::pair{6 * kSecond, 15 * kSecond});
   }
   SUBCASE("fewer than ten batches: the first fifth") {
@@ -338,7 +357,9 @@ TEST_CASE("windows") {
   }
   SUBCASE("all start at once: the window ends with the last E") {
     records.clear();
-    for (uint64_t i = 0; i < 50; ++i) records.push_back(ok_record(pool, i, static_cast<int64_t>(i) * 1000, 50 * kMs, {static_cast<int64_t>(i) * 1000 + 1}));
+    for (uint64_t i = 0; i < 50; ++i)
+      records.push_back(
+          ok_record(pool, i, static_cast<int64_t>(i) * 1000, 50 * kMs, {static_cast<int64_t>(i) * 1000 + 1}));
     options.requests = 50;
     CHECK(window() == std::pair{int64_t{0}, records.back().end_ns + 1});
   }
@@ -378,7 +399,8 @@ TEST_CASE("a whole reply has no TTFT, and its tokens count at E") {
   CHECK(phase.find_metric("ttft_sched") == nullptr);
   CHECK(metric(phase, "e2e_sched").count == 8);
   CHECK(metric(phase, "ntpot_sched").count == 8);
-  CHECK(scalar(phase, "output_tokens_per_s").number() == doctest::Approx(8 * 30 / 3.0));  // E of the 8th at 2.95 s
+  CHECK(scalar(phase, "output_tokens_per_s").number() ==
+        doctest::Approx(8 * 30 / 3.0));  // E of the 8th at 2.95 s
 }
 
 TEST_CASE("TPOT leaves the tokens of the first event out, stated or spread") {
@@ -403,7 +425,8 @@ TEST_CASE("TPOT leaves the tokens of the first event out, stated or spread") {
     records[0].output_tokens = 30;
     const Summary s = dir.summarize(plain_manifest(), lines_of(records, options));
     CHECK(metric(s.phases[0], "tpot").mean == 10 * kMs);
-    CHECK(metric(s.phases[0], "itl_per_token").percentile("p50") == doctest::Approx(10.0 * kMs).epsilon(0.0003));
+    CHECK(metric(s.phases[0], "itl_per_token").percentile("p50") ==
+          doctest::Approx(10.0 * kMs).epsilon(0.0003));
   }
   SUBCASE("all in one event: no TPOT") {
     records[0] = ok_record(pool, 0, 0, 50 * kMs, {});
@@ -417,16 +440,20 @@ TEST_CASE("a request that overlaps from the phase before counts for arrivals, no
   BlockPool pool;
   RecordWriter writer;
   PhaseLine line;
-  line.workload = "default", line.phase = "before", line.duration_ns = kSecond, line.warmup.kind = Span::Kind::none, line.load = "poisson";
+  line.workload = "default", line.phase = "before", line.duration_ns = kSecond,
+  line.warmup.kind = Span::Kind::none, line.load = "poisson";
   writer.write_phase(line);
   line.phase = "main", line.at_ns = kSecond;
   writer.write_phase(line);
-  RequestRecord early = ok_record(pool, 0, 900 * kMs, 200 * kMs, {100'000, 100'000});  // tokens at 1.1, 1.2, 1.3 s
+  RequestRecord early =
+      ok_record(pool, 0, 900 * kMs, 200 * kMs, {100'000, 100'000});  // tokens at 1.1, 1.2, 1.3 s
   early.phase = "before";
   writer.write_request(early);
   const RequestRecord own = ok_record(pool, 1, 1'100 * kMs, 100 * kMs, {100'000});
   writer.write_request(own);
-  writer.write_end({3 * kSecond, "finished", {{"default", "before", 1, 1, 0, 1, 0, 0}, {"default", "main", 1, 1, 0, 1, 0, 0}}});
+  writer.write_end({3 * kSecond,
+                    "finished",
+                    {{"default", "before", 1, 1, 0, 1, 0, 0}, {"default", "main", 1, 1, 0, 1, 0, 0}}});
   const RunDir dir;
   const Summary summary = dir.summarize(plain_manifest(), writer.pending());
   REQUIRE(summary.phases.size() == 2);

@@ -25,11 +25,12 @@ TEST_CASE("a timeline gives back what was added, over many blocks") {
   std::vector<Timeline::Entry> expected;
   int64_t at_us = 0;
   for (int i = 0; i < 1000; ++i) {
-    Timeline::Entry entry{at_us, static_cast<uint32_t>(random.below(300)), static_cast<uint32_t>(random.below(3)),
-                          random.below(4) == 0};
+    Timeline::Entry entry{at_us, static_cast<uint32_t>(random.below(300)),
+                          static_cast<uint32_t>(random.below(3)), random.below(4) == 0};
     expected.push_back(entry);
     timeline.add(pool, entry.at_us, entry.tokens, {entry.coalesced, entry.choice});
-    at_us += i % 50 == 0 ? 3'000'000'000 : static_cast<int64_t>(random.below(40'000)) - 5;  // also back in time
+    at_us +=
+        i % 50 == 0 ? 3'000'000'000 : static_cast<int64_t>(random.below(40'000)) - 5;  // also back in time
   }
   const auto got = entries_of(timeline);
   REQUIRE(got.size() == expected.size());
@@ -74,8 +75,10 @@ TEST_CASE("blocks released by another thread come back to their pool") {
   std::atomic<Timeline*> slot{nullptr};
   std::thread writer([&] {
     for (int done = 0; done < kRounds;) {
-      if (Timeline* timeline = slot.exchange(nullptr)) delete timeline, ++done;  // releases
-      else std::this_thread::yield();
+      if (Timeline* timeline = slot.exchange(nullptr))
+        delete timeline, ++done;  // releases
+      else
+        std::this_thread::yield();
     }
   });
   for (int i = 0; i < kRounds; ++i) {

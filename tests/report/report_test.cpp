@@ -16,15 +16,18 @@ using namespace tokometer::test;
 
 namespace {
 
-// 960 requests at 8/s over 120 s, with three failures: the example of the documentation, with generated times.
+// 960 requests at 8/s over 120 s, with three failures: the example of the documentation, with generated
+// times.
 std::vector<RequestRecord> example_records(BlockPool& pool) {
   tkm::Random random(42);
   std::vector<RequestRecord> records;
   for (uint64_t i = 0; i < 960; ++i) {
     std::vector<int64_t> gaps;
     for (int k = 0; k < 19; ++k) gaps.push_back(12'000 + static_cast<int64_t>(random.below(4'000)));
-    RequestRecord r = ok_record(pool, i, static_cast<int64_t>(i) * 125 * kMs, (50 + static_cast<int64_t>(random.below(30))) * kMs, gaps);
-    if (i == 100 || i == 500) r.status = Status::failed, r.cls = "timeout.first_token", r.end_ns = r.scheduled_ns + 300 * kSecond;
+    RequestRecord r = ok_record(pool, i, static_cast<int64_t>(i) * 125 * kMs,
+                                (50 + static_cast<int64_t>(random.below(30))) * kMs, gaps);
+    if (i == 100 || i == 500)
+      r.status = Status::failed, r.cls = "timeout.first_token", r.end_ns = r.scheduled_ns + 300 * kSecond;
     if (i == 700) r.status = Status::failed, r.cls = "in_band", r.error = "Model is \x1b[31moverloaded";
     records.push_back(std::move(r));
   }
@@ -59,7 +62,8 @@ Summary nothing_ok(const RunDir& dir) {
     RequestRecord r = ok_record(pool, i, static_cast<int64_t>(i) * 100 * kMs, 50 * kMs, {});
     r.status = Status::failed, r.cls = "status.503", r.error = "upstream is down";
     r.timeline.release();
-    r.first_token_ns = r.last_token_ns = r.first_event_ns = r.first_answer_ns = r.prompt_tokens = r.output_tokens = kAbsent;
+    r.first_token_ns = r.last_token_ns = r.first_event_ns = r.first_answer_ns = r.prompt_tokens =
+        r.output_tokens = kAbsent;
     r.events = 0, r.token_source = TokenSource::none;
     records.push_back(std::move(r));
   }
@@ -104,7 +108,8 @@ TEST_CASE("the table with no ok request: errors first, n/a, no row of zeros") {
 TEST_CASE("the vllm-bench block") {
   const RunDir dir;
   check_golden("vllm_bench.txt", render_console(example(dir), style(Style::vllm_bench)));
-  CHECK(render_console(nothing_ok(dir), style(Style::vllm_bench)).find("0.00\nMedian TTFT") == std::string::npos);
+  CHECK(render_console(nothing_ok(dir), style(Style::vllm_bench)).find("0.00\nMedian TTFT") ==
+        std::string::npos);
 }
 
 TEST_CASE("Markdown") {
@@ -138,13 +143,14 @@ TEST_CASE("no control code without colour, and only around the verdict word with
 TEST_CASE("the same records give the same bytes, whatever the locale") {
   const RunDir dir;
   const Summary first = example(dir);
-  const std::string json = summary_json(first), histograms = histograms_json(first), table = render_console(first, style(Style::table));
+  const std::string json = summary_json(first), histograms = histograms_json(first),
+                    table = render_console(first, style(Style::table));
   const auto again = summarize(dir.path());
   REQUIRE(again);
   CHECK(summary_json(*again) == json);
   CHECK(histograms_json(*again) == histograms);
-  // C numbers everywhere: printf and stod would write and read commas here. The test needs no installed locale to be
-  // useful: where none exists the C locale stays.
+  // C numbers everywhere: printf and stod would write and read commas here. The test needs no installed
+  // locale to be useful: where none exists the C locale stays.
   for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"}) {
     if (std::setlocale(LC_ALL, name) != nullptr) break;
   }
@@ -154,7 +160,8 @@ TEST_CASE("the same records give the same bytes, whatever the locale") {
   std::setlocale(LC_ALL, "C");
 }
 
-TEST_CASE("summary.json: one JSON text, no null, integers stay integers, units and definitions beside values") {
+TEST_CASE(
+    "summary.json: one JSON text, no null, integers stay integers, units and definitions beside values") {
   const RunDir dir;
   for (const Summary& s : {example(dir), nothing_ok(dir)}) {
     const std::string text = summary_json(s);
@@ -211,8 +218,10 @@ TEST_CASE("console and JSON agree to the last digit") {
 TEST_CASE("foreign text cannot forge a line or a Markdown cell") {
   BlockPool pool;
   std::vector<RequestRecord> records;
-  for (uint64_t i = 0; i < 10; ++i) records.push_back(ok_record(pool, i, static_cast<int64_t>(i) * 100 * kMs, 50 * kMs, {}));
-  records[3].status = Status::failed, records[3].cls = "in_band", records[3].error = "a\nVERDICT VALID\r\x1b]0;x\x07|<script>";
+  for (uint64_t i = 0; i < 10; ++i)
+    records.push_back(ok_record(pool, i, static_cast<int64_t>(i) * 100 * kMs, 50 * kMs, {}));
+  records[3].status = Status::failed, records[3].cls = "in_band",
+  records[3].error = "a\nVERDICT VALID\r\x1b]0;x\x07|<script>";
   PhaseOptions options;
   options.duration_ns = kSecond;
   Manifest manifest = plain_manifest();
