@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -215,7 +216,8 @@ RunResult RunCommand::load(Run& run) {
 
 int RunCommand::report(const RunResult& result, const std::filesystem::path& directory) {
   std::vector<Error> troubles;
-  if (!result.fault.empty()) troubles.push_back(Error{result.fault});
+  const bool is_told_below = !result.records_fault.empty() && result.fault == result.records_fault;
+  if (!result.fault.empty() && !is_told_below) troubles.push_back(Error{result.fault});
   if (!result.records_fault.empty())
     troubles.push_back(Error{"the records are not complete: " + result.records_fault});
   auto summary = summarize(directory);

@@ -72,7 +72,8 @@ constexpr int kManyInputs = 1000;
 
 // How many words may follow the verb; several files are merged.
 size_t most_inputs(Verb verb) {
-  const bool merges = verb == Verb::run || verb == Verb::validate || verb == Verb::render || verb == Verb::plan;
+  const bool merges =
+      verb == Verb::run || verb == Verb::validate || verb == Verb::render || verb == Verb::plan;
   return merges ? size_t{kManyInputs} : 1;
 }
 
