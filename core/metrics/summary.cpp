@@ -15,14 +15,16 @@ namespace {
 
 constexpr size_t kMostManifestBytes = size_t{64} << 20;
 
-// A crash leaves requests that were issued and never ended: the last tick knew of them, the records do not.
+// A crash leaves requests that were issued and never ended. What the last tick knew of this phase; later ones
+// show as holes in the request numbers, and belong to the phase that ran last.
 uint64_t unfinished_of(const PhaseScan& scan, const WindowPass& pass) {
   if (pass.has_end()) return 0;
+  uint64_t by_tick = 0;
   for (const PhaseTotals& t : pass.counters()) {
-    if (t.workload == scan.workload && t.phase == scan.phase)
-      return t.planned - std::min(t.planned, scan.counts.planned);
+    const bool own = t.workload == scan.workload && t.phase == scan.phase;
+    if (own) by_tick = t.planned - std::min(t.planned, scan.counts.planned);
   }
-  return 0;
+  return &scan == pass.scans().back().get() ? std::max(by_tick, pass.missing_sequence_numbers()) : by_tick;
 }
 
 Counts& operator+=(Counts& a, const Counts& b) {

@@ -294,6 +294,14 @@ TEST_CASE("a crash: summary from what is there, and the requests that never ende
   CHECK(s.phases[0].unfinished == 40);
 }
 
+TEST_CASE("a crash between two ticks: holes in the request numbers tell what was in flight") {
+  Run run;
+  run.options.end_line = false;
+  run.ticks.clear();
+  run.records.erase(run.records.begin() + 590, run.records.begin() + 595);
+  CHECK(run.summarize().phases[0].unfinished == 5);
+}
+
 TEST_CASE("V10: a backlog that rises in an open loop, and a run that never settles") {
   Run calm(30);
   CHECK(find_check(calm.summarize(), "V10")->grade == Grade::valid);
