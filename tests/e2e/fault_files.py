@@ -13,20 +13,11 @@ import concurrent.futures
 import re
 import shutil
 
-from harness import ROOT, Case, main, run_text
+from harness import ROOT, Case, crc32c, main, run_text
 
 FILES = sorted((ROOT / "tests" / "faults").glob("*.case"))
 REQUESTS = 10
 BYTE_CUT_LIMIT = 100_000     # bytes; a longer case is not sent byte by byte
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
 
 
 def read_expectation(path):

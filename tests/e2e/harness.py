@@ -244,6 +244,15 @@ def run_text(url, *, name="case", processor="openai", tokens=4, prompt=8, load="
             f"dataset: {dataset}\nload: {load}\nphases: [{{name: main, warmup: none, cooldown: none, {phase}}}]\n{more}")
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 def quantile(values, share):
     """Nearest rank; 0 for no values."""
     ordered = sorted(values)
