@@ -192,9 +192,7 @@ class Reader {
     const uint64_t eos = std::max(out_.shape.eos_after, least);
     out_.ends_by_itself = out_.shape.eos_after != 0 && eos < most && !tkm::get_bool(body_, "ignore_eos");
     out_.output_tokens = out_.ends_by_itself ? eos : most;
-    const auto fewer = static_cast<uint64_t>(std::max<int64_t>(out_.fault.by, 0));
-    if (out_.fault.kind == FaultKind::short_output)
-      out_.output_tokens -= std::min(out_.output_tokens - 1, fewer);
+    shorten(out_);
   }
 
   bool streaming() {
@@ -253,6 +251,12 @@ std::string error_json(const ErrorReply& error) {
 std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options,
                                                      bool wants_ids, uint32_t serial) {
   return Reader(options, wants_ids).read(request, serial);
+}
+
+void shorten(Generation& generation) {
+  if (generation.fault.kind != FaultKind::short_output) return;
+  const auto fewer = static_cast<uint64_t>(std::max<int64_t>(generation.fault.by, 0));
+  generation.output_tokens -= std::min(generation.output_tokens - 1, fewer);
 }
 
 std::vector<int32_t> prompt_ids(std::string_view text) {

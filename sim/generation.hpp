@@ -43,6 +43,9 @@ std::string error_json(const ErrorReply& error);
 std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options,
                                                      bool wants_ids, uint32_t serial);
 
+// The fault short_output, which may be drawn after the request was read: fewer tokens than it asks for.
+void shorten(Generation& generation);
+
 // Ids of a prompt given as JSON: a string, an array of token ids, or chat messages.
 std::vector<int32_t> prompt_ids(std::string_view text);
 

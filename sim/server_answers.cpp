@@ -100,7 +100,9 @@ void Server::answer_generation(uint32_t slot, const Request& request) {
 void Server::draw_failure(Generation& generation, uint32_t stream) {
   if (options_.failure_rate <= 0) return;
   tkm::Random random(options_.seed ^ (uint64_t{stream} << 20u), "failure");
-  if (random.chance(options_.failure_rate)) generation.fault = options_.failure;
+  if (!random.chance(options_.failure_rate)) return;
+  generation.fault = options_.failure;
+  shorten(generation);
 }
 
 // A reply that is no generation: the fault asked for, or an overloaded, starting server.

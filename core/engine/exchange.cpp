@@ -158,6 +158,7 @@ void Exchange::on_head(const ResponseHead& head) {
   }
   if (!accept_head(head)) return plugin_failed("head");
   if (collecting_) events_.ignore_times();
+  services_.timers.arm(*this);  // the first-token timer may be due before the one for the head
 }
 
 void Exchange::collect(std::string_view piece) {
