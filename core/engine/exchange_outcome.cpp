@@ -44,7 +44,8 @@ void Exchange::judge() {
     return fail(failure_class(events_.error_kind(), events_.error_message()), events_.error_message(),
                 end_ns);
   }
-  if (body_seen_ && !events_.all_finished() && !events_.done()) {   // without a body nothing was cut: it is empty
+  if (body_seen_ && !events_.all_finished() &&
+      !events_.done()) {  // without a body nothing was cut: it is empty
     return fail("truncated", "the reply ended before its end mark", end_ns);
   }
   judge_success();

@@ -101,6 +101,7 @@ void LoadDriver::run() {
   pthread_setname_np(pthread_self(), "scheduler");
   const SignalStack signal_stack;
   watch_threads();
+  feeder_.wait_until_full();
   for (const auto& [id, text] : warnings_) warn(id, text);
   for (size_t i = 0; i < plan_.phases.size() && !no_more_load_; ++i) run_phase(i);
   while (!active_.empty()) drain(*active_.front());  // phases that overlapped the last one

@@ -42,8 +42,7 @@ Result<void> check_features(const RunFile& file, const Profile& profile) {
     return Error{"request.output: exact: the processor \"" + file.processor.use +
                  "\" cannot ask for an exact length; use best_effort"};
   }
-  if (file.request.cache_salt == RunFile::Request::CacheSalt::request &&
-      !profile.has_feature("cache.salt")) {
+  if (file.request.cache_salt == RunFile::Request::CacheSalt::request && !profile.has_feature("cache.salt")) {
     return Error{"request.cache_salt: request: the processor \"" + file.processor.use +
                  "\" has no cache salt to send; use auto or none"};
   }

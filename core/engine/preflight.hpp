@@ -42,8 +42,8 @@ struct Preflight {
   std::vector<std::string> warnings;
 };
 
-// All that can be refused before a byte is sent and is not in the run file alone: options that a plugin refuses, what the
-// processor cannot do, data that is missing or bad (a finite dataset is read whole).
+// All that can be refused before a byte is sent and is not in the run file alone: options that a plugin
+// refuses, what the processor cannot do, data that is missing or bad (a finite dataset is read whole).
 Result<void> check_inputs(const Plan& plan);
 
 // `salt`: a hex word of this run's own. Errors say which step failed and what the server said.

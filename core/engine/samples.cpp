@@ -219,6 +219,11 @@ void Feeder::feed() {
   }
 }
 
+void Feeder::wait_until_full() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return at_end_ || ready_.size() >= kReadAhead; });
+}
+
 std::shared_ptr<const Sample> Feeder::take() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return at_end_ || !ready_.empty(); });

@@ -95,6 +95,9 @@ class Feeder {
   explicit Feeder(std::unique_ptr<SampleSource> source);
   ~Feeder();  // ends the thread
 
+  // Waits until the queue is full or the data has ended: the schedule does not begin with an empty queue.
+  void wait_until_full();
+
   // The next sample, waiting for it if need be; null when there are no more or a fault has come.
   std::shared_ptr<const Sample> take();
 

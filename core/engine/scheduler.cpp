@@ -25,6 +25,10 @@ void PhaseScheduler::fail(std::string sentence) {
 }
 
 void PhaseScheduler::release(int64_t at_ns, int64_t now_ns) {
+  if (at_ns < 0) {
+    return fail("the load pattern released at " + std::to_string(at_ns) +
+                " ns; times count from the phase start");
+  }
   if (limits_.open_loop && at_ns < latest_ns_) {
     return fail("the load pattern went back in time (" + std::to_string(at_ns) + " ns after " +
                 std::to_string(latest_ns_) + " ns); an open loop never does");

@@ -69,8 +69,8 @@ class PhaseScheduler {
   Pattern& pattern_;
   PhaseLimits limits_;
   std::priority_queue<int64_t, std::vector<int64_t>, std::greater<>> committed_;  // times, not yet taken
-  int64_t latest_ns_ = 0;       // open loop: the last time committed to; times never fall
-  int64_t wait_until_ns_ = -1;  // -1: the pattern may be asked now
+  int64_t latest_ns_ = INT64_MIN;  // open loop: the last time committed to; times never fall
+  int64_t wait_until_ns_ = -1;     // -1: the pattern may be asked now
   int64_t shift_ns_ = 0;
   uint64_t asked_releases_ = 0;  // RELEASEs inside the phase, taken or not
   uint64_t released_ = 0;        // taken

@@ -50,6 +50,13 @@ TEST_CASE("an open loop is asked up to the horizon and no further") {
   CHECK(take_all(scheduler, 20, 45) == std::vector<int64_t>{30, 40});
 }
 
+TEST_CASE("before its phase begins an open loop already tells when its first release is") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 100});
+  CHECK(take_all(scheduler, -50, -30).empty());
+  CHECK(scheduler.next_time_ns() == 0);
+}
+
 TEST_CASE("a phase ends with its window, and releases at its end are outside") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.duration_ns = 30});
@@ -130,6 +137,14 @@ TEST_CASE("what breaks the contract of a pattern ends the load with a sentence")
                 step.at_ns = at -= 10;
               },
               true) == "the load pattern went back in time (10 ns after 20 ns); an open loop never does");
+  }
+  SUBCASE("a release before the phase begins") {
+    CHECK(fault_of(
+              [](const tkm_load_state&, tkm_load_step& step) {
+                step.action = TKM_LOAD_RELEASE;
+                step.at_ns = -1;
+              },
+              true) == "the load pattern released at -1 ns; times count from the phase start");
   }
   SUBCASE("waiting for ever with nothing active") {
     Pattern pattern = fake_pattern([](const tkm_load_state&, tkm_load_step& step) {
