@@ -109,6 +109,12 @@ Result<Gate> parse_metric(std::string_view gate_text, std::string_view name) {
   return gate;
 }
 
+std::string_view unit_of(const Gate& gate) {
+  if (gate.statistic == "count") return "count";
+  const MetricInfo* info = find_scalar_info(gate.metric);
+  return info != nullptr ? info->unit : find_distribution_info(gate.metric)->unit;
+}
+
 bool compare(Gate::Relation relation, double value, double limit) {
   switch (relation) {
     case Gate::Relation::less:
@@ -182,9 +188,7 @@ Result<Gate> parse_gate(std::string_view text) {
     if (text.substr(at, sign.size()) != sign) continue;
     auto gate = parse_metric(text, trim(text.substr(0, at)));
     if (!gate) return gate;
-    const MetricInfo* info = find_scalar_info(gate->metric);
-    std::string_view unit = info != nullptr ? info->unit : find_distribution_info(gate->metric)->unit;
-    if (gate->statistic == "count") unit = "count";
+    const std::string_view unit = unit_of(*gate);
     const std::string_view limit = trim(text.substr(at + sign.size()));
     const auto value = parse_limit(limit, unit);
     if (!value)
@@ -199,6 +203,7 @@ Result<Gate> parse_gate(std::string_view text) {
 GateResult evaluate(const Gate& gate, const PhaseSummary& phase) {
   GateResult result;
   result.text = gate.text;
+  result.unit = unit_of(gate);
   if (gate.statistic.empty()) {
     const Scalar* scalar = phase.find_scalar(gate.metric);
     if (scalar == nullptr) return result;
@@ -228,7 +233,7 @@ std::vector<GateResult> evaluate_gates(const Manifest& manifest, const PhaseSumm
   for (const std::string& text : manifest.gates) {
     const auto gate = parse_gate(text);
     if (!gate) {  // the run file's reader refuses such a gate; a manifest edited by hand may still have one
-      results.push_back({text, std::nullopt, false, 0, 0});
+      results.emplace_back().text = text;
       continue;
     }
     GateResult result = evaluate(*gate, phase);

@@ -39,11 +39,7 @@ struct GapPool {
   uint64_t count() const { return histogram.count(); }
 };
 
-struct ErrorKey {
-  Status status;
-  std::string cls;
-  auto operator<=>(const ErrorKey&) const = default;
-};
+using ErrorKey = std::pair<Status, std::string>;  // and its class
 struct ErrorFigures {
   uint64_t count = 0;
   std::string message;

@@ -123,8 +123,8 @@ void put_whole(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manife
 std::vector<ErrorRow> error_rows(PhaseFigures& f) {
   std::vector<ErrorRow> rows;
   for (auto& [key, error] : f.errors) {
-    ErrorRow row{std::string(to_string(key.status)),
-                 key.cls,
+    ErrorRow row{std::string(to_string(key.first)),
+                 key.second,
                  error.count,
                  static_cast<double>(error.count) / static_cast<double>(f.counts.planned),
                  error.message,

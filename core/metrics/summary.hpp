@@ -105,7 +105,8 @@ struct TokenCounts {
 
 struct GateResult {
   std::string text;             // as written
-  std::optional<double> value;  // in the metric's unit; absent: nothing to compare
+  std::optional<double> value;  // absent: nothing to compare
+  std::string unit;             // of the value: "ns", "1/s", "ratio", "count", "s"
   bool holds = false;
   uint64_t needs_n = 0;  // not 0: too few requests for this percentile (V3: INVALID)
   uint64_t n = 0;

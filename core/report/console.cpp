@@ -133,9 +133,9 @@ std::string gate_value(const GateResult& gate) {
   if (gate.needs_n != 0)
     return "needs " + std::to_string(gate.needs_n) + " requests, has " + std::to_string(gate.n);
   if (!gate.value) return "n/a";
-  const bool time =
-      gate.text.find("ms") != std::string::npos || gate.text.find_last_of("s") == gate.text.size() - 1;
-  return time ? milliseconds_text(*gate.value) : fixed(*gate.value, std::abs(*gate.value) >= 100 ? 0 : 3);
+  if (gate.unit == "ns") return milliseconds_text(*gate.value);
+  if (gate.unit == "ratio") return percent_text(*gate.value);
+  return fixed(*gate.value, std::abs(*gate.value) >= 100 ? 0 : 3);
 }
 
 std::string goodput_lines(const PhaseSummary& phase, const Manifest& manifest) {

@@ -176,7 +176,7 @@ void put_gates(JsonWriter& json, const PhaseSummary& p) {
   json.key("gates").begin_array();
   for (const GateResult& g : p.gates) {
     json.begin_object().member("gate", g.text).member("holds", g.holds);
-    if (g.value) json.member("value", *g.value);
+    if (g.value) json.member("value", *g.value).member("unit", g.unit);
     if (g.needs_n != 0) json.member("needs_n", g.needs_n);
     json.end_object();
   }
