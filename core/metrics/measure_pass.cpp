@@ -23,6 +23,13 @@ void add_at(WindowSum& sum, const PhaseScan& scan, int64_t at_ns, double amount)
   sum.parts[std::min(static_cast<size_t>(part * kWindowBatches), kWindowBatches - 1)] += amount;
 }
 
+// When a request left, for the window's sums. A window that a count limits closes with the last S: what was scheduled
+// there and left a moment later counts as left inside, since nothing comes after it that could balance it.
+int64_t sent_in_window_ns(const PhaseScan& scan, const RequestRecord& r) {
+  const bool by_count = !scan.plan.duration_ns && r.scheduled_ns < scan.w1_ns;
+  return by_count ? std::min(r.sent_ns, scan.w1_ns - 1) : r.sent_ns;
+}
+
 // How much of [from, to) lies in the window.
 int64_t overlap_ns(const PhaseScan& scan, int64_t from, int64_t to) {
   if (from == kAbsent || to == kAbsent) return 0;
@@ -227,13 +234,14 @@ void MeasurePass::add_arrivals(PhaseFigures& f, const Request& request) {
   const RequestRecord& r = request.r;
   const PhaseScan& scan = f.scan;
   const bool ok = r.status == Status::ok;
+  const int64_t sent_ns = sent_in_window_ns(scan, r);
   add_at(f.offered, scan, r.scheduled_ns, 1);
-  add_at(f.sent, scan, r.sent_ns, 1);
+  add_at(f.sent, scan, sent_ns, 1);
   if (ok) add_at(f.completed, scan, r.end_ns, 1);
   const bool held = r.held_by_cap_ns > 0;
   if (!held && r.sent_ns != kAbsent) {
     f.sendable_s += r.scheduled_ns >= scan.w0_ns && r.scheduled_ns < scan.w1_ns;
-    f.sendable_x += r.sent_ns >= scan.w0_ns && r.sent_ns < scan.w1_ns;
+    f.sendable_x += sent_ns >= scan.w0_ns && sent_ns < scan.w1_ns;
   }
   if (was_in_system(r)) {
     f.wire_ns += static_cast<double>(overlap_ns(scan, r.sent_ns, r.end_ns));

@@ -207,6 +207,23 @@ TEST_CASE("each fault is seen by its check, with its grade") {
   }
 }
 
+TEST_CASE("V5: the last volley of a run limited by count leaves a moment after its window and is no fault") {
+  Run run;
+  run.options.duration_ns.reset();
+  run.options.requests = run.records.size();
+  run.options.warmup = {Span::Kind::none, 0, 0};
+  const int64_t last_s = run.records.back().scheduled_ns;
+  for (auto& record : run.records) {
+    if (record.seq + 20 < run.records.size()) continue;
+    record.scheduled_ns = record.released_ns = last_s;
+    record.sent_ns = last_s + 50'000;
+  }
+  const Summary s = run.summarize();
+  const Check* check = find_check(s, "V5");
+  REQUIRE(check != nullptr);
+  CHECK_MESSAGE(check->grade == Grade::valid, check->measured);
+}
+
 TEST_CASE("V17 does not apply where prompts are shared on purpose") {
   Run run;
   for (auto& r : run.records) r.cached_tokens = 64;
