@@ -23,8 +23,9 @@ void add_at(WindowSum& sum, const PhaseScan& scan, int64_t at_ns, double amount)
   sum.parts[std::min(static_cast<size_t>(part * kWindowBatches), kWindowBatches - 1)] += amount;
 }
 
-// When a request left, for the window's sums. A window that a count limits closes with the last S: what was scheduled
-// there and left a moment later counts as left inside, since nothing comes after it that could balance it.
+// When a request left, for the window's sums. A window that a count limits closes with the last S: what was
+// scheduled there and left a moment later counts as left inside, since nothing comes after it that could
+// balance it.
 int64_t sent_in_window_ns(const PhaseScan& scan, const RequestRecord& r) {
   const bool by_count = !scan.plan.duration_ns && r.scheduled_ns < scan.w1_ns;
   return by_count ? std::min(r.sent_ns, scan.w1_ns - 1) : r.sent_ns;
