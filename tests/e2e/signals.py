@@ -21,7 +21,6 @@ class Stopped(Case):
     def under_frozen_server(self):
         """Streams have begun, and none will end."""
         child = self.under_load("--itl", "5ms", "--stall", '{"at": "1500ms", "for": "10m"}')
-        self.addCleanup(self.server.process.kill)    # frozen, it hears no SIGTERM
         time.sleep(1.6)
         return child
 
@@ -94,14 +93,15 @@ class Stopped(Case):
 
     def test_sim_child_ends_with_the_run(self):
         """`target: sim` starts a child; it is gone after the run, also after kill -9."""
-        for number in (INT, 9):
-            with self.subTest(number):
+        for number, options in ((INT, ""), (9, ""), (9, ", stall: {at: 300ms, for: 10m}")):
+            with self.subTest(number, options=options):
                 text = run_text("-", load=OPEN, phase="duration: 60s")
-                text = text.replace('target: {url: "-"}', "target: {sim: {ttft: 5ms, itl: 5ms}}")
+                text = text.replace('target: {url: "-"}', f"target: {{sim: {{ttft: 5ms, itl: 5ms{options}}}}}")
                 child = self.start(text)
                 self.wait_for_records(child, 5)
                 sims = children_of(child.pid)
                 self.assertEqual(len(sims), 1)
+                time.sleep(0.5)
                 send_signal(child, number)
                 child.communicate(timeout=60)
                 self.wait_for(lambda: not is_running(sims[0]), "the end of the simulator")
