@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -58,10 +59,10 @@ Result<Descriptor> listen_on(const std::string& host, uint16_t port) {
   return listener;
 }
 
-void sleep_until(int64_t at_ns) {
-  const timespec at{.tv_sec = at_ns / 1'000'000'000, .tv_nsec = at_ns % 1'000'000'000};
-  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
-  }
+// Reads what is there.
+bool is_at_end(int stdin_fd) {
+  char ignored[256];
+  return ::read(stdin_fd, ignored, sizeof ignored) <= 0;
 }
 
 }  // namespace
@@ -115,7 +116,7 @@ Result<void> Server::run(int signal_fd, int stdin_fd) {
     return Error{"--exit-with-stdin: stdin must be a pipe, a socket or a terminal"};
   }
   while (!quit_) {
-    freeze(clock_.now_ns());
+    freeze(signal_fd, stdin_fd);
     run_due(clock_.now_ns());
     if (books_.truth_lost) return Error{"the truth log cannot be written: is the disk full?"};
     const int64_t until_ns = idle_.empty() ? kForEver_ns : idle_.front().deadline_ns;
@@ -127,8 +128,7 @@ Result<void> Server::run(int signal_fd, int stdin_fd) {
         signalfd_siginfo info;
         if (::read(signal_fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) on_stop_signal();
       } else if (event.data.u64 == kStdinTag) {
-        char ignored[256];
-        if (::read(stdin_fd, ignored, sizeof ignored) <= 0) quit_ = true;
+        quit_ |= is_at_end(stdin_fd);
       } else {
         on_socket(event.data.u64, event.events);
       }
@@ -141,9 +141,16 @@ Result<void> Server::run(int signal_fd, int stdin_fd) {
   return {};
 }
 
-// The whole server stands still, sockets open, as in a long pause of the real one.
-void Server::freeze(int64_t now_ns) {
-  if (now_ns >= freeze_at_ns_ && now_ns < freeze_until_ns_) sleep_until(freeze_until_ns_);
+// The whole server stands still, sockets open, as in a long pause of the real one; only its own end comes through.
+void Server::freeze(int signal_fd, int stdin_fd) {
+  if (clock_.now_ns() < freeze_at_ns_) return;
+  pollfd ends[] = {{signal_fd, POLLIN, 0}, {stdin_fd, POLLIN, 0}};  // a negative one is left out
+  for (int64_t now_ns = clock_.now_ns(); now_ns < freeze_until_ns_ && !quit_; now_ns = clock_.now_ns()) {
+    const int64_t left_ns = freeze_until_ns_ - now_ns;
+    const timespec left{static_cast<time_t>(left_ns / 1'000'000'000), static_cast<long>(left_ns % 1'000'000'000)};
+    if (::ppoll(ends, 2, &left, nullptr) <= 0) continue;
+    quit_ = ends[0].revents != 0 || is_at_end(stdin_fd);
+  }
 }
 
 void Server::on_stop_signal() {

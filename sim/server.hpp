@@ -44,7 +44,7 @@ class Server {
   void run_due(int64_t now_ns);
   void handle(const Wake& wake);
   void on_stop_signal();
-  void freeze(int64_t now_ns);
+  void freeze(int signal_fd, int stdin_fd);
 
   void accept_all();
   void read_requests(uint32_t slot);

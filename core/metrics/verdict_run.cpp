@@ -76,6 +76,9 @@ Check judge_end(const Summary& s) {
   } else if (reason == "deadlock") {
     grade = Grade::invalid;
     advice = "the load pattern waits for ever with nothing active";
+  } else if (reason == "dataset") {
+    grade = Grade::invalid;
+    advice = "the dataset failed during the run: it could not be read, or it had too few records";
   } else if (s.totals.planned == 0) {
     grade = Grade::invalid;
   }

@@ -66,6 +66,7 @@ const Fault kFaults[] = {
     {"V1", Grade::suspect, "signal.INT", [](Run& r) { r.options.reason = "signal.INT"; }},
     {"V1", Grade::invalid, "crashed", [](Run& r) { r.options.end_line = false; }},
     {"V1", Grade::invalid, "deadlock", [](Run& r) { r.options.reason = "deadlock"; }},
+    {"V1", Grade::invalid, "dataset", [](Run& r) { r.options.reason = "dataset"; }},
     {"V1", Grade::invalid, "empty window",
      [](Run& r) {
        r.options.warmup = {Span::Kind::duration, 6 * kSecond, 0};
