@@ -58,7 +58,7 @@ void Connector::win(Attempt& attempt) {
 
 void Connector::note_failure(const Attempt& attempt, int error) {
   const std::string_view cls = connect_failure_class(error);
-  if (cls != "connect") failure_cls_ = cls;  // our own fault outweighs the peer's
+  if (cls.starts_with("client.") || failure_cls_ == "connect") failure_cls_ = cls;  // our own outweighs
   if (!failures_.empty()) failures_ += "; ";
   failures_ += "connect to " + endpoints_[attempt.endpoint].text + ": " + error_text(error);
 }

@@ -186,6 +186,7 @@ TEST_CASE("classes of connect errors") {
   CHECK(connect_failure_class(EADDRNOTAVAIL) == "client.port");
   CHECK(connect_failure_class(ECONNREFUSED) == "connect");
   CHECK(connect_failure_class(EHOSTUNREACH) == "connect");
+  CHECK(connect_failure_class(ECONNRESET) == "closed");
   CHECK(error_text(EHOSTUNREACH) == "No route to host (EHOSTUNREACH)");
   CHECK(error_text(99'999) == "errno 99999");
 }
