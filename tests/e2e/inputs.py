@@ -252,6 +252,57 @@ class Ways(Case):
         self.assertNotRegex(run.out, r"\d,\d")
 
 
+class Phases(Case):
+    """Warm-up, window, cool-down, drain, one phase after another."""
+
+    def fast(self, *flags):
+        return self.sim("--ttft", "2ms", "--itl", "1ms", *flags)
+
+    def test_two_phases(self):
+        sim = self.fast()
+        for drain in ("wait", "none", "cancel"):
+            with self.subTest(drain):    # the second phase begins with or after the first one's end
+                text = run_text(sim.url, load="{use: constant, options: {rate: 50}}", phase="requests: 30",
+                                ).replace("phases: [", f"phases: [{{name: first, duration: 500ms, warmup: none, cooldown: none, drain: {drain}}}, ")
+                run = self.run_ok(text)
+                self.assertEqual([p["phase"] for p in run.summary["phases"]], ["first", "main"])
+                count = {p: sum(r["phase"] == p for r in run.requests) for p in ("first", "main")}
+                self.assertEqual(count["main"], 30)
+                self.assertTrue(20 <= count["first"] <= 30, count)
+                events = [(line["phase"], line["event"]) for line in run.lines if line["t"] == "phase"]
+                for phase in ("first", "main"):
+                    self.assertEqual([e for p, e in events if p == phase], ["begin", "load_end", "end"])
+                self.assertLess(events.index(("first", "load_end")), events.index(("main", "begin")))
+                if drain != "none":
+                    self.assertLess(events.index(("first", "end")), events.index(("main", "begin")))
+
+    def measured(self, warmup, cooldown="none", phase="requests: 50"):
+        sim = self.fast()
+        text = run_text(sim.url, load="{use: constant, options: {rate: 50}}", phase=phase)
+        run = self.run_ok(text.replace("warmup: none", f"warmup: {warmup}").replace("cooldown: none", f"cooldown: {cooldown}"))
+        return run, run.summary["phases"][0]["metrics"]["ttft_sent"]["count"]
+
+    def test_warmup(self):
+        self.assertEqual(self.measured("none")[1], 50)
+        self.assertEqual(self.measured("10")[1], 40)
+        run, count = self.measured("500ms")
+        self.assertTrue(20 <= count <= 30, count)
+        run, count = self.measured("auto", phase="duration: 1s")
+        self.assertTrue(1 <= count <= 50, count)
+
+    def test_cooldown(self):
+        run, count = self.measured("none", "none", "duration: 1s")
+        self.assertEqual(len(run.requests), count)
+        # the load goes on until the window's requests have ended, at most so long
+        sim = self.fast("--ttft", "400ms")
+        text = run_text(sim.url, load="{use: constant, options: {rate: 100}}", phase="duration: 500ms")
+        for cooldown, least, most in (("none", 49, 51), ("100ms", 59, 61), ("5s", 85, 250), ("auto", 85, 250)):
+            with self.subTest(cooldown):
+                run = self.run_ok(text.replace("cooldown: none", f"cooldown: {cooldown}"))
+                self.assertTrue(least <= len(run.requests) <= most, len(run.requests))
+                self.assertTrue(49 <= run.summary["phases"][0]["metrics"]["ttft_sent"]["count"] <= 50)
+
+
 class Keys(Case):
     """What keys of the run file do, as the records show it."""
 
@@ -278,24 +329,6 @@ class Keys(Case):
         run = self.run_file(file, "--strict")
         self.assertIn(run.summary["verdict"], ("SUSPECT", "INVALID"))
         self.assertEqual(run.code, 5)
-
-    def test_two_phases(self):
-        sim = self.fast()
-        for drain in ("wait", "none", "cancel"):
-            with self.subTest(drain):    # the second phase begins with or after the first one's end
-                text = run_text(sim.url, load="{use: constant, options: {rate: 50}}", phase="requests: 30",
-                                ).replace("phases: [", f"phases: [{{name: first, duration: 500ms, warmup: none, cooldown: none, drain: {drain}}}, ")
-                run = self.run_ok(text)
-                self.assertEqual([p["phase"] for p in run.summary["phases"]], ["first", "main"])
-                count = {p: sum(r["phase"] == p for r in run.requests) for p in ("first", "main")}
-                self.assertEqual(count["main"], 30)
-                self.assertTrue(20 <= count["first"] <= 30, count)
-                events = [(line["phase"], line["event"]) for line in run.lines if line["t"] == "phase"]
-                for phase in ("first", "main"):
-                    self.assertEqual([e for p, e in events if p == phase], ["begin", "load_end", "end"])
-                self.assertLess(events.index(("first", "load_end")), events.index(("main", "begin")))
-                if drain != "none":
-                    self.assertLess(events.index(("first", "end")), events.index(("main", "begin")))
 
     def test_phase_with_its_own_load(self):
         sim = self.fast()
@@ -344,32 +377,6 @@ class Keys(Case):
         run = self.overload("block")
         self.assertEqual(run.summary["totals"]["ok"], 40)
         self.assertLess(max(r["sent_ns"] - r["scheduled_ns"] for r in run.requests), 400_000_000, "the schedule is shifted")
-
-    def measured(self, warmup, cooldown="none", phase="requests: 50"):
-        sim = self.fast()
-        text = run_text(sim.url, load="{use: constant, options: {rate: 50}}", phase=phase)
-        run = self.run_ok(text.replace("warmup: none", f"warmup: {warmup}").replace("cooldown: none", f"cooldown: {cooldown}"))
-        return run, run.summary["phases"][0]["metrics"]["ttft_sent"]["count"]
-
-    def test_warmup(self):
-        self.assertEqual(self.measured("none")[1], 50)
-        self.assertEqual(self.measured("10")[1], 40)
-        run, count = self.measured("500ms")
-        self.assertTrue(20 <= count <= 30, count)
-        run, count = self.measured("auto", phase="duration: 1s")
-        self.assertTrue(1 <= count <= 50, count)
-
-    def test_cooldown(self):
-        run, count = self.measured("none", "none", "duration: 1s")
-        self.assertEqual(len(run.requests), count)
-        # the load goes on until the window's requests have ended, at most so long
-        sim = self.fast("--ttft", "400ms")
-        text = run_text(sim.url, load="{use: constant, options: {rate: 100}}", phase="duration: 500ms")
-        for cooldown, least, most in (("none", 49, 51), ("100ms", 59, 61), ("5s", 85, 250), ("auto", 85, 250)):
-            with self.subTest(cooldown):
-                run = self.run_ok(text.replace("cooldown: none", f"cooldown: {cooldown}"))
-                self.assertTrue(least <= len(run.requests) <= most, len(run.requests))
-                self.assertTrue(49 <= run.summary["phases"][0]["metrics"]["ttft_sent"]["count"] <= 50)
 
     def rows(self, rows, count=6, phase="", load="{use: synchronous}"):
         data = self.write("rows.jsonl", "".join(json.dumps({"prompt": f"row {i}", "output_tokens": 2}) + "\n" for i in range(count)))
