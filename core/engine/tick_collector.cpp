@@ -26,7 +26,7 @@ TickCollector::TickCollector(const Clock& clock, int64_t start_ns)
     : clock_(clock), start_ns_(start_ns), suspended_at_start_ns_(suspended_ns()), host_(clock) {}
 
 void TickCollector::add_thread(std::string name, int32_t tid, bool io) {
-  threads_.push_back({std::move(name), tid, io, {}, 0});
+  threads_.push_back({std::move(name), tid, io, {}, 0, 0});
 }
 
 void TickCollector::add(const WorkerTick& tick, TickLine& line) {
@@ -41,11 +41,14 @@ void TickCollector::add(const WorkerTick& tick, TickLine& line) {
 void TickCollector::read_threads(TickLine& line) {
   for (Thread& thread : threads_) {
     // A thread that has ended leaves no file behind: what it used stays what it was.
-    if (const ThreadUse use = thread_use(thread.tid); use.cpu_ns > 0) thread.use = use;
+    if (const ThreadUse use = thread_use(thread.tid); use.cpu_ns > 0) {
+      thread.waited_ns += excess_wait_ns(thread.use, use);
+      thread.use = use;
+    }
     line.threads.push_back({.name = thread.name,
                             .io = thread.io,
                             .cpu_ns = thread.use.cpu_ns,
-                            .run_queue_ns = thread.use.run_delay_ns,
+                            .run_queue_ns = thread.waited_ns,
                             .longest_turn_ns = std::exchange(thread.longest_turn_ns, 0)});
   }
 }

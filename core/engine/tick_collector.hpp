@@ -37,6 +37,7 @@ class TickCollector {
     int32_t tid = 0;
     bool io = false;
     ThreadUse use;
+    int64_t waited_ns = 0;  // for a CPU, beyond what every wake-up costs
     int64_t longest_turn_ns = 0;
   };
 

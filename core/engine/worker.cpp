@@ -219,7 +219,13 @@ void Worker::Loop::take_inbox() {
   for (Release& release : taken_) {
     Exchange& exchange = idle_exchange();
     exchange.give_record(idle_record());
-    if (exchange.prepare(std::move(release))) due_.push(&exchange);
+    if (!exchange.prepare(std::move(release))) continue;
+    // What is due goes at once: of a burst, the first must not wait until the last is encoded.
+    if (exchange.scheduled_ns() <= context_.clock->now_ns()) {
+      exchange.send();
+    } else {
+      due_.push(&exchange);
+    }
   }
 }
 

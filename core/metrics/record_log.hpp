@@ -63,7 +63,7 @@ struct ThreadTick {
   std::string name;             // "io-0", "scheduler", "writer"
   bool io = false;              // counts for "busiest I/O thread"
   int64_t cpu_ns = 0;           // cumulative, CLOCK_THREAD_CPUTIME_ID
-  int64_t run_queue_ns = 0;     // cumulative, time runnable but not running (schedstat); 0 if unknown
+  int64_t run_queue_ns = 0;     // cumulative, runnable but not running, beyond 50 us a dispatch; 0 if unknown
   int64_t longest_turn_ns = 0;  // longest loop turn since the last tick
 };
 

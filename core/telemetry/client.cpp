@@ -30,8 +30,13 @@ ProcessUse process_use() {
 ThreadUse thread_use(pid_t tid) {
   ThreadUse use;
   std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/schedstat");
-  file >> use.cpu_ns >> use.run_delay_ns;
+  file >> use.cpu_ns >> use.run_delay_ns >> use.dispatches;
   return use;
+}
+
+int64_t excess_wait_ns(const ThreadUse& before, const ThreadUse& after) {
+  const int64_t usual_ns = (after.dispatches - before.dispatches) * kUsualDispatchNs;
+  return std::max<int64_t>(0, after.run_delay_ns - before.run_delay_ns - usual_ns);
 }
 
 int64_t process_cpu_ns() {

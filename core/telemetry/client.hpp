@@ -22,9 +22,16 @@ ProcessUse process_use();
 struct ThreadUse {
   int64_t cpu_ns = 0;        // on a CPU since its start
   int64_t run_delay_ns = 0;  // ready to run, but waiting for a CPU
+  int64_t dispatches = 0;    // how often it was put on a CPU
 };
 // Of one thread of this process, from its schedstat file; zeros where the kernel keeps none.
 ThreadUse thread_use(pid_t tid);
+
+// Of the wait between two readings, what exceeds kUsualDispatchNs a dispatch. Every wake-up waits some
+// microseconds, on the quietest host too, and a thread that wakes for each token has thousands of them a
+// second; only what goes beyond says that somebody else had the CPU.
+inline constexpr int64_t kUsualDispatchNs = 50'000;
+int64_t excess_wait_ns(const ThreadUse& before, const ThreadUse& after);
 
 // CPU time of the whole process since its start.
 int64_t process_cpu_ns();
