@@ -141,13 +141,15 @@ Result<void> Server::run(int signal_fd, int stdin_fd) {
   return {};
 }
 
-// The whole server stands still, sockets open, as in a long pause of the real one; only its own end comes through.
+// The whole server stands still, sockets open, as in a long pause of the real one; only its own end comes
+// through.
 void Server::freeze(int signal_fd, int stdin_fd) {
   if (clock_.now_ns() < freeze_at_ns_) return;
   pollfd ends[] = {{signal_fd, POLLIN, 0}, {stdin_fd, POLLIN, 0}};  // a negative one is left out
   for (int64_t now_ns = clock_.now_ns(); now_ns < freeze_until_ns_ && !quit_; now_ns = clock_.now_ns()) {
     const int64_t left_ns = freeze_until_ns_ - now_ns;
-    const timespec left{static_cast<time_t>(left_ns / 1'000'000'000), static_cast<long>(left_ns % 1'000'000'000)};
+    const timespec left{static_cast<time_t>(left_ns / 1'000'000'000),
+                        static_cast<long>(left_ns % 1'000'000'000)};
     if (::ppoll(ends, 2, &left, nullptr) <= 0) continue;
     quit_ = ends[0].revents != 0 || is_at_end(stdin_fd);
   }

@@ -169,7 +169,8 @@ std::string_view connect_failure_class(int error) noexcept {
       return "client.fd";
     case EADDRNOTAVAIL:
       return "client.port";
-    case ECONNRESET:  // a refused handshake is ECONNREFUSED: this one was done, and the reset came before we looked
+    case ECONNRESET:  // a refused handshake is ECONNREFUSED: this one was done, and the reset came before we
+                      // looked
       return "closed";
     default:
       return "connect";

@@ -446,7 +446,8 @@ TEST_CASE("row 9: several addresses") {
 }
 
 TEST_CASE("row 16: descriptors used up") {
-#ifdef TOKOMETER_SANITIZED  // UBSan's vptr check opens a pipe; where none can be opened it reports a fault that is none
+#ifdef TOKOMETER_SANITIZED  // UBSan's vptr check opens a pipe; where none can be opened it reports a fault
+                            // that is none
   MESSAGE("left out under a sanitizer");
   return;
 #endif
