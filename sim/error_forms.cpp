@@ -57,7 +57,7 @@ std::string error_event(std::string_view form, int code, std::string_view messag
   std::string quoted;
   tkm::JsonWriter(quoted).value(message);
   const std::string number = std::to_string(code), type(type_name(code));
-  const auto data = [](std::string json) { return "data: " + json + "\n\n"; };
+  const auto data = [](const std::string& json) { return "data: " + json + "\n\n"; };
   if (form == "sglang") {
     return data(R"({"error": {"object": "error", "message": )" + quoted + R"(, "type": ")" + type +
                 R"(", "param": null, "code": )" + number + "}}");

@@ -11,7 +11,7 @@ namespace tokometer::sim {
 namespace {
 
 constexpr std::string_view kDone = "data: [DONE]\n\n", kComment = ": keep-alive\n\n";
-constexpr int64_t kCommentGap_ns = 10'000'000;
+constexpr int64_t kCommentGapNs = 10'000'000;
 
 void write_hex(char* out, uint64_t number) {
   for (int at = 15; at >= 0; --at, number >>= 4u) out[at] = "0123456789abcdef"[number & 15u];
@@ -185,7 +185,7 @@ Exchange::Step Exchange::without_tokens(int64_t due_ns) {
   send_head();
   if (generation_.fault.kind == comments_only) {
     send(writer_.text(kComment).bytes);
-    return {connection_.broken() ? Next::close : Next::later, due_ns + kCommentGap_ns};
+    return {connection_.broken() ? Next::close : Next::later, due_ns + kCommentGapNs};
   }
   if (generation_.fault.kind == role_only) {
     if (generation_.chat) send_roles();

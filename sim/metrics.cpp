@@ -8,12 +8,12 @@
 namespace tokometer::sim {
 namespace {
 
-constexpr double kLong_s[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
-                              30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
-constexpr double kFirst_s[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
-                               1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};
-constexpr double kGap_s[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
-                             0.75, 1,     2.5,  5,     7.5, 10,   20,  40,  80};
+constexpr double kLongS[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
+                             30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
+constexpr double kFirstS[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
+                              1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};
+constexpr double kGapS[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
+                            0.75, 1,     2.5,  5,     7.5, 10,   20,  40,  80};
 constexpr double kTokens[] = {1,   2,    5,    10,   20,    50,    100,   200,
                               500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 constexpr double kStepTokens[] = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
@@ -71,15 +71,15 @@ void Buckets::render(std::string& out, std::string_view name, std::string_view l
 }
 
 Metrics::Metrics()
-    : ttft(kFirst_s),
-      itl(kGap_s),
+    : ttft(kFirstS),
+      itl(kGapS),
       iteration_tokens(kStepTokens),
-      e2e_(kLong_s),
-      queue_(kLong_s),
-      inference_(kLong_s),
-      prefill_(kLong_s),
-      decode_(kLong_s),
-      tpot_(kGap_s),
+      e2e_(kLongS),
+      queue_(kLongS),
+      inference_(kLongS),
+      prefill_(kLongS),
+      decode_(kLongS),
+      tpot_(kGapS),
       prompt_(kTokens),
       output_(kTokens),
       max_output_(kTokens),

@@ -24,7 +24,7 @@ constexpr auto kGpus = std::to_array<Gpu>({
 
 // Llama-3.1-8B in BF16.
 constexpr double kParameters = 8.03e9, kWeightBytes = 16.06e9, kKvBytesPerToken = 131'072;
-constexpr double kLaunch_s = 1.15e-3, kWeightEfficiency = 0.855, kKvEfficiency = 0.53, kPerSequence_s = 4e-6;
+constexpr double kLaunchS = 1.15e-3, kWeightEfficiency = 0.855, kKvEfficiency = 0.53, kPerSequenceS = 4e-6;
 
 }  // namespace
 
@@ -33,10 +33,10 @@ GpuModel gpu_preset(std::string_view name) {
       std::find_if(kGpus.begin(), kGpus.end(), [&](const Gpu& one) { return one.name == name; });
   assert(gpu != kGpus.end());
   const double bytes_per_s = gpu->tera_bytes_per_s * 1e12;
-  return {.base_s = kLaunch_s + kWeightBytes / (kWeightEfficiency * bytes_per_s),
+  return {.base_s = kLaunchS + kWeightBytes / (kWeightEfficiency * bytes_per_s),
           .context_token_s = kKvBytesPerToken / (kKvEfficiency * bytes_per_s),
           .prefill_token_s = 2 * kParameters / (gpu->flops_share * gpu->tera_flops * 1e12),
-          .sequence_s = kPerSequence_s,
+          .sequence_s = kPerSequenceS,
           .kv_tokens = gpu->kv_tokens,
           .most_seqs = gpu->most_seqs};
 }

@@ -21,8 +21,8 @@ namespace tokometer::sim {
 namespace {
 
 constexpr uint64_t kListenerTag = ~uint64_t{1}, kSignalTag = ~uint64_t{2}, kStdinTag = ~uint64_t{3};
-constexpr int64_t kForEver_ns = std::numeric_limits<int64_t>::max() / 2;
-constexpr int64_t kHiccup_ns = 1'000'000, kSilence_ns = 10'000'000'000;
+constexpr int64_t kForEverNs = std::numeric_limits<int64_t>::max() / 2;
+constexpr int64_t kHiccupNs = 1'000'000, kSilenceNs = 10'000'000'000;
 constexpr int kMostDueInARow = 1024, kMostAcceptsInARow = 64;
 
 Engine::Options engine_options(const Options& options) {
@@ -119,9 +119,9 @@ Result<void> Server::run(int signal_fd, int stdin_fd) {
     freeze(signal_fd, stdin_fd);
     run_due(clock_.now_ns());
     if (books_.truth_lost) return Error{"the truth log cannot be written: is the disk full?"};
-    const int64_t until_ns = idle_.empty() ? kForEver_ns : idle_.front().deadline_ns;
+    const int64_t until_ns = idle_.empty() ? kForEverNs : idle_.front().deadline_ns;
     const int64_t now_ns = clock_.now_ns();
-    slept_ = loop_.next_due().value_or(kForEver_ns) > now_ns;
+    slept_ = loop_.next_due().value_or(kForEverNs) > now_ns;
     for (const epoll_event& event : loop_.wait(now_ns, until_ns)) {
       run_due(clock_.now_ns());  // tokens go before requests
       if (event.data.u64 == kSignalTag) {
@@ -162,7 +162,7 @@ void Server::on_stop_signal() {
   listener_.reset();
   if (options_.shutdown == Shutdown::stall) {
     silent_ = true;
-    return loop_.push(clock_.now_ns() + kSilence_ns, Wake::Kind::quit, 0, 0);
+    return loop_.push(clock_.now_ns() + kSilenceNs, Wake::Kind::quit, 0, 0);
   }
   for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
     if (slots_[slot] == nullptr) continue;
@@ -196,7 +196,7 @@ void Server::run_due(int64_t now_ns) {
   for (int count = 0; count < kMostDueInARow && !quit_; ++count) {
     const auto wake = loop_.pop_due(now_ns);
     if (!wake) return;
-    if (slept_ && now_ns - wake->due_ns > kHiccup_ns) ++hiccups_;
+    if (slept_ && now_ns - wake->due_ns > kHiccupNs) ++hiccups_;
     slept_ = false;
     handle(*wake);
   }

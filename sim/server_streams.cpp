@@ -3,7 +3,7 @@
 
 namespace tokometer::sim {
 namespace {
-constexpr int64_t kResetRetry_ns = 1'000'000;
+constexpr int64_t kResetRetryNs = 1'000'000;
 }
 
 // What follows a step of an exchange. due_ns: of the event just sent; `first`: nothing was sent yet.
@@ -16,9 +16,9 @@ void Server::schedule(uint32_t slot, Exchange::Step step, int64_t due_ns, bool f
     return finish_exchange(slot, step);
   }
   if (options_.mode == Mode::model) {
-    constexpr int64_t kBeforeEngine_ns = 3'000'000;  // a0: tokenizing, scheduling
+    constexpr int64_t kBeforeEngineNs = 3'000'000;  // a0: tokenizing, scheduling
     if (first)
-      ++entering_, loop_.push(pace_.stall().after(exchange.received_ns()) + kBeforeEngine_ns,
+      ++entering_, loop_.push(pace_.stall().after(exchange.received_ns()) + kBeforeEngineNs,
                               Wake::Kind::enter_engine, slot, stream);
   } else if (step.next == Exchange::Next::tokens) {
     const Shape& shape = exchange.generation().shape;
@@ -129,7 +129,7 @@ void Server::reset(uint32_t slot) {
   Connection& connection = *slots_[slot];
   connection.resets = connection.close_when_sent = true;  // nothing more is answered
   if (!connection.is_delivered())
-    return loop_.push(clock_.now_ns() + kResetRetry_ns, Wake::Kind::reset, slot, connection.number());
+    return loop_.push(clock_.now_ns() + kResetRetryNs, Wake::Kind::reset, slot, connection.number());
   connection.set_reset_on_close();
   close(slot, {});
 }

@@ -14,8 +14,8 @@ using Arguments = std::vector<std::string>;
 
 // A flag that may be given several times, its callback called in the order of the command line.
 void add_each(CLI::App& app, const std::string& names, const std::string& help, const std::string& value,
-              std::function<void(const std::string&)> take) {
-  app.add_option_function<std::string>(names, std::move(take), help)->trigger_on_parse()->type_name(value);
+              const std::function<void(const std::string&)>& take) {
+  app.add_option_function<std::string>(names, take, help)->trigger_on_parse()->type_name(value);
 }
 
 void add_plugin_flags(CLI::App& app, CommandLine& line) {

@@ -81,9 +81,9 @@ class OptionSet {
 
   // The reference stays valid while the set lives.
   template <class V>
-  Option<T>& add(std::string name, V T::*member) {
+  Option<T>& add(std::string_view name, V T::*member) {
     Option<T>& option = options_.emplace_back();
-    option.name_ = std::move(name);
+    option.name_ = name;
     option.write_type_ = OptionType<V>::schema;
     if constexpr (requires(JsonWriter & json, const V& v) { OptionType<V>::write(json, OptionRules{}, v); }) {
       option.write_default_ = [member](JsonWriter& json, const OptionRules& rules, const T& from) {
