@@ -215,7 +215,7 @@ void LoadDriver::release_held(Active& active) {
     active.held.pop_front();
     const int64_t late_ns = now_ns() - held.scheduled_ns;
     if (blocks && late_ns > 0) {
-      active.scheduler.shift(late_ns);
+      active.scheduler.shift(held.scheduled_ns - active.start_ns, late_ns);
       held.scheduled_ns += late_ns;
     }
     dispatch(active, held.scheduled_ns, std::move(held.sample), true);

@@ -127,6 +127,14 @@ void PhaseScheduler::entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok) 
   ask_until_it_waits(end_ns, end_ns);
 }
 
+void PhaseScheduler::shift(int64_t at_ns, int64_t by_ns) {
+  shift_ns_ += by_ns;
+  const auto in_window = [this](int64_t time_ns) {
+    return limits_.duration_ns && time_ns < *limits_.duration_ns;
+  };
+  if (in_window(at_ns) && !in_window(at_ns + by_ns)) --open_in_window_;
+}
+
 std::vector<int64_t> PhaseScheduler::stop() {
   ended_ = true;
   std::vector<int64_t> left;

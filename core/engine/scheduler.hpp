@@ -44,9 +44,10 @@ class PhaseScheduler {
   // Returns the commitments that were inside the phase and not yet taken.
   std::vector<int64_t> stop();
 
-  // With the overload policy `block` the pattern's clock stands still while requests are held: later times
-  // shift.
-  void shift(int64_t by_ns) { shift_ns_ += by_ns; }
+  // With the overload policy `block` the pattern's clock stands still while requests are held: the release
+  // taken for `at_ns` goes `by_ns` later, which is its scheduled time from now on, and all that is asked for
+  // later shifts alike.
+  void shift(int64_t at_ns, int64_t by_ns);
 
   bool load_ended() const noexcept { return ended_; }
   uint64_t released() const noexcept { return released_; }

@@ -51,7 +51,7 @@ class Worker::Loop final : private ExchangeOwner {
         timers_(context.clock->now_ns()),
         services_{context, processor_, encoder_, pool_, timers_, blocks_, *this} {
     blocks_.reserve(kFirstBlocks);
-    reset_tick();
+    send_tick();
   }
 
   void run();
@@ -69,7 +69,7 @@ class Worker::Loop final : private ExchangeOwner {
     pool_.preconnect(count, std::move(done));
   }
   void cancel(uint32_t phase, const char* reason);
-  void send_tick();
+  void send_tick();  // what was seen since the last one, to links.ticks; the first call only begins
   void stop() { stopping_ = true; }
 
  private:
@@ -83,7 +83,6 @@ class Worker::Loop final : private ExchangeOwner {
   void send_due(int64_t now_ns);
   void wait_for_due();
   void watch_timers();
-  void reset_tick();
   bool is_quiet() const { return stopping_ && in_use_ == 0; }
 
   const uint32_t index_;
@@ -117,14 +116,11 @@ class Worker::Loop final : private ExchangeOwner {
   int64_t turn_began_ns_ = 0;  // first read of the turn
 };
 
-void Worker::Loop::reset_tick() {
+void Worker::Loop::send_tick() {
   auto next = std::make_unique<WorkerTick>();
   if (tick_) {
     next->token_events = tick_->token_events;
     next->flagged_events = tick_->flagged_events;
-    next->ok = tick_->ok;
-    next->failed = tick_->failed;
-    next->cancelled = tick_->cancelled;
   }
   next->worker = index_;
   next->client_lag.preallocate(kUsualLagNs);
@@ -136,10 +132,6 @@ void Worker::Loop::reset_tick() {
   next->user_stamp_reads = received.user_stamps;
   next->clock_steps = poller_.receiver().clock_steps();
   links_.ticks.push(std::move(next));
-}
-
-void Worker::Loop::send_tick() {
-  reset_tick();
 }
 
 void Worker::Loop::run() {
@@ -241,9 +233,6 @@ void Worker::Loop::cancel(uint32_t phase, const char* reason) {
 }
 
 void Worker::Loop::on_complete(const Completion& completion) {
-  ++(completion.status == Status::ok       ? tick_->ok
-     : completion.status == Status::failed ? tick_->failed
-                                           : tick_->cancelled);
   if (links_.completions.push(completion)) links_.wake_scheduler();
 }
 

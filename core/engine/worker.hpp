@@ -28,7 +28,6 @@ struct WorkerTick {
   int64_t longest_turn_ns = 0;
   // cumulative
   uint64_t reads = 0, user_stamp_reads = 0, clock_steps = 0, token_events = 0, flagged_events = 0;
-  uint64_t ok = 0, failed = 0, cancelled = 0;
 };
 
 struct WorkerLinks {

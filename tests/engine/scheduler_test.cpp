@@ -178,8 +178,19 @@ TEST_CASE("a blocked open loop shifts what is still to come") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.duration_ns = 1000});
   CHECK(take_all(scheduler, 0, 5) == std::vector<int64_t>{0});
-  scheduler.shift(100);
+  scheduler.shift(0, 100);
   CHECK(take_all(scheduler, 0, 125) == std::vector<int64_t>{10, 120});  // 10 was committed to before
+}
+
+TEST_CASE("a release that blocking shifts out of the window is not waited for in the cool-down") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 1000});
+  CHECK(take_all(scheduler, 0, 5) == std::vector<int64_t>{0});
+  scheduler.shift(0, 30);
+  CHECK(take_all(scheduler, 10, 15) == std::vector<int64_t>{10});
+  scheduler.entry_ended(10, 25, true);
+  take_all(scheduler, 26, 26);
+  CHECK(scheduler.load_ended());  // the one at 30 still runs: it is none of the window's
 }
 
 }  // namespace tokometer
