@@ -22,6 +22,7 @@ constexpr int64_t kSecondNs = 1'000'000'000, kLongestWaitNs = 100'000'000, kSpin
 constexpr int64_t kSettleNs =
     20'000'000;  // the first stamped socket of a host takes some milliseconds to take effect
 constexpr int kReadsATurn = 256;
+constexpr uint64_t kMostReserved = 4'000'000;
 
 std::string make_request(const LoadOptions& options, uint32_t tokens) {
   std::string body =
@@ -83,42 +84,56 @@ RawLoad::Connection& RawLoad::connect(bool open_part) {
 LoadResult RawLoad::run() {
   for (uint64_t i = 0; i < options_.streams; ++i) connect(false);
   if (options_.rate > 0) idle_.push_back(&connect(true));
-  timespec settle{0, kSettleNs};
+  const timespec settle{0, kSettleNs};
   ::nanosleep(&settle, nullptr);
-  if (options_.samples) {
-    const uint64_t events = options_.unary ? 0 : options_.requests * options_.tokens;
-    for (Samples* samples : {&result_.kernel_error, &result_.user_error, &result_.lag})
-      samples->reserve(events);
-    for (Samples* samples : {&result_.itl, &result_.true_itl}) samples->reserve(events);
-  }
-  rusage before{}, after{};
-  ::getrusage(RUSAGE_SELF, &before);
-  begin_ns_ = now_ns();
+  reserve_samples();
+  result_.start = progress();
+  begin_ns_ = result_.start.at_ns;
   schedule_next();
   start_streams();
   while (!is_over()) {
     send_due();
     wait_and_read();
-    if (now_ns() - begin_ns_ > static_cast<int64_t>(options_.timeout * 1e9)) {
-      errno = ETIMEDOUT;
-      give_up("the load did not end");
-    }
+    watch_clock();
   }
-  result_.elapsed_ns = now_ns() - begin_ns_;
-  ::getrusage(RUSAGE_SELF, &after);
-  result_.user_s = seconds_of(after.ru_utime) - seconds_of(before.ru_utime);
-  result_.system_s = seconds_of(after.ru_stime) - seconds_of(before.ru_stime);
-  result_.peak_rss_bytes = int64_t{after.ru_maxrss} * 1024;
+  result_.stop = progress();
+  if (result_.window_begin.at_ns == 0) result_.window_begin = result_.start;
+  if (result_.window_end.at_ns == 0) result_.window_end = result_.stop;
+  rusage use{};
+  ::getrusage(RUSAGE_SELF, &use);
+  result_.peak_rss_bytes = int64_t{use.ru_maxrss} * 1024;
   return std::move(result_);
 }
 
-bool RawLoad::is_over() const {
-  return due_ns_ == INT64_MAX && closed_sent_ >= options_.requests && result_.requests == sent_;
+void RawLoad::reserve_samples() {
+  const uint64_t events =
+      std::min(std::min(options_.requests, kMostReserved) * options_.tokens, kMostReserved);
+  for (Samples* samples :
+       {&result_.kernel_error, &result_.user_error, &result_.lag, &result_.itl, &result_.true_itl}) {
+    if (options_.samples && !options_.unary) samples->reserve(events);
+  }
+}
+
+Progress RawLoad::progress() const {
+  rusage use{};
+  ::getrusage(RUSAGE_SELF, &use);
+  return {now_ns(), result_.requests, result_.events, result_.reads,
+          seconds_of(use.ru_utime) + seconds_of(use.ru_stime)};
+}
+
+void RawLoad::watch_clock() {
+  const double since = static_cast<double>(now_ns() - begin_ns_) / 1e9;
+  if (since >= options_.from && result_.window_begin.at_ns == 0) result_.window_begin = progress();
+  if (since >= options_.to && result_.window_end.at_ns == 0) result_.window_end = progress();
+  if (options_.duration > 0 && since >= options_.duration) stopped_ = true;
+  if (since < options_.timeout) return;
+  errno = ETIMEDOUT;
+  give_up("the load did not end");
 }
 
 void RawLoad::start_streams() {
   for (Connection& connection : connections_) {
-    if (connection.open_part || closed_sent_ >= options_.requests) continue;
+    if (connection.open_part || !may_send_again()) continue;
     ++closed_sent_;
     send(connection, request_);
   }
@@ -266,7 +281,7 @@ void RawLoad::finish(Connection& connection, int64_t at_ns) {
   if (options_.samples) result_.e2e.add(at_ns - connection.sent_ns);
   if (connection.open_part) {
     idle_.push_back(&connection);
-  } else if (closed_sent_ < options_.requests) {
+  } else if (may_send_again()) {
     ++closed_sent_;
     send(connection, request_);
   }

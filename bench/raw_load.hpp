@@ -19,9 +19,10 @@ namespace tokometer::bench {
 struct LoadOptions {
   uint16_t port = 0;
   // Closed part: `streams` connections, each with one request at the start, then again until `requests` were
-  // sent.
+  // sent or `duration` seconds are over (0: no limit).
   uint64_t streams = 0;
   uint64_t requests = 0;
+  double duration = 0;
   uint32_t tokens = 1;
   bool unary = false;  // not streamed: counts replies, knows no events
   // Open part, at the same time: `rate` requests a second for `seconds`, from `delay` after the start.
@@ -30,15 +31,22 @@ struct LoadOptions {
   bool poisson = false;  // else one every 1/rate
   bool spin = false;     // poll over the last 150 us before a send, instead of a timer
   uint64_t seed = 1;
-  double timeout = 120;  // seconds for all of it
-  bool samples = true;   // false: counts only, so that memory says something
+  double timeout = 120;       // seconds for all of it
+  double from = 0, to = 1e6;  // seconds since the start: the window of the rates
+  bool samples = true;        // false: counts only, so that memory says something
+};
+
+// Counters at one instant of the load.
+struct Progress {
+  int64_t at_ns = 0;
+  uint64_t requests = 0, events = 0, reads = 0;
+  double cpu_s = 0;
 };
 
 struct LoadResult {
   uint64_t requests = 0, events = 0, reads = 0, coalesced_events = 0, user_stamps = 0, bytes = 0, waits = 0;
   uint64_t lost_events = 0;  // gaps in the numbers that the simulator gives to the events of a stream
-  int64_t elapsed_ns = 0;
-  double user_s = 0, system_s = 0;  // CPU in the load, connecting left out
+  Progress start, window_begin, window_end, stop;  // start: after connecting; the window as it really was
   int64_t peak_rss_bytes = 0;
   Samples kernel_error, user_error, lag;  // arrival - stamp of each event; user - kernel stamp of each read
   Samples ttft, true_ttft, itl, true_itl, e2e;  // true: with the simulator's stamps
@@ -69,6 +77,7 @@ class RawLoad {
   Connection& connect(bool open_part);
   void send(Connection& connection, std::string_view request);
   Connection& take_idle();
+  void reserve_samples();
   void start_streams();
   void send_due();
   void schedule_next();
@@ -80,7 +89,10 @@ class RawLoad {
   void on_event(Connection& connection, const char* stamp, const Arrival& arrival, bool first_of_read);
   void take_unary(Connection& connection, const char* at, const char* end, const Arrival& arrival);
   void finish(Connection& connection, int64_t at_ns);
-  bool is_over() const;
+  bool may_send_again() const { return !stopped_ && closed_sent_ < options_.requests; }
+  bool is_over() const { return due_ns_ == INT64_MAX && !may_send_again() && result_.requests == sent_; }
+  Progress progress() const;
+  void watch_clock();
 
   const LoadOptions options_;
   const std::string request_, open_request_;
@@ -93,6 +105,7 @@ class RawLoad {
   int64_t begin_ns_ = 0, due_ns_ = INT64_MAX;
   double due_s_ = 0;  // since the open part began
   uint64_t closed_sent_ = 0, sent_ = 0;
+  bool stopped_ = false;
   LoadResult result_;
 };
 

@@ -1,6 +1,8 @@
 // rawreader --port N [options]: what this machine can do. The simplest client there can be (raw_load.hpp)
 // makes a load against tokometer-sim on 127.0.0.1 and prints one JSON line: counts, CPU and memory of the
 // load, and percentiles in ns. The bench divides tokometer's figures by these.
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -15,12 +17,13 @@ namespace {
 constexpr int kBadUse = 2;
 
 constexpr const char* kUsage =
-    "usage: rawreader --port N [--streams N [--requests N] [--tokens N]] [--unary]\n"
+    "usage: rawreader --port N [--streams N [--requests N | --duration S] [--tokens N]] [--unary]\n"
     "                 [--rate R --seconds S [--rate-tokens N] [--delay S] [--poisson] [--spin]]\n"
-    "                 [--seed N] [--timeout S] [--no-samples]\n"
-    "  streams   connections that each send a request at the start, and again until `requests` (default: "
-    "streams)\n"
-    "  rate      beside them, requests a second for `seconds`, beginning `delay` seconds after the start\n";
+    "                 [--from S --to S] [--seed N] [--timeout S] [--no-samples]\n"
+    "  streams   connections that each send a request at the start, and again until `requests` (default:\n"
+    "            streams) were sent or `duration` is over\n"
+    "  rate      beside them, requests a second for `seconds`, beginning `delay` seconds after the start\n"
+    "  from, to  the part of the load that the figures of \"window\" are about\n";
 
 using Setter = std::function<void(LoadOptions&, const char*)>;
 
@@ -43,11 +46,19 @@ Setter number(Number LoadOptions::*member) {
 
 const std::map<std::string, Setter>& values() {
   static const std::map<std::string, Setter> table{
-      {"--port", number(&LoadOptions::port)},         {"--streams", number(&LoadOptions::streams)},
-      {"--requests", number(&LoadOptions::requests)}, {"--tokens", number(&LoadOptions::tokens)},
-      {"--rate", number(&LoadOptions::rate)},         {"--seconds", number(&LoadOptions::seconds)},
-      {"--delay", number(&LoadOptions::delay)},       {"--rate-tokens", number(&LoadOptions::rate_tokens)},
-      {"--seed", number(&LoadOptions::seed)},         {"--timeout", number(&LoadOptions::timeout)},
+      {"--port", number(&LoadOptions::port)},
+      {"--streams", number(&LoadOptions::streams)},
+      {"--requests", number(&LoadOptions::requests)},
+      {"--tokens", number(&LoadOptions::tokens)},
+      {"--rate", number(&LoadOptions::rate)},
+      {"--seconds", number(&LoadOptions::seconds)},
+      {"--delay", number(&LoadOptions::delay)},
+      {"--rate-tokens", number(&LoadOptions::rate_tokens)},
+      {"--duration", number(&LoadOptions::duration)},
+      {"--from", number(&LoadOptions::from)},
+      {"--to", number(&LoadOptions::to)},
+      {"--seed", number(&LoadOptions::seed)},
+      {"--timeout", number(&LoadOptions::timeout)},
   };
   return table;
 }
@@ -62,12 +73,21 @@ bool read_arguments(int argc, char** argv, LoadOptions& options) {
       return false;
     }
   }
-  if (options.requests < options.streams) options.requests = options.streams;
+  if (options.duration > 0 && options.requests == 0) options.requests = UINT64_MAX;
+  options.requests = std::max(options.requests, options.streams);
   return options.port != 0 && options.streams + static_cast<uint64_t>(options.rate) > 0;
 }
 
 void print_count(const char* name, uint64_t value) {
   std::printf("\"%s\":%llu,", name, static_cast<unsigned long long>(value));
+}
+
+void print_span(const char* name, const Progress& begin, const Progress& end) {
+  std::printf(",\"%s\":{\"seconds\":%.6f,\"requests\":%llu,\"events\":%llu,\"reads\":%llu,\"cpu_s\":%.6f}",
+              name, static_cast<double>(end.at_ns - begin.at_ns) / 1e9,
+              static_cast<unsigned long long>(end.requests - begin.requests),
+              static_cast<unsigned long long>(end.events - begin.events),
+              static_cast<unsigned long long>(end.reads - begin.reads), end.cpu_s - begin.cpu_s);
 }
 
 void print(LoadResult& result) {
@@ -80,9 +100,9 @@ void print(LoadResult& result) {
   print_count("user_stamps", result.user_stamps);
   print_count("bytes", result.bytes);
   print_count("waits", result.waits);
-  std::printf("\"elapsed_s\":%.6f,\"user_s\":%.6f,\"system_s\":%.6f,\"peak_rss_bytes\":%lld",
-              static_cast<double>(result.elapsed_ns) / 1e9, result.user_s, result.system_s,
-              static_cast<long long>(result.peak_rss_bytes));
+  std::printf("\"peak_rss_bytes\":%lld", static_cast<long long>(result.peak_rss_bytes));
+  print_span("load", result.start, result.stop);
+  print_span("window", result.window_begin, result.window_end);
   const auto samples = [](const char* name, Samples& values) {
     std::printf(",\"%s\":%s", name, values.json().c_str());
   };

@@ -12,6 +12,7 @@ import re
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tokometer" / "bench"
 MODEL = "sim-model"
+PROMPT = 32                        # tokens of each prompt
 
 
 class Unavailable(Exception):

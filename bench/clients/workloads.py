@@ -6,8 +6,6 @@ what it says when things go wrong: a frozen server, a client without CPU, broken
 
 import dataclasses
 
-PROMPT_TOKENS = 32
-
 
 @dataclasses.dataclass(frozen=True)
 class Workload:

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Writes a small tokenizer folder, so that clients which insist on one need not ask a model hub.
+
+    python3 tokenizer.py FOLDER
+
+A token is a word: the vocabulary has 4,000 made-up words, and whatever else stands between blanks is [UNK]. So each word
+of the simulator counts as the one token that it is. `folder()` gives the cached one.
+"""
+
+import json
+import pathlib
+import sys
+
+SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"]
+SPECIAL = ["[UNK]", "[BOS]", "[EOS]", "[PAD]"]
+CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
+
+
+def words():
+    s = SYLLABLES
+    return [a + b + c for a in s for b in s for c in s][:4000]
+
+
+def files():
+    vocabulary = {word: i for i, word in enumerate(SPECIAL + words())}
+    added = [{"id": i, "content": word, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+              "special": True} for i, word in enumerate(SPECIAL)]
+    tokenizer = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
+                 "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": None, "decoder": None,
+                 "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"}}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "bos_token": "[BOS]",
+              "eos_token": "[EOS]", "pad_token": "[PAD]", "model_max_length": 131072,
+              "clean_up_tokenization_spaces": False, "chat_template": CHAT_TEMPLATE}
+    model = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": len(vocabulary),
+             "max_position_embeddings": 131072, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1,
+             "intermediate_size": 64}
+    return {"tokenizer.json": tokenizer, "tokenizer_config.json": config, "config.json": model}
+
+
+def write(folder):
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files().items():
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n")
+    return folder
+
+
+def folder():
+    from .client import CACHE
+    return write(CACHE / "tokenizer")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    write(sys.argv[1])
