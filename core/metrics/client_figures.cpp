@@ -9,6 +9,7 @@ namespace {
 TickLine cumulative_of(const TickLine& line) {
   TickLine copy;
   copy.at_ns = line.at_ns, copy.totals = line.totals, copy.threads = line.threads;
+  copy.cpu_ns = line.cpu_ns, copy.rss_peak_bytes = line.rss_peak_bytes;
   copy.host_gap_ns = line.host_gap_ns, copy.clock_steps = line.clock_steps,
   copy.suspended_ns = line.suspended_ns;
   copy.reads = line.reads, copy.user_stamp_reads = line.user_stamp_reads;

@@ -74,7 +74,9 @@ struct TickField {
   std::string_view name;
   int64_t TickLine::*number;
 };
-inline constexpr std::array<TickField, 9> kTickFields{{
+inline constexpr std::array<TickField, 11> kTickFields{{
+    {"rss_peak_bytes", &TickLine::rss_peak_bytes},
+    {"cpu_ns", &TickLine::cpu_ns},
     {"host_gap_ns", &TickLine::host_gap_ns},
     {"clock_steps", &TickLine::clock_steps},
     {"suspended_ns", &TickLine::suspended_ns},

@@ -75,7 +75,9 @@ struct TickLine {
   std::optional<uint64_t> last_seq;  // last index issued
   uint64_t in_flight = 0;
   int64_t rss_bytes = 0;
+  int64_t rss_peak_bytes = 0;  // the highest since the program began; 0: unknown
   int64_t fds = 0;
+  int64_t cpu_ns = 0;  // cumulative: of the whole process; 0: unknown
   std::vector<ThreadTick> threads;
   int64_t host_gap_ns = 0;       // cumulative: time lost in gaps > 1 ms, by the low-duty 1 ms sampler
   int64_t clock_steps = 0;       // cumulative: wall clock jumps > 10 us

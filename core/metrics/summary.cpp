@@ -47,6 +47,9 @@ void add_client(PhaseSummary& phase, PhaseFigures& figures) {
   }
   phase.kernel_stamp_share = client.growth(&TickLine::reads) > 0 ? 1 - client.user_stamp_share() : 0;
   phase.busiest_thread = client.busiest(&ThreadTick::cpu_ns);
+  phase.cpu_ns = client.last.cpu_ns - client.first.cpu_ns;
+  phase.ticked_ns = static_cast<int64_t>(client.ticked_ns());
+  phase.rss_peak_bytes = client.last.rss_peak_bytes;
 }
 
 }  // namespace

@@ -154,12 +154,18 @@ struct PhaseSummary {
   VllmFigures vllm;
   // the client's own part
   double coalesced_share = 0;     // token events in flagged reads, client's share
-  double busiest_thread = 0;      // share of a core
+  double busiest_thread = 0;      // of the I/O threads: share of a core
+  int64_t cpu_ns = 0;             // of the whole process over `ticked_ns`; 0: the records do not say
+  int64_t ticked_ns = 0;          // between the ticks at the window's two ends
+  int64_t rss_peak_bytes = 0;     // up to the window's end; 0: the records do not say
   double kernel_stamp_share = 0;  // of the reads
   bool has_client = false;        // ticks fell in the window
   std::vector<std::pair<std::string, Histogram>>
       histograms;  // by metric id; what merge and the exporters add up
 
+  double cores_used() const {
+    return ticked_ns > 0 ? static_cast<double>(cpu_ns) / static_cast<double>(ticked_ns) : 0;
+  }
   const Distribution* find_metric(std::string_view id) const;
   const Scalar* find_scalar(std::string_view id) const;
 };

@@ -174,7 +174,24 @@ std::string errors_line(const PhaseSummary& phase) {
   return parts.empty() ? "" : "Errors      " + joined(parts) + "\n";
 }
 
-std::string client_line(const PhaseSummary& phase) {
+// What the client itself took from its host.
+std::string client_use(const PhaseSummary& phase, int cores) {
+  constexpr double kMegabyte = 1e6;
+  if (!phase.has_client) return {};
+  std::vector<std::string> parts;
+  if (phase.cpu_ns > 0) {
+    parts.push_back("CPU " + seconds_text(static_cast<double>(phase.cpu_ns)) + " = " +
+                    fixed(phase.cores_used(), 2) + " of " +
+                    (cores > 0 ? std::to_string(cores) + (cores == 1 ? " core" : " cores") : "a core"));
+  }
+  parts.push_back("busiest I/O thread " + fixed(phase.busiest_thread * 100, 0) + " %");
+  if (phase.rss_peak_bytes > 0) {
+    parts.push_back("memory " + fixed(static_cast<double>(phase.rss_peak_bytes) / kMegabyte, 0) + " MB");
+  }
+  return joined(parts);
+}
+
+std::string client_lines(const PhaseSummary& phase, int cores) {
   std::vector<std::string> parts;
   const auto lag = [&](const char* metric, const std::string& name) {
     const Distribution* d = phase.find_metric(metric);
@@ -184,13 +201,14 @@ std::string client_line(const PhaseSummary& phase) {
   if (phase.has_client) {
     lag("client_lag", "client lag p99 ");
     parts.push_back("coalesced " + percent_text(phase.coalesced_share));
-    parts.push_back("busiest thread " + fixed(phase.busiest_thread * 100, 0) + " %");
     const double kernel = phase.kernel_stamp_share;
     parts.push_back(kernel == 1   ? "stamps kernel"
                     : kernel == 0 ? "stamps user"
                                   : "stamps kernel " + percent_text(kernel));
   }
-  return parts.empty() ? "" : "Client      " + joined(parts) + "\n";
+  if (parts.empty()) return {};
+  const std::string use = client_use(phase, cores);
+  return "Client      " + joined(parts) + "\n" + (use.empty() ? "" : "            " + use + "\n");
 }
 
 std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
@@ -202,7 +220,7 @@ std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   if (phase.counts.ok != 0) text += errors;
   if (!summary.manifest.target.tls_verify)
     text += "TLS         the server's certificate was NOT verified (target.tls.verify: false)\n";
-  return text + client_line(phase);
+  return text + client_lines(phase, summary.manifest.host.cores);
 }
 
 }  // namespace

@@ -185,8 +185,17 @@ void put_gates(JsonWriter& json, const PhaseSummary& p) {
 
 void put_client(JsonWriter& json, const PhaseSummary& p) {
   if (!p.has_client) return;
-  json.key("client").begin_object().member("coalesced_share", p.coalesced_share);
-  json.member("busiest_thread", p.busiest_thread)
+  json.key("client").begin_object();
+  if (p.cpu_ns > 0) json.member("cpu_ns", p.cpu_ns).member("cores_used", p.cores_used());
+  json.member("busiest_thread", p.busiest_thread);
+  if (p.rss_peak_bytes > 0) json.member("rss_peak_bytes", p.rss_peak_bytes);
+  for (const char* lag : {"schedule_lag", "client_lag"}) {
+    const Distribution* d = p.find_metric(lag);
+    if (d == nullptr || d->count == 0) continue;
+    json.key(std::string(lag) + "_p99_ns");
+    put_number(json, d->percentile("p99"), d->integer);
+  }
+  json.member("coalesced_share", p.coalesced_share)
       .member("kernel_stamp_share", p.kernel_stamp_share)
       .end_object();
 }

@@ -9,8 +9,23 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 namespace tokometer {
+namespace {
+
+// Not ru_maxrss: that one also remembers what the program before our exec() had, such as a large shell.
+int64_t peak_rss_bytes() {
+  constexpr std::string_view kKey = "VmHWM:";
+  constexpr int64_t kKibibyte = 1024;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (int64_t size = 0; word == kKey && status >> size) return size * kKibibyte;
+  }
+  return 0;
+}
+
+}  // namespace
 
 ProcessUse process_use() {
   ProcessUse use;
@@ -19,6 +34,7 @@ ProcessUse process_use() {
   if (std::ifstream statm("/proc/self/statm"); statm >> total_pages >> resident_pages) {
     use.rss_bytes = resident_pages * sysconf(_SC_PAGESIZE);
   }
+  use.rss_peak_bytes = peak_rss_bytes();
   if (DIR* folder = opendir("/proc/self/fd"); folder != nullptr) {
     while (readdir(folder) != nullptr) ++use.open_fds;
     closedir(folder);

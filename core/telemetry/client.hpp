@@ -15,6 +15,7 @@ namespace tokometer {
 
 struct ProcessUse {
   int64_t rss_bytes = 0;
+  int64_t rss_peak_bytes = 0;  // the highest since the program was started
   int64_t open_fds = 0;
 };
 ProcessUse process_use();

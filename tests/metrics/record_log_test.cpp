@@ -38,6 +38,7 @@ PhaseLine begin_line() {
 TickLine tick_line() {
   TickLine line;
   line.at_ns = 1'000'000'000, line.last_seq = 17, line.in_flight = 3, line.rss_bytes = 1 << 20, line.fds = 12;
+  line.rss_peak_bytes = 1 << 21, line.cpu_ns = 987;
   line.totals = {{"chat", "steady", 10, 9, 1, 5, 1, 0, 123, 120}};
   line.threads = {{"io-0", true, 5'000, 10, 70'000}, {"writer", false, 6, 0, 0}};
   line.host_gap_ns = 1, line.clock_steps = 2, line.suspended_ns = 3, line.reads = 4,

@@ -49,6 +49,7 @@ inline Manifest plain_manifest() {
   Manifest m;
   m.run_id = "chat-8b-20261122T043601Z-3f9c1a", m.name = "chat-8b", m.tool_version = "0.1.0", m.seed = 42;
   m.command = "tokometer run chat.yaml --set load.options.rate=8";
+  m.host.cores = 4;
   m.target.url = "http://localhost:8000", m.target.server = "vLLM 0.28.0";
   m.workloads.push_back({"default", "vllm", "synthetic", "poisson", "meta-llama/Llama-3.1-8B-Instruct"});
   return m;

@@ -464,6 +464,31 @@ TEST_CASE("a request that overlaps from the phase before counts for arrivals, no
   CHECK(std::get<int64_t>(scalar(main, "concurrency_wire_peak").value) == 2);
 }
 
+TEST_CASE("what the client used is the difference between the ticks at the window's two ends") {
+  BlockPool pool;
+  std::vector<RequestRecord> records;
+  for (uint64_t i = 0; i < 60; ++i)
+    records.push_back(ok_record(pool, i, static_cast<int64_t>(i) * 100 * kMs, 50 * kMs, {10'000}));
+  std::vector<TickLine> ticks;
+  for (int64_t s = 1; s <= 8; ++s) {
+    TickLine tick;  // 0.9 cores in the first two seconds, then 0.3
+    tick.at_ns = s * kSecond;
+    tick.cpu_ns = std::min<int64_t>(s, 2) * 900 * kMs + std::max<int64_t>(s - 2, 0) * 300 * kMs;
+    tick.rss_peak_bytes = s * 1'000'000;
+    ticks.push_back(std::move(tick));
+  }
+  PhaseOptions options;
+  options.duration_ns = 6 * kSecond, options.warmup = {Span::Kind::duration, 2 * kSecond, 0};
+  const RunDir dir;
+  const Summary summary = dir.summarize(plain_manifest(), lines_of(records, options, ticks));
+  const PhaseSummary& phase = summary.phases[0];
+  REQUIRE(phase.has_client);
+  CHECK(phase.cpu_ns == 4 * 300 * kMs);
+  CHECK(phase.ticked_ns == 4 * kSecond);
+  CHECK(phase.cores_used() == doctest::Approx(0.3));
+  CHECK(phase.rss_peak_bytes == 6'000'000);
+}
+
 TEST_CASE("a phase that is not to be measured is not reported") {
   RecordWriter writer;
   PhaseLine line;

@@ -38,6 +38,7 @@ TickLine tick_at(int64_t second) {
   TickLine tick;
   tick.at_ns = second * kSecond;
   tick.threads = {{"io-0", true, second * 230 * kMs, 0, kMs}};
+  tick.cpu_ns = second * 310 * kMs, tick.rss_peak_bytes = 31'457'280;
   tick.reads = second * 160, tick.token_events = second * 160;
   tick.client_lag.record(20'000, 160);
   return tick;
@@ -184,6 +185,30 @@ TEST_CASE(
   CHECK(tkm::find(ttft, "max")->IsInt64());
   CHECK(tkm::find(*tkm::find(ttft, "adjusted"), "max")->GetString() == std::string("+inf"));
   CHECK(tkm::find(*tkm::find(metrics, "planned"), "value")->IsInt64());
+}
+
+TEST_CASE("summary.json: what the client itself used; records that do not say it leave it out") {
+  const RunDir dir;
+  Summary s = example(dir);
+  const auto client_of = [](const Summary& summary) {
+    tkm::JsonDocument json;
+    REQUIRE(tkm::parse_json(summary_json(summary), json));
+    std::string text;
+    tkm::JsonWriter writer(text);
+    const tkm::Json& client = *tkm::find((*tkm::find(json, "phases"))[0], "client");
+    writer.begin_object();
+    for (const char* key : {"cpu_ns", "rss_peak_bytes", "schedule_lag_p99_ns", "client_lag_p99_ns"}) {
+      if (tkm::find(client, key) != nullptr) writer.member(key, tkm::get_int(client, key));
+    }
+    writer.member("cores_used", tkm::get_number(client, "cores_used")).end_object();
+    return text;
+  };
+  CHECK(client_of(s) == R"({"cpu_ns":37200000000,"rss_peak_bytes":31457280,"schedule_lag_p99_ns":20000,)"
+                        R"("client_lag_p99_ns":20004,"cores_used":0.31})");
+  s.phases[0].cpu_ns = s.phases[0].rss_peak_bytes = 0;
+  CHECK(client_of(s) == R"({"schedule_lag_p99_ns":20000,"client_lag_p99_ns":20004,"cores_used":0})");
+  CHECK(render_console(s, style(Style::table)).find("            busiest I/O thread 23 %\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("histograms.json adds up to the counts of the summary") {
