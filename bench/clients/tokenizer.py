@@ -3,8 +3,8 @@
 
     python3 tokenizer.py FOLDER
 
-A token is a word: the vocabulary has 4,000 made-up words, and whatever else stands between blanks is [UNK]. So each word
-of the simulator counts as the one token that it is. `folder()` gives the cached one.
+A token is a word: the vocabulary has 4,000 made-up words, and whatever else stands between blanks is "word". So each word
+of the simulator counts as the one token that it is.
 """
 
 import json
@@ -12,7 +12,9 @@ import pathlib
 import sys
 
 SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"]
-SPECIAL = ["[UNK]", "[BOS]", "[EOS]", "[PAD]"]
+SPECIAL = ["[BOS]", "[EOS]", "[PAD]"]
+UNKNOWN = "word"                   # not a special token: those are dropped when a prompt is decoded
+REVISION = "0" * 40
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
 
 
@@ -22,13 +24,13 @@ def words():
 
 
 def files():
-    vocabulary = {word: i for i, word in enumerate(SPECIAL + words())}
+    vocabulary = {word: i for i, word in enumerate([*SPECIAL, UNKNOWN, *words()])}
     added = [{"id": i, "content": word, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
               "special": True} for i, word in enumerate(SPECIAL)]
     tokenizer = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
                  "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": None, "decoder": None,
-                 "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"}}
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "bos_token": "[BOS]",
+                 "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": UNKNOWN}}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "[BOS]",
               "eos_token": "[EOS]", "pad_token": "[PAD]", "model_max_length": 131072,
               "clean_up_tokenization_spaces": False, "chat_template": CHAT_TEMPLATE}
     model = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": len(vocabulary),
@@ -45,9 +47,17 @@ def write(folder):
     return folder
 
 
-def folder():
-    from .client import CACHE
-    return write(CACHE / "tokenizer")
+def folder(cache):
+    return write(cache / "tokenizer")
+
+
+def hub_name(cache):
+    """The same as a model hub's client caches it, for clients that offline take a hub's names only: cache/hf is HF_HOME."""
+    model = cache / "hf" / "hub" / "models--tokometer--words"
+    write(model / "snapshots" / REVISION)
+    (model / "refs").mkdir(exist_ok=True)
+    (model / "refs" / "main").write_text(REVISION)
+    return "tokometer/words"
 
 
 if __name__ == "__main__":

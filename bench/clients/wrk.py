@@ -14,6 +14,7 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 class Wrk(Client):
     name = "wrk"
     settings = "one thread, one connection a user"
+    rate_requests = 0              # it counts seconds, not requests
     documented = "its README, \"Basic Usage\""
 
     def install(self):

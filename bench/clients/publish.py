@@ -1,0 +1,3 @@
+def machine(): return {}
+def tables(r, c): return ""
+def write(p, t): pass
