@@ -7,9 +7,9 @@
 #include <thread>
 #include <utility>
 
-#include "base/file.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/fresh_directory.hpp"
 #include "cli/host.hpp"
 #include "cli/input.hpp"
 #include "cli/outcome.hpp"
@@ -56,30 +56,6 @@ RunNames names_for(const RunFile& file, const CommandLine& line) {
   names.run_id = name_of(file, line) + "-" + stamp + "-" + names.salt;
   return names;
 }
-
-// A run's directory, which goes away again unless the run begins.
-class FreshDirectory {
- public:
-  static Result<FreshDirectory> make(const std::string& parent, const std::string& name) {
-    auto path = make_fresh_directory(parent, name);
-    if (!path) return path.errors();
-    return FreshDirectory(std::move(*path));
-  }
-  FreshDirectory(FreshDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ~FreshDirectory() { remove(); }
-
-  const std::filesystem::path& path() const { return path_; }
-  void keep() { kept_ = true; }
-  void remove() noexcept {
-    std::error_code error;
-    if (!path_.empty() && !kept_) std::filesystem::remove_all(path_, error);
-  }
-
- private:
-  explicit FreshDirectory(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
-  bool kept_ = false;
-};
 
 class RunCommand {
  public:

@@ -21,6 +21,7 @@ int schema_command(const CommandLine& line);
 int version_command();
 int init_command(const CommandLine& line);         // cmd_init.cpp
 int probe_command(const CommandLine& line);        // cmd_probe.cpp
+int selftest_command(const CommandLine& line);     // cmd_selftest.cpp
 int plugin_list_command(const CommandLine& line);  // cmd_plugin.cpp
 int plugin_describe_command(const CommandLine& line);
 

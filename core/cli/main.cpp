@@ -67,6 +67,8 @@ int run_verb(const CommandLine& line, const LogSink& log_sink) {
       return report_command(line);
     case Verb::verify:
       return verify_command(line);
+    case Verb::selftest:
+      return selftest_command(line);
     case Verb::schema:
       return schema_command(line);
     case Verb::init:

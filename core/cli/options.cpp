@@ -126,6 +126,8 @@ void add_verb(CLI::App& app, CommandLine& line) {
       app.add_flag("--yaml", line.yaml, "print a skeleton for a run file");
       add_plugin_flags(app, line);
       return add_json_flag(app, line);
+    case Verb::selftest:
+      return add_json_flag(app, line);
     case Verb::plugin_list:
       add_plugin_flags(app, line);
       return add_json_flag(app, line);

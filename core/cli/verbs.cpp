@@ -50,6 +50,17 @@ constexpr std::array kVerbs{
              "Exit code 6 if a line is damaged or missing, or if the counts do not add up.",
              "tokometer verify runs/chat-20261122T043601Z-3f9c1a"},
     VerbInfo{
+        Verb::selftest, "selftest", "",
+        "measure this host: what can a client on it be trusted to measure? under 30 s",
+        "Runs the real engine against the simulator on 127.0.0.1 for a few seconds at a time: as fast as it "
+        "goes,\n"
+        "then an open loop and many streams at half of that (at a quarter if the client had doubts at "
+        "half).\n"
+        "Believe other runs on this host up to the rates of its last line. Stop other work first: it counts, "
+        "too.\n"
+        "Nothing is kept; scratch files lie in $TMPDIR or /tmp meanwhile. Ctrl-C leaves without a result.",
+        "tokometer selftest\ntokometer selftest --json > this-host.json"},
+    VerbInfo{
         Verb::init, "init", "[PRESET]", "write a commented run file to start from",
         "Without PRESET: chat. With --url, the server is probed and its processor and model are filled in.",
         "tokometer init --list\n"

@@ -17,6 +17,7 @@ enum class Verb {
   probe,
   report,
   verify,
+  selftest,
   schema,
   init,
   plugin_list,

@@ -44,6 +44,7 @@ TEST_CASE("each verb is read by its name") {
       {{"init", "chat", "-o", "c.yaml"}, Verb::init, {"chat"}},
       {{"plugin", "list"}, Verb::plugin_list, {}},
       {{"plugin", "describe", "vllm", "--yaml"}, Verb::plugin_describe, {"vllm"}},
+      {{"selftest", "--json"}, Verb::selftest, {}},
       {{"version"}, Verb::version, {}},
       {{"--version"}, Verb::version, {}},
   };
