@@ -266,8 +266,8 @@ def run_json_program(name, arguments, folder, *, core=CLIENT_CORE, timeout_s=PAT
     return json.loads(done.out.strip().splitlines()[-1])
 
 
-def run_hiccup(seconds, folder, *, core=CLIENT_CORE):
-    return run_json_program("hiccup", [str(seconds)], folder, core=core)
+def run_hiccup(seconds, folder, *, cores=(CLIENT_CORE,)):
+    return run_json_program("hiccup", [seconds, *sorted(set(cores))], folder, core=None)
 
 
 def run_raw(options, folder, *, core=CLIENT_CORE, timeout_s=PATIENCE_S):

@@ -163,7 +163,7 @@ class LoadUse:
 
 
 def load_use(records, samples, window_s):
-    """`window_s`: (from, to) since the load began. `samples`: [(monotonic_ns, {thread: cpu_ns})] from /proc. None where
+    """`window_s`: (from, to) since the load began. `samples`: [(monotonic_ns, {"name/tid": cpu_ns})] from /proc. None where
     fewer than two ticks lie in the window."""
     begin = next(p["at_ns"] for p in records.phases if p["event"] == "begin")
     inside = [t for t in records.ticks
@@ -189,7 +189,7 @@ def _others_ns(samples, at_ns, known):
     if not samples:
         return 0
     _, threads = min(samples, key=lambda sample: abs(sample[0] - at_ns))
-    return sum(cpu for name, cpu in threads.items() if name not in known)
+    return sum(cpu for name, cpu in threads.items() if name.split("/")[0] not in known)
 
 
 def lag_buckets(records):

@@ -20,7 +20,7 @@ class Guidellm(Client):
         self.tokenizer = tokenizer.folder(CACHE)
 
     def environment(self):
-        return environments.offline()
+        return environments.offline() | {"GUIDELLM__MAX_WORKER_PROCESSES": "1"}
 
     def command(self, workload, url, folder):
         return [self.bin / "guidellm", "run", "--backend", f"kind=openai_http,target={url},model={MODEL}",

@@ -1,4 +1,4 @@
-"""inference-perf of the Kubernetes project. Needs Python 3.12."""
+"""inference-perf of the Kubernetes project. Needs Python 3.12. Its random prompts go to /v1/completions only."""
 
 import json
 import pathlib
@@ -12,7 +12,7 @@ class InferencePerf(Client):
     settings = "one worker for the one core, worker_max_concurrency = users, counts from the server's usage"
     documented = "docs/loadgen.md, docs/CONFIG.md"
     rate_requests = 3500
-    warnings = (r"WARNING.*(overload|lag|behind|late|slow|delay|saturat|not keep)",)
+    warnings = (r"WARNING.*(overload|behind schedule|falling behind|too slow|saturat)",)
 
     def install(self):
         self.bin = environments.venv(self.name, "3.12")
@@ -40,7 +40,7 @@ class InferencePerf(Client):
             return {"type": "fixed", "min": n, "max": n, "mean": n, "std_dev": 0, "total_count": count}
         lifecycle = {"summary": True, "per_stage": False, "per_request": False, "per_adapter": False,
                      "percentiles": [50, 99], "use_server_output_tokens": True}
-        return {"api": {"type": "chat", "streaming": True},
+        return {"api": {"type": "completion", "streaming": True},
                 "server": {"type": "vllm", "model_name": MODEL, "base_url": url, "ignore_eos": True},
                 "tokenizer": {"pretrained_model_name_or_path": str(self.tokenizer)},
                 "data": {"type": "random", "input_distribution": fixed(PROMPT),
