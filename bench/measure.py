@@ -11,6 +11,8 @@ import programs
 import truth as truth_log
 
 SAMPLE_EVERY_S = 0.1
+# A saturated simulator reads requests late, and would close their connections as idle.
+SIM = {"idle_close": "0s"}
 WORDS = "one two three four five six seven eight"
 
 
@@ -62,7 +64,7 @@ def raw_options(case, port):
     options = {"port": port, "from": case.window[0], "to": case.window[1]}
     if case.users:
         options.update(streams=case.users, tokens=case.tokens, requests=case.planned or None,
-                       duration=case.duration or None)
+                       duration=case.duration or None, cut=case.cut)
     if case.open:
         part = case.open
         options.update({"rate": part.rate, "seconds": part.seconds, "rate-tokens": part.tokens,
@@ -74,7 +76,7 @@ def raw_options(case, port):
 
 def _raw(case, folder):
     watch = Watch()
-    with programs.start_sim(case.sim) as sim:
+    with programs.start_sim({**SIM, **case.sim}) as sim:
         argv = [programs.program("rawreader"), *programs.flags_of(raw_options(case, sim.port))]
         done = programs.run_program(argv, folder, watch=watch).require(0)
     raw = json.loads(done.out)
@@ -88,7 +90,7 @@ def run_text(case, url, folder):
     edges = "warmup: none, cooldown: none"
     if case.users:
         how = f"requests: {case.planned}" if case.planned else f"duration: {case.duration}s"
-        drain = ", drain: none" if case.open else ""
+        drain = ", drain: none" if case.open else ", drain: cancel" if case.cut else ""
         closed = f"{{name: closed, {how}, {edges}{drain}, load: {{use: concurrency, options: {{users: {case.users}}}}}}}"
     if case.open:
         part = case.open
@@ -113,7 +115,7 @@ def _prompts(case, folder):
 
 def _ours(case, folder):
     watch = Watch()
-    with programs.start_sim(case.sim, truth=folder / "truth" if case.truth else None) as sim:
+    with programs.start_sim({**SIM, **case.sim}, truth=folder / "truth" if case.truth else None) as sim:
         ours = programs.run_ours(run_text(case, sim.url, folder), folder, watch=watch)
     records = truth_log.Records.read(ours)
     joined = truth_log.join(records, truth_log.Truth.read(folder / "truth")) if case.truth else None

@@ -23,6 +23,7 @@ struct LoadOptions {
   uint64_t streams = 0;
   uint64_t requests = 0;
   double duration = 0;
+  bool cut = false;  // the load ends with `duration`, in the middle of replies
   uint32_t tokens = 1;
   bool unary = false;  // not streamed: counts replies, knows no events
   // Open part, at the same time: `rate` requests a second for `seconds`, from `delay` after the start.
@@ -90,7 +91,10 @@ class RawLoad {
   void take_unary(Connection& connection, const char* at, const char* end, const Arrival& arrival);
   void finish(Connection& connection, int64_t at_ns);
   bool may_send_again() const { return !stopped_ && closed_sent_ < options_.requests; }
-  bool is_over() const { return due_ns_ == INT64_MAX && !may_send_again() && result_.requests == sent_; }
+  bool is_over() const {
+    if (stopped_ && options_.cut) return true;
+    return due_ns_ == INT64_MAX && !may_send_again() && result_.requests == sent_;
+  }
   Progress progress() const;
   void watch_clock();
 

@@ -17,11 +17,11 @@ namespace {
 constexpr int kBadUse = 2;
 
 constexpr const char* kUsage =
-    "usage: rawreader --port N [--streams N [--requests N | --duration S] [--tokens N]] [--unary]\n"
+    "usage: rawreader --port N [--streams N [--requests N | --duration S [--cut]] [--tokens N]] [--unary]\n"
     "                 [--rate R --seconds S [--rate-tokens N] [--delay S] [--poisson] [--spin]]\n"
     "                 [--from S --to S] [--seed N] [--timeout S] [--no-samples]\n"
     "  streams   connections that each send a request at the start, and again until `requests` (default:\n"
-    "            streams) were sent or `duration` is over\n"
+    "            streams) were sent or `duration` is over; cut: then at once\n"
     "  rate      beside them, requests a second for `seconds`, beginning `delay` seconds after the start\n"
     "  from, to  the part of the load that the figures of \"window\" are about\n";
 
@@ -29,6 +29,7 @@ using Setter = std::function<void(LoadOptions&, const char*)>;
 
 const std::map<std::string, void (*)(LoadOptions&)>& switches() {
   static const std::map<std::string, void (*)(LoadOptions&)> table{
+      {"--cut", [](LoadOptions& o) { o.cut = true; }},
       {"--unary", [](LoadOptions& o) { o.unary = true; }},
       {"--poisson", [](LoadOptions& o) { o.poisson = true; }},
       {"--spin", [](LoadOptions& o) { o.spin = true; }},

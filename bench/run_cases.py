@@ -95,7 +95,7 @@ class CaseRun:
         if who == "raw":
             wrong = {"lost_events": done.counts["lost_events"]}
         else:
-            wrong = {k: done.counts[k] for k in ("failed", "cancelled", "not_issued")}
+            wrong = {k: done.counts[k] for k in ("failed", "cancelled", "not_issued") if k == "failed" or not self.case.cut}
             if done.counts["joined"]:
                 wrong.update(done.counts["joined"].wrong)
         if any(wrong.values()):
