@@ -66,13 +66,14 @@ void fill(Distribution& d, std::vector<double>& values) {
   if (values.empty()) return;
   d.mean = mean_of(values);
   d.stddev = stddev_of(values, d.mean);
-  d.n_eff = effective_size(values);
+  const std::vector<double> in_s_order = values;
   std::sort(values.begin(), values.end());
   d.min = values.front();
   d.max = values.back();
   for (size_t i = 0; i < kPercentiles.size(); ++i) {
     d.percentiles[i] = values[nearest_rank(kPercentiles[i].per_mille, values.size()) - 1];
-    const auto ranks = percentile_ranks(values.size(), d.n_eff, kPercentiles[i].per_mille);
+    d.n_eff[i] = effective_trials(in_s_order, d.percentiles[i]);
+    const auto ranks = percentile_ranks(values.size(), d.n_eff[i], kPercentiles[i].per_mille);
     if (ranks) d.ci95[i] = {values[ranks->first - 1], values[ranks->second - 1]};
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 
 namespace tokometer {
@@ -46,28 +47,50 @@ MserCut mser(std::span<const double> batch_means) {
   return result;
 }
 
-// Without a copy: a run of ten million requests calls this.
-double effective_size(std::span<const double> in_time_order) {
-  constexpr double kMostProducts = 5e8;
-  const size_t n = in_time_order.size();
-  if (n < 2) return static_cast<double>(n);
-  const double mean = mean_of(in_time_order);
-  const auto product_at = [&](size_t lag) {
-    double sum = 0;
-    for (size_t i = lag; i < n; ++i) sum += (in_time_order[i] - mean) * (in_time_order[i - lag] - mean);
-    return sum;
-  };
-  const double variance = product_at(0);
-  if (variance <= 0) return static_cast<double>(n);
-  const auto most = static_cast<size_t>(
-      std::min<double>(static_cast<double>(n - 1), kMostProducts / static_cast<double>(n)));
-  double sum = 0;
-  for (size_t lag = 1; lag <= most; ++lag) {
-    const double product = product_at(lag);
-    if (product <= 0) break;
-    sum += product / variance;
+namespace {
+
+// A bit for each value, packed, so that a lag of a million values costs some ten thousand steps.
+std::vector<uint64_t> bits_at_most(std::span<const double> values, double threshold) {
+  std::vector<uint64_t> bits(values.size() / 64 + 2);  // one word more than there are bits: lags read beyond
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] <= threshold) bits[i / 64] |= uint64_t{1} << (i % 64);
   }
-  return std::max(1.0, static_cast<double>(n) / (1 + 2 * sum));
+  return bits;
+}
+
+// How many pairs (i, i + lag) have both bits set.
+uint64_t pairs_at(const std::vector<uint64_t>& bits, size_t lag) {
+  const size_t words = lag / 64, shift = lag % 64;
+  uint64_t pairs = 0;
+  for (size_t i = 0; i + words + 1 < bits.size(); ++i) {
+    uint64_t later = bits[i + words] >> shift;
+    if (shift != 0) later |= bits[i + words + 1] << (64 - shift);
+    pairs += static_cast<uint64_t>(std::popcount(bits[i] & later));
+  }
+  return pairs;
+}
+
+}  // namespace
+
+double effective_trials(std::span<const double> in_time_order, double threshold) {
+  constexpr size_t kMostSteps = 20'000'000;
+  const size_t n = in_time_order.size();
+  const auto bits = bits_at_most(in_time_order, threshold);
+  const auto size = static_cast<double>(n);
+  const double mean = n == 0 ? 0 : static_cast<double>(pairs_at(bits, 0)) / size;
+  const double variance = mean * (1 - mean);
+  if (variance <= 0) return size;
+  const size_t most = std::min(n - 1, kMostSteps / bits.size());
+  double sum = 0, first = 0, last = 0;  // set bits among the first and the last `lag`
+  for (size_t lag = 1; lag <= most; ++lag) {
+    first += in_time_order[lag - 1] <= threshold;
+    last += in_time_order[n - lag] <= threshold;
+    const double both = static_cast<double>(pairs_at(bits, lag)), rest = static_cast<double>(n - lag);
+    const double product = both - mean * (2 * mean * size - first - last) + rest * mean * mean;
+    if (product <= 0) break;
+    sum += product / (variance * size);
+  }
+  return std::max(1.0, size / (1 + 2 * sum));
 }
 
 namespace {

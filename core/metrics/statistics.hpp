@@ -21,9 +21,10 @@ struct MserCut {
 };
 MserCut mser(std::span<const double> batch_means);
 
-// How many independent values n correlated ones are worth: n / (1 + 2 sum rho_k), lags up to the first rho_k
-// <= 0 (and as many as half a billion products allow). At least 1 for a non-empty input.
-double effective_size(std::span<const double> in_time_order);
+// Whether a value is at most `threshold`: how many independent trials of that are the n correlated ones
+// worth? n / (1 + 2 sum rho_k) over the autocorrelations rho of yes and no, lags up to the first rho_k <= 0
+// (and as many as 20 million steps allow). n if all are alike; at least 1 for a non-empty input.
+double effective_trials(std::span<const double> in_time_order, double threshold);
 
 // Ranks (from 1, among n sorted values) that enclose a percentile with 95 % confidence, from Binomial(n_eff,
 // p). Nothing when the sample does not reach far enough.

@@ -62,7 +62,7 @@ struct Distribution {
   std::array<double, kPercentiles.size()> percentiles{};
   std::array<std::optional<std::pair<double, double>>, kPercentiles.size()> ci95{};
   std::optional<std::pair<double, double>> mean_ci95;
-  double n_eff = 0;  // behind ci95; 0: none computed
+  std::array<double, kPercentiles.size()> n_eff{};  // independent trials behind ci95; 0: none computed
   // Filled when at least one request of the window did not end ok.
   std::optional<std::array<Adjusted, kPercentiles.size()>> adjusted;
   std::optional<Adjusted> adjusted_max;

@@ -68,7 +68,12 @@ void put_intervals(JsonWriter& json, const Distribution& d) {
     put_pair(json, *d.ci95[i], d.integer && !d.pooled);  // pooled: batch means, no order statistics
   }
   json.end_object();
-  if (d.n_eff > 0) json.member("n_eff", d.n_eff);
+  if (d.pooled) return;
+  json.key("n_eff").begin_object();
+  for (size_t i = 0; i < kPercentiles.size(); ++i) {
+    if (d.ci95[i]) json.member(kPercentiles[i].id, d.n_eff[i]);
+  }
+  json.end_object();
 }
 
 void put_marks(JsonWriter& json, const Distribution& d) {

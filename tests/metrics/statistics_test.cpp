@@ -64,20 +64,53 @@ TEST_CASE("a steady sequence is nearly always called settled") {
   CHECK(settled >= 190);
 }
 
-TEST_CASE("effective size") {
-  tkm::Random random(9);
-  std::vector<double> independent, correlated;
-  double state = 0;
-  for (int i = 0; i < 20'000; ++i) {
-    independent.push_back(random.normal());
-    state = 0.8 * state + random.normal();
-    correlated.push_back(state);
+double trials_by_the_book(const std::vector<double>& values, double threshold) {
+  const auto n = static_cast<double>(values.size());
+  std::vector<double> yes;
+  for (const double value : values) yes.push_back(value <= threshold ? 1 : 0);
+  const double mean = mean_of(yes);
+  double variance = 0, sum = 0;
+  for (const double y : yes) variance += (y - mean) * (y - mean);
+  if (variance == 0) return n;
+  for (size_t lag = 1; lag < yes.size(); ++lag) {
+    double product = 0;
+    for (size_t i = lag; i < yes.size(); ++i) product += (yes[i] - mean) * (yes[i - lag] - mean);
+    if (product <= 0) break;
+    sum += product / variance;
   }
-  CHECK(effective_size(independent) > 15'000);
-  CHECK(effective_size(correlated) ==
-        doctest::Approx(20'000.0 / 9).epsilon(0.25));  // AR(1): (1 - a) / (1 + a)
-  CHECK(effective_size(std::vector<double>(100, 3.0)) == 100);
-  CHECK(effective_size({}) == 0);
+  return std::max(1.0, n / (1 + 2 * sum));
+}
+
+// AR(1), stationary from the first value on, standard normal at each instant.
+std::vector<double> correlated_normals(tkm::Random& random, size_t n, double correlation) {
+  std::vector<double> values;
+  double state = random.normal();
+  for (size_t i = 0; i < n; ++i) {
+    values.push_back(state);
+    state = correlation * state + std::sqrt(1 - correlation * correlation) * random.normal();
+  }
+  return values;
+}
+
+TEST_CASE("effective trials are those of the definition") {
+  tkm::Random random(9);
+  for (const size_t n : {2u, 63u, 64u, 65u, 200u, 1000u}) {
+    for (const double correlation : {0.0, 0.8, 0.99}) {
+      const auto values = correlated_normals(random, n, correlation);
+      for (const double threshold : {-9.0, -1.0, 0.0, 1.5, 9.0}) {
+        CAPTURE(n);
+        CAPTURE(correlation);
+        CAPTURE(threshold);
+        CHECK(effective_trials(values, threshold) ==
+              doctest::Approx(trials_by_the_book(values, threshold)).epsilon(1e-9));
+      }
+    }
+  }
+  CHECK(effective_trials({}, 0) == 0);
+  CHECK(effective_trials(std::vector<double>(100, 3.0), 3.0) == 100);
+  const auto values = correlated_normals(random, 20'000, 0.8);
+  CHECK(effective_trials(values, 0) < 4'000);     // the middle of correlated values
+  CHECK(effective_trials(values, 2.33) > 4'000);  // their tail is less dependent
 }
 
 TEST_CASE("binomial distribution function against a plain sum") {
@@ -140,21 +173,29 @@ TEST_CASE("the ranks of an interval have 95 % coverage, and no more than needed"
   CHECK(fewer->second - fewer->first > all->second - all->first);  // correlated: wider
 }
 
-TEST_CASE("the p99 interval covers the truth in 92 to 98 % of 200 simulated runs") {
-  int covered = 0;
-  for (uint64_t seed = 0; seed < 200; ++seed) {
-    tkm::Random random(seed, "coverage");
-    std::vector<double> values;
-    for (int i = 0; i < 3000; ++i) values.push_back(random.exponential(1));
-    const double n_eff = effective_size(values);
-    std::sort(values.begin(), values.end());
-    const auto ranks = percentile_ranks(values.size(), n_eff, 990);
-    REQUIRE(ranks);
-    const double truth = -std::log(0.01);
-    covered += values[ranks->first - 1] <= truth && truth <= values[ranks->second - 1];
+TEST_CASE("a percentile's interval covers the truth in 92 to 98 % of 200 simulated runs") {
+  const struct {
+    uint32_t per_mille;
+    double correlation;
+    double truth;  // of the standard normal distribution
+  } rows[] = {{500, 0, 0}, {500, 0.9, 0}, {990, 0, 2.326348}, {990, 0.5, 2.326348}, {990, 0.9, 2.326348}};
+  for (const auto& row : rows) {
+    int covered = 0;
+    for (uint64_t seed = 0; seed < 200; ++seed) {
+      tkm::Random random(seed, "coverage");
+      const auto values = correlated_normals(random, 6000, row.correlation);
+      auto sorted = values;
+      std::sort(sorted.begin(), sorted.end());
+      const double measured = sorted[(sorted.size() * row.per_mille + 999) / 1000 - 1];
+      const auto ranks = percentile_ranks(values.size(), effective_trials(values, measured), row.per_mille);
+      REQUIRE(ranks);
+      covered += sorted[ranks->first - 1] <= row.truth && row.truth <= sorted[ranks->second - 1];
+    }
+    CAPTURE(row.per_mille);
+    CAPTURE(row.correlation);
+    CHECK(covered >= 184);
+    CHECK(covered <= 198);  // one above 98 %: order statistics are discrete
   }
-  CHECK(covered >= 184);
-  CHECK(covered <= 198);  // one above 98 %: order statistics are discrete
 }
 
 TEST_CASE("batch intervals, slopes, interpolation") {
