@@ -1,5 +1,6 @@
-// How often does the 95 % interval of a p99 hold the true p99? Makes runs whose distribution is known, as records on
-// disk, has the product's own reducer read them, and counts. Prints one JSON object; ./dev bench verdict judges it.
+// How often does the 95 % interval of a p99 hold the true p99? Makes runs whose distribution is known, as
+// records on disk, has the product's own reducer read them, and counts. Prints one JSON object; ./dev bench
+// verdict judges it.
 //
 //   coverage KIND RUNS REQUESTS [SEED]     KIND: independent, ar50, ar90, queue70
 //
@@ -55,8 +56,8 @@ std::vector<double> lognormal_times(const Kind& kind, size_t n, tkm::Random& ran
   return times;
 }
 
-// Time in an M/M/1 queue with mean service of 10 ms: exponential, with mean service / (1 - load). Lindley's recursion,
-// begun with the stationary wait: 0 with probability 1 - load, else as the time in the system.
+// Time in an M/M/1 queue with mean service of 10 ms: exponential, with mean service / (1 - load). Lindley's
+// recursion, begun with the stationary wait: 0 with probability 1 - load, else as the time in the system.
 constexpr double kServiceMs = 10;
 std::vector<double> queue_times(double load, size_t n, tkm::Random& random) {
   std::vector<double> times;
@@ -139,7 +140,8 @@ int main(int argc, char** argv) {
       ++covered;
   }
   std::filesystem::remove_all(folder);
-  std::printf("{\"kind\": \"%s\", \"runs\": %zu, \"requests\": %zu, \"covered\": %zu, \"interval_above\": %zu, "
-              "\"interval_below\": %zu, \"absent\": %zu, \"true_p99_ms\": %.6f}\n",
-              kind->name, runs, requests, covered, above, below, absent, true_p99_ms(*kind));
+  std::printf(
+      "{\"kind\": \"%s\", \"runs\": %zu, \"requests\": %zu, \"covered\": %zu, \"interval_above\": %zu, "
+      "\"interval_below\": %zu, \"absent\": %zu, \"true_p99_ms\": %.6f}\n",
+      kind->name, runs, requests, covered, above, below, absent, true_p99_ms(*kind));
 }
