@@ -139,6 +139,7 @@ def tiny(case):
     if "ttft_spread" in sim:
         sim["ttft_spread"] = "2ms"
     part = case.open and dataclasses.replace(case.open, rate=200.0, seconds=0.4)
-    return dataclasses.replace(case, sim=sim, users=min(case.users, 12), tokens=min(case.tokens, 12 * case.tokens_per_event),
+    users = 12 if case.users or case.sizes else 0
+    return dataclasses.replace(case, sim=sim, users=users, tokens=min(case.tokens, 12 * case.tokens_per_event),
                                requests=40 if case.duration else 0, duration=0.0, cut=False, open=part, window=(0.0, 1e6),
-                               truth=True, sizes=(8, 16) if case.sizes else ())
+                               truth=True)

@@ -12,10 +12,10 @@ def number(value, digits):
 
 
 def target_words(target, summary):
-    """"must <= 50: met, moonshot <= 15: not met" for the value that the target is about."""
+    """"row 1: must <= 50 met, moonshot <= 15 not met", for the value that the target is about."""
     value = summary.get(target["of"])
     if value is None:
-        return f"must {_limit(target, 'must')}: not measured"
+        return f"row {target['row']}: must {_limit(target, 'must')} not measured"
     words = []
     for name in ("must", "moonshot"):
         met = value >= target[name] if target["at_least"] else value <= target[name]
@@ -25,7 +25,8 @@ def target_words(target, summary):
 
 def _limit(target, name):
     sign = ">=" if target["at_least"] else "<="
-    return f"{sign} {target[name]:,g}{' x' if target['of'] == 'ratio' else ''}"
+    value = target[name]
+    return f"{sign} {value:,.0f}" if value >= 1000 else f"{sign} {value:g}{' x' if target['of'] == 'ratio' else ''}"
 
 
 def figure_line(key, summary, target):
