@@ -13,7 +13,7 @@
 #include "metrics/manifest.hpp"
 
 namespace tokometer::embedded {
-extern const std::string_view sim_options_schema;
+extern const std::string_view sim_options_schema, summary_schema, records_schema;
 }
 
 namespace tokometer {
@@ -116,9 +116,15 @@ int plan_command(const CommandLine& line) {
 
 int schema_command(const CommandLine& line) {
   const std::string name = line.inputs.empty() ? "run" : line.inputs.front();
-  if (name == "sim") return print(embedded::sim_options_schema), kFinished;
+  const std::pair<std::string_view, std::string_view> plain[] = {{"sim", embedded::sim_options_schema},
+                                                                 {"summary", embedded::summary_schema},
+                                                                 {"records", embedded::records_schema}};
+  for (const auto& [known, text] : plain) {
+    if (name == known) return print(text), kFinished;
+  }
   if (name != "run") {
-    complain({Error{"schema: no schema \"" + escape_terminal(name, 60) + "\"; there are: run, sim"}});
+    complain({Error{"schema: no schema \"" + escape_terminal(name, 60) +
+                    "\"; there are: run, sim, summary, records"}});
     return kRefused;
   }
   if (line.with.empty()) return print(run_schema()), kFinished;

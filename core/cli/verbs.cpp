@@ -65,10 +65,12 @@ constexpr std::array kVerbs{
         "Without PRESET: chat. With --url, the server is probed and its processor and model are filled in.",
         "tokometer init --list\n"
         "tokometer init chat --url http://localhost:8000 -o chat.yaml"},
-    VerbInfo{Verb::schema, "schema", "[run|sim]",
+    VerbInfo{Verb::schema, "schema", "[run|sim|summary|records]",
              "print the JSON Schema of run files, or of the simulator's options",
-             "--with adds the options of plugins, for editors.",
-             "tokometer schema > run.schema.json\ntokometer schema --with vllm,poisson"},
+             "summary: of summary.json; records: of a line of records.jsonl. --with adds the options of plugins to the\n"
+             "schema of run files, for editors.",
+             "tokometer schema > run.schema.json\ntokometer schema --with vllm,poisson\n"
+             "tokometer schema summary > summary.schema.json"},
     VerbInfo{Verb::plugin_list, "plugin list", "",
              "all plugin files: version, ABI, path, what shadows or breaks them", "",
              "tokometer plugin list\ntokometer plugin list --plugin-dir ./my-plugins --json"},
