@@ -67,7 +67,8 @@ constexpr std::array kVerbs{
         "tokometer init chat --url http://localhost:8000 -o chat.yaml"},
     VerbInfo{Verb::schema, "schema", "[run|sim|summary|records]",
              "print the JSON Schema of run files, or of the simulator's options",
-             "summary: of summary.json; records: of a line of records.jsonl. --with adds the options of plugins to the\n"
+             "summary: of summary.json; records: of a line of records.jsonl. --with adds the options of "
+             "plugins to the\n"
              "schema of run files, for editors.",
              "tokometer schema > run.schema.json\ntokometer schema --with vllm,poisson\n"
              "tokometer schema summary > summary.schema.json"},
