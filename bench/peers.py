@@ -20,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import machine  # noqa: E402
 from clients import everyone, judge, publish  # noqa: E402
 from clients.client import Reading, Unavailable, requests_of  # noqa: E402
 from clients.runner import Run, Throttle  # noqa: E402
@@ -59,6 +60,7 @@ def measure(client, workload, folder):
             "reading": dataclasses.asdict(reading), "sim_lateness_ms": sim.lateness_ms, "at": now(),
             "truth": {"ttft": judge.pair(truth.ttft), "itl": judge.pair(truth.gaps), "e2e": judge.pair(truth.e2e),
                       "complete": truth.complete, "broken": truth.broken, "tokens": truth.tokens, "rate": truth.rate,
+                      "most_at_once": truth.most_at_once,
                       "from_schedule": judge.pair(truth.from_schedule)}}
 
 
@@ -103,8 +105,9 @@ def one_line(result):
     said, true = result["reading"], result["truth"]
     errors = [judge.error(said[m] and tuple(said[m]), true[m]) for m in ("ttft", "itl", "e2e")]
     shown = "  ".join(f"{m} p99 off {e[1]:.2f}" if e else f"{m} -" for m, e in zip(("ttft", "itl", "e2e"), errors))
-    return (f"{name}{result['wall_s']:6.1f} s  cpu {result['cpu_s']:6.1f} s  {shown}  ok {said['ok']}/{true['complete']}"
-            f"  exit {result['code']}  {result['reason'] or said['marked'] or said['logged']}")
+    remark = result["reason"] or said["marked"] or said["logged"]
+    return (f"{name}{result['wall_s']:6.1f} s  cpu {result['cpu_s']:6.1f} s  {shown}  "
+            f"ok {said['ok']}/{true['complete']}  exit {result['code']}  {remark}")
 
 
 def bench(clients, workloads, store):
@@ -151,7 +154,7 @@ def main(argv):
     begun, clock = now(), time.monotonic()
     results, left_out = bench(clients, workloads, Store(options.resume))
     report = {"begun": begun, "ended": now(), "minutes": round((time.monotonic() - clock) / 60, 1),
-              "resumed": options.resume, "machine": publish.machine(), "left_out": left_out, "results": results}
+              "resumed": options.resume, "machine": machine.describe(), "left_out": left_out, "results": results}
     (RESULTS / "peers.json").write_text(json.dumps(report, indent=1) + "\n")
     text = publish.tables(report, clients)
     print(text)

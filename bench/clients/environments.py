@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import pathlib
 import shutil
 import subprocess
@@ -58,15 +57,15 @@ def venv(name, python_version):
         print(f"installing {name} ({sum(1 for _ in lock.open())} packages)", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         must([installer(), "venv", "-q", "--python", python, folder], "making an environment")
-        must([installer(), "pip", "install", "-q", "--no-deps", "--compile-bytecode", "--python", folder / "bin" / "python",
-              "-r", lock], f"installing {name}")
+        must([installer(), "pip", "install", "-q", "--no-deps", "--compile-bytecode", "-r", lock,
+              "--python", folder / "bin" / "python"], f"installing {name}")
         mark.write_text(wanted)
     return folder / "bin"
 
 
 def offline():
     """Environment of a client that would otherwise ask a model hub or report its use."""
-    return {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1",
-            "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONNOUSERSITE": "1", "COLUMNS": "200",
-            "VLLM_NO_USAGE_STATS": "1", "VLLM_DO_NOT_TRACK": "1", "NO_COLOR": "1",
-            "HF_HOME": str(CACHE / "hf"), "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
+    on = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK",
+          "VLLM_NO_USAGE_STATS", "VLLM_DO_NOT_TRACK", "PYTHONNOUSERSITE", "NO_COLOR"]
+    return {name: "1" for name in on} | {"HF_HOME": str(CACHE / "hf"), "TOKENIZERS_PARALLELISM": "false",
+                                         "COLUMNS": "200"}

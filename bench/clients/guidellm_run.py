@@ -48,7 +48,8 @@ def read_report(report):
 
     def pair(name, scale):
         found = (metrics.get(name) or {}).get("successful") or {}
-        return (found["percentiles"]["p50"] * scale, found["percentiles"]["p99"] * scale) if found.get("count") else None
+        at = found.get("percentiles")
+        return (at["p50"] * scale, at["p99"] * scale) if found.get("count") else None
     totals = metrics["request_totals"]
     return Reading(ttft=pair("time_to_first_token_ms", 1), itl=pair("inter_token_latency_ms", 1),
                    e2e=pair("request_latency", 1e3), ok=totals["successful"],

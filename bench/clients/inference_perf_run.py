@@ -6,6 +6,8 @@ import pathlib
 from . import environments, tokenizer
 from .client import CACHE, MODEL, PROMPT, Client, Reading, Unavailable, requests_of
 
+LATE_S = 0.010                     # its own measure of late sends; worth a remark from here on
+
 
 class InferencePerf(Client):
     name, version = "inference-perf", "0.7.0"
@@ -61,5 +63,9 @@ def read_summary(summary):
     def pair(name):
         found = latency.get(name)
         return (found["median"] * 1e3, found["p99"] * 1e3) if found else None
-    return Reading(ttft=pair("time_to_first_token"), itl=pair("inter_token_latency"), e2e=pair("request_latency"),
-                   ok=summary["successes"]["count"], failed=summary["failures"]["count"])
+    late = summary["load_summary"].get("schedule_delay") or {}
+    reading = Reading(ttft=pair("time_to_first_token"), itl=pair("inter_token_latency"), e2e=pair("request_latency"),
+                      ok=summary["successes"]["count"], failed=summary["failures"]["count"])
+    if late.get("p99", 0) > LATE_S:
+        reading.logged = f"schedule_delay p99 {late['p99'] * 1e3:.0f} ms"
+    return reading

@@ -2,8 +2,7 @@
 
 Truth is the server's view: a request begins when its last byte was read (received_ns), an event is at the stamp taken
 just before its send(). So time to first token is first_ns - received_ns; what a client adds by sending late, connecting
-inside its clock, or reading late shows as error, and it is an error: it is not the server's. The errors of a floor in C++
-say how much of it is the machine's own.
+inside its clock, or reading late shows as error, and it is an error: it is not the server's.
 """
 
 import dataclasses
@@ -23,6 +22,7 @@ class Truth:
     broken: int                    # that did not
     tokens: int                    # sent in complete answers
     rate: float                    # requests a second over the middle 80 %
+    most_at_once: int              # requests that the server answered at a time, at most
     from_schedule: list            # first token - the time it was planned for, of even arrivals
 
 
@@ -67,6 +67,17 @@ def middle_rate(requests):
     return (n - 1 - 2 * (n // 10)) / ((last - first) / 1e9) if last > first else None
 
 
+def most_at_once(requests):
+    """The peak of requests between arrival and end."""
+    ended = [r for r in requests if "end_ns" in r]
+    steps = sorted([(r["received_ns"], 1) for r in ended] + [(r["end_ns"], -1) for r in ended])
+    now = most = 0
+    for _, step in steps:
+        now += step
+        most = max(most, now)
+    return most
+
+
 def planned_wait(requests, rate):
     """Time from the planned instant to the first token, of a load that plans one request each 1/rate seconds.
 
@@ -88,6 +99,7 @@ def read_truth(folder, workload, count):
     return Truth(ttft=[(r["first_ns"] - r["received_ns"]) / 1e6 for r in good], gaps=gaps,
                  e2e=[(r["end_ns"] - r["received_ns"]) / 1e6 for r in good], complete=len(good),
                  broken=len(requests) - len(good), tokens=sum(r["tokens"] for r in good), rate=middle_rate(requests),
+                 most_at_once=most_at_once(requests),
                  from_schedule=planned_wait(requests, even) if even and requests else [])
 
 

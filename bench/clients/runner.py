@@ -1,8 +1,8 @@
 """Runs one client to its end: pinned, bounded in time, its whole tree of processes measured, nothing left behind.
 
-The client gets a session of its own. This process is the reaper of what the client's processes leave behind, so that CPU
-time is that of all of them, and so that none can escape. Memory is the sum of the tree's proportional shares (Pss): a page
-that ten workers share counts once.
+The client gets a session of its own. This process is the reaper of what the client's processes leave behind, so that
+CPU time is that of all of them, and so that none can escape. Memory is the sum of the tree's proportional shares (Pss):
+a page that ten workers share counts once.
 """
 
 import contextlib

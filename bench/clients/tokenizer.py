@@ -3,8 +3,8 @@
 
     python3 tokenizer.py FOLDER
 
-A token is a word: the vocabulary has 4,000 made-up words, and whatever else stands between blanks is "word". So each word
-of the simulator counts as the one token that it is.
+A token is a word: the vocabulary has 4,000 made-up words, and whatever else stands between blanks is "word". So each
+word of the simulator counts as the one token that it is.
 """
 
 import json
@@ -52,7 +52,7 @@ def folder(cache):
 
 
 def hub_name(cache):
-    """The same as a model hub's client caches it, for clients that offline take a hub's names only: cache/hf is HF_HOME."""
+    """The same as a model hub's client caches it (HF_HOME is cache/hf), for clients that offline take hub names only."""
     model = cache / "hf" / "hub" / "models--tokometer--words"
     write(model / "snapshots" / REVISION)
     (model / "refs").mkdir(exist_ok=True)

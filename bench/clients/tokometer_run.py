@@ -34,8 +34,8 @@ class Tokometer(Client):
     rate_requests = 100_000
 
     def install(self):
-        words = subprocess.run([program("tokometer"), "--version"], capture_output=True, text=True).stdout.split()
-        self.version = words[-1] if words else ""
+        said = subprocess.run([program("tokometer"), "--version"], capture_output=True, text=True).stdout.split()
+        self.version = said[1] if len(said) > 1 else ""
 
     def command(self, workload, url, folder):
         (folder / "run.yaml").write_text(run_file(url, workload, requests_of(self, workload)))

@@ -1,7 +1,7 @@
 """The loads that every client gets, and what the simulator does under them.
 
-W1 to W4 ask how exact and how costly a client is, W5 how many requests a second it makes on one core. The other four ask
-what it says when things go wrong: a frozen server, a client without CPU, broken streams, a server that only fails.
+W1 to W4 ask how exact and how costly a client is, W5 how many requests a second it makes on one core. The next four
+ask what it says when things go wrong: a frozen server, a client without CPU, broken streams, a server that only fails.
 """
 
 import dataclasses
@@ -38,13 +38,16 @@ WORKLOADS = [
     Workload("W4", "Poisson arrivals, 100 a second, 32 tokens, a token each 10 ms",
              _FIXED, tokens=32, requests=800, rate=100),
     Workload("W5", "64 users, one token, at once", {"mode": "instant"}, tokens=1, requests=0, users=64),
-    Workload("freeze", "200 requests a second, evenly, at most 32 at a time, 5 tokens; after 2 s the server freezes for 500 ms",
+    Workload("freeze", "200 requests a second, evenly, at most 32 at a time, 5 tokens; after 2 s the server freezes "
+             "for 500 ms",
              {**_FIXED, "stall": '{"at": "2s", "for": "500ms"}'},
              tokens=5, requests=1000, rate=200, arrivals="constant", cap=32),
     Workload("throttle", "W4 while the client is stopped for 80 of each 100 ms, 6 s long",
              _FIXED, tokens=32, requests=800, rate=100, throttled_s=6),
-    Workload("broken", "20 users; every second stream dies in an error event after 3 tokens",
-             {**_FIXED, "failure_rate": 0.5, "failure": "error; after=3"}, tokens=20, requests=200, users=20),
+    Workload("broken", "20 users; every second stream dies in an error event after 3 tokens (none of the first five, "
+             "since a client may ask before it starts)",
+             {**_FIXED, "failure_rate": 0.5, "failure": "error; after=3", "seed": 47},
+             tokens=20, requests=200, users=20),
     Workload("failing", "20 users; every request gets status 500",
              {**_FIXED, "failure_rate": 1, "failure": "status; code=500"}, tokens=20, requests=60, users=20),
     Workload("start", "64 requests of W1: what a client costs before and after its load", _FIXED, tokens=100,
