@@ -9,11 +9,10 @@ from .client import CACHE, MODEL, PROMPT, Client, Reading, Unavailable, requests
 
 class Guidellm(Client):
     name, version = "guidellm", "0.8.1"
-    settings = "extra `perf` (uvloop, orjson, msgspec), JSON output, no interactive console"
+    settings = "extra `perf` (uvloop, orjson, msgspec), one worker process for the one core"
     documented = "README (installation); settings from `guidellm env`"
     itl_is = "mean"
     rate_requests = 800
-    warnings = (r"bottleneck", r"dispatch delay", r"saturat", r"loaded late")
 
     def install(self):
         self.bin = environments.venv(self.name, "3.11")
@@ -51,6 +50,8 @@ def read_report(report):
         at = found.get("percentiles")
         return (at["p50"] * scale, at["p99"] * scale) if found.get("count") else None
     totals = metrics["request_totals"]
+    warned = [warning["code"] for warning in report["benchmarks"][0].get("warnings") or []]
     return Reading(ttft=pair("time_to_first_token_ms", 1), itl=pair("inter_token_latency_ms", 1),
                    e2e=pair("request_latency", 1e3), ok=totals["successful"],
-                   failed=totals["errored"] + totals["incomplete"])
+                   failed=totals["errored"] + totals["incomplete"],
+                   logged="warnings " + ", ".join(warned) if warned else "")

@@ -54,7 +54,10 @@ class InferencePerf(Client):
         found = sorted(pathlib.Path(folder).glob("out/**/summary_lifecycle_metrics.json"))
         if not found:
             raise Unavailable("no result file")
-        return read_summary(json.loads(found[-1].read_text()))
+        reading = read_summary(json.loads(found[-1].read_text()))
+        if workload.users:
+            reading.logged = ""        # a closed loop has no schedule to be late for
+        return reading
 
 
 def read_summary(summary):

@@ -52,7 +52,7 @@ def folder(cache):
 
 
 def hub_name(cache):
-    """The same as a model hub's client caches it (HF_HOME is cache/hf), for clients that offline take hub names only."""
+    """The same as a model hub's client caches it (HF_HOME: cache/hf), for clients that offline take hub names only."""
     model = cache / "hf" / "hub" / "models--tokometer--words"
     write(model / "snapshots" / REVISION)
     (model / "refs").mkdir(exist_ok=True)
