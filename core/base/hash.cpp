@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/crc.hpp>
+#include <cstring>
 #include <fstream>
 #include <memory>
 
@@ -11,6 +12,22 @@ namespace tokometer {
 namespace {
 
 using Engine = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
+
+#ifdef __x86_64__
+// The CPU's own CRC-32C takes eight bytes at a time; Boost's table, which is right everywhere, one.
+const bool kHasInstruction = __builtin_cpu_supports("sse4.2") != 0;
+
+__attribute__((target("sse4.2"))) uint32_t crc_by_instruction(uint32_t crc, std::string_view bytes) noexcept {
+  uint64_t wide = crc;
+  for (uint64_t word = 0; bytes.size() >= sizeof word; bytes.remove_prefix(sizeof word)) {
+    std::memcpy(&word, bytes.data(), sizeof word);
+    wide = __builtin_ia32_crc32di(wide, word);
+  }
+  crc = static_cast<uint32_t>(wide);
+  for (const char byte : bytes) crc = __builtin_ia32_crc32qi(crc, static_cast<unsigned char>(byte));
+  return crc;
+}
+#endif
 
 // SHA-256 fed in pieces. OpenSSL fails here only when it was built without the digest.
 class Sha256 {
@@ -38,12 +55,18 @@ class Sha256 {
 }  // namespace
 
 void Crc32c::update(std::string_view bytes) noexcept {
+#ifdef __x86_64__
+  if (kHasInstruction) return void(remainder_ = crc_by_instruction(remainder_, bytes));
+#endif
   Engine engine(remainder_);
   engine.process_bytes(bytes.data(), bytes.size());
   remainder_ = static_cast<uint32_t>(engine.get_interim_remainder());
 }
 
 uint32_t Crc32c::value() const noexcept {
+#ifdef __x86_64__
+  if (kHasInstruction) return ~remainder_;
+#endif
   return static_cast<uint32_t>(Engine(remainder_).checksum());
 }
 

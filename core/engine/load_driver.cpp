@@ -1,6 +1,5 @@
 #include "engine/load_driver.hpp"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +9,6 @@
 
 #include <tokometer/json.hpp>
 
-#include "plugin/crash.hpp"
-
 namespace tokometer {
 namespace {
 
@@ -19,6 +16,7 @@ constexpr int64_t kLookAheadNs = 5'000'000;  // releases are handed over this lo
 constexpr int64_t kWakeAheadNs = 2'000'000;  // ... in batches: the thread wakes this long before the next one
 constexpr int64_t kPhaseLeadNs = 10'000'000;   // from the decision to begin a phase to its time 0
 constexpr int64_t kPollNs = 100'000'000;       // longest sleep: stop orders and ticks
+constexpr int64_t kDataPollNs = 1'000'000;     // between looks at a queue of samples that has run dry
 constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tick
 constexpr uint64_t kBudgetFailures = 20;       // so many failures in a row ...
 constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
@@ -71,6 +69,7 @@ LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
     : plan_(plan),
       context_(context),
       workers_(workers),
+      host_(workers.size() == 1 ? workers.front().get() : nullptr),
       feeder_(feeder),
       writer_(writer),
       completions_(completions),
@@ -88,7 +87,7 @@ LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
 LoadDriver::~LoadDriver() = default;
 
 void LoadDriver::watch_threads() {
-  ticks_.add_thread("scheduler", gettid(), false);
+  if (host_ == nullptr) ticks_.add_thread("scheduler", gettid(), false);
   for (size_t i = 0; i < workers_.size(); ++i) {
     while (workers_[i]->thread_id() == 0) std::this_thread::yield();  // it is just being started
     ticks_.add_thread("io-" + std::to_string(i), workers_[i]->thread_id(), true);
@@ -98,8 +97,6 @@ void LoadDriver::watch_threads() {
 }
 
 void LoadDriver::run() {
-  pthread_setname_np(pthread_self(), "scheduler");
-  const SignalStack signal_stack;
   watch_threads();
   feeder_.wait_until_full();
   for (const auto& [id, text] : warnings_) warn(id, text);
@@ -120,17 +117,13 @@ void LoadDriver::preconnect(const PhasePlan& phase) {
   wanted = std::min(wanted, static_cast<double>(std::min<uint64_t>(plan_.max_in_flight, kMostPreconnected)));
   if (!context_.keep_alive) return;
   const size_t each = (static_cast<size_t>(wanted) + workers_.size() - 1) / workers_.size();
-  std::mutex mutex;
-  std::condition_variable done;
-  size_t left = workers_.size();
+  std::atomic<size_t> left = workers_.size();
   for (const auto& worker : workers_) {
     worker->preconnect(each, [&](const Result<void>&) {  // a refusal shows in the requests, with its class
-      const std::lock_guard lock(mutex);
-      if (--left == 0) done.notify_one();
+      if (--left == 0) interrupt();
     });
   }
-  std::unique_lock lock(mutex);
-  done.wait(lock, [&] { return left == 0; });
+  while (left > 0) sleep_until(now_ns() + kPollNs);
 }
 
 void LoadDriver::run_phase(size_t index) {
@@ -169,7 +162,9 @@ void LoadDriver::turn(Active& active) {
       active.plan.file.duration_ns && now - active.start_ns < *active.plan.file.duration_ns;
   wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(),
                            std::memory_order_relaxed);
-  const int64_t next_ns = active.scheduler.next_time_ns();
+  const bool stands_still =
+      plan_.file.limits.overload == RunFile::Limits::Overload::block && !active.held.empty();
+  const int64_t next_ns = stands_still ? INT64_MAX : active.scheduler.next_time_ns();
   const int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
   if (!active.scheduler.load_ended()) sleep_until(std::min({wake_ns, now + kPollNs, tick_line_ns_}));
 }
@@ -187,7 +182,7 @@ void LoadDriver::release_due(Active& active) {
 // False: the load has ended with this release.
 bool LoadDriver::plan_release(Active& active, int64_t at_ns) {
   const int64_t scheduled_ns = active.start_ns + at_ns;
-  auto sample = feeder_.take();
+  auto sample = next_sample();
   if (sample == nullptr) {
     const std::string fault = feeder_.fault();
     if (!fault.empty()) {
@@ -396,7 +391,7 @@ void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) 
 }
 
 void LoadDriver::write_tick() {
-  auto line = ticks_.make(writer_);
+  auto line = std::make_unique<TickLine>();
   for (const PhaseTotals& totals : totals_) {
     if (totals.planned > 0) line->totals.push_back(totals);
   }
@@ -448,7 +443,16 @@ Progress LoadDriver::progress() const {
   return progress;
 }
 
+// While data are late, a worker that hosts us must go on reading.
+std::shared_ptr<const Sample> LoadDriver::next_sample() {
+  bool interrupted = false;
+  while (host_ != nullptr && !feeder_.is_ready()) interrupted |= host_->serve(now_ns() + kDataPollNs);
+  if (interrupted) host_->interrupt();  // what came meanwhile is for the turn's own sleep
+  return feeder_.take();
+}
+
 void LoadDriver::sleep_until(int64_t at_ns) {
+  if (host_ != nullptr) return void(host_->serve(at_ns));
   std::unique_lock lock(mutex_);
   const auto until = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(at_ns));
   woken_.wait_until(lock, until, [this] { return wake_; });
@@ -456,7 +460,11 @@ void LoadDriver::sleep_until(int64_t at_ns) {
 }
 
 void LoadDriver::wake() {
-  if (!wants_completions_.load(std::memory_order_relaxed)) return;
+  if (wants_completions_.load(std::memory_order_relaxed)) interrupt();
+}
+
+void LoadDriver::interrupt() {
+  if (host_ != nullptr) return host_->interrupt();
   {
     const std::lock_guard lock(mutex_);
     wake_ = true;
@@ -471,9 +479,8 @@ void LoadDriver::stop(const StopOrder& order) {
     if (!order_) order_ = order;
     if (order.drain_limit_ns) order_->drain_limit_ns = order.drain_limit_ns;
     order_->cancel = cancel;
-    wake_ = true;
   }
-  woken_.notify_one();
+  interrupt();
 }
 
 }  // namespace tokometer

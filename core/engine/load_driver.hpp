@@ -1,5 +1,6 @@
-// The scheduler thread: takes what the load pattern releases, gives it a sample, applies the cap, hands it to
-// a worker; takes completions back; ends phases, drains, stops. One object a run; run() is the thread's body.
+// The scheduler: takes what the load pattern releases, gives it a sample, applies the cap, hands it to a
+// worker; takes completions back; ends phases, drains, stops. One object a run. With several workers it has a
+// thread of its own; an only worker hosts it.
 #pragma once
 
 #include <array>
@@ -54,8 +55,9 @@ class LoadDriver {
 
   ~LoadDriver();
 
-  void run();                         // the thread's body
-  void wake();                        // any thread: completions are waiting
+  // The body of its own thread, or of a guest of the only worker.
+  void run();
+  void wake();                        // workers: completions are waiting
   void stop(const StopOrder& order);  // any thread
   Progress progress() const;          // any thread
 
@@ -88,7 +90,9 @@ class LoadDriver {
   void stop_load(Active& active, const std::string& cls);
   void end_run(std::string reason, std::string fault);
   void check_stop();
-  void sleep_until(int64_t at_ns);
+  void sleep_until(int64_t at_ns);  // or until something has come: completions, a stop order
+  void interrupt();
+  std::shared_ptr<const Sample> next_sample();
   void count_users(Active& active, int64_t now_ns);
   void publish(const Active& active);
   void serve_ticks(int64_t now);
@@ -101,6 +105,7 @@ class LoadDriver {
   const Plan& plan_;
   const RunContext& context_;
   std::vector<std::unique_ptr<Worker>>& workers_;
+  Worker* const host_;  // null: it runs on a thread of its own
   Feeder& feeder_;
   WriterThread& writer_;
   Mailbox<Completion>& completions_;

@@ -1,5 +1,7 @@
 #include "engine/run.hpp"
 
+#include <pthread.h>
+
 #include <thread>
 #include <utility>
 
@@ -7,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/hash.hpp"
+#include "plugin/crash.hpp"
 
 namespace tokometer {
 namespace {
@@ -67,6 +70,7 @@ class Run::Threads {
 
  private:
   Result<void> make_workers(const Preflight& preflight);
+  void start_threads();
 
   // In the order of their making: what comes later uses what came before, and ends before it.
   RunContext context_;
@@ -100,7 +104,7 @@ Result<void> Run::Threads::make_workers(const Preflight& preflight) {
 }
 
 Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& settings) {
-  auto writer = WriterThread::start(settings.directory, plan_.file.output, clock_);
+  auto writer = WriterThread::start(settings.directory, plan_.file.output, ticks_, clock_);
   if (!writer) return writer.errors();
   writer_ = std::move(*writer);
   auto feeder = open_feeder(plan_, preflight, settings.salt);
@@ -115,14 +119,29 @@ Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& 
   }
   driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_,
                                          std::move(warnings));
-  for (const auto& worker : workers_) worker_threads_.emplace_back([&worker = *worker] { worker.run(); });
-  scheduler_thread_ = std::thread([this] {
+  start_threads();
+  return {};
+}
+
+// An only worker hosts the scheduler: what a finished request leads to is sent with no hand-over to another
+// thread.
+void Run::Threads::start_threads() {
+  const auto schedule = [this] {
     driver_->run();
     const std::lock_guard lock(mutex_);
     load_is_over_ = true;
     ended_.notify_all();
+  };
+  if (workers_.size() == 1) {
+    worker_threads_.emplace_back([this, schedule] { workers_.front()->run(schedule); });
+    return;
+  }
+  for (const auto& worker : workers_) worker_threads_.emplace_back([&worker = *worker] { worker.run(); });
+  scheduler_thread_ = std::thread([schedule] {
+    pthread_setname_np(pthread_self(), "scheduler");
+    const SignalStack signal_stack;
+    schedule();
   });
-  return {};
 }
 
 bool Run::Threads::wait(int64_t timeout_ns) {
@@ -131,12 +150,13 @@ bool Run::Threads::wait(int64_t timeout_ns) {
 }
 
 RunResult Run::Threads::finish() {
-  if (!scheduler_thread_.joinable()) return result_;  // never started, or finished before
-  scheduler_thread_.join();
+  if (worker_threads_.empty()) return result_;  // never started, or finished before
+  if (scheduler_thread_.joinable()) scheduler_thread_.join();
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : worker_threads_) thread.join();
+  worker_threads_.clear();
   result_ = {.reason = driver_->reason(), .fault = driver_->fault(), .records_fault = {}};
-  auto tick = ticks_.make(*writer_);  // with the workers' last words
+  auto tick = std::make_unique<TickLine>();  // with the workers' last words
   tick->totals = driver_->totals();
   writer_->push(std::move(tick));
   writer_->finish({.at_ns = clock_.now_ns() - context_.start_ns,

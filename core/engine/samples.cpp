@@ -224,6 +224,11 @@ void Feeder::wait_until_full() {
   changed_.wait(lock, [this] { return at_end_ || ready_.size() >= kReadAhead; });
 }
 
+bool Feeder::is_ready() const {
+  const std::lock_guard lock(mutex_);
+  return at_end_ || !ready_.empty();
+}
+
 std::shared_ptr<const Sample> Feeder::take() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return at_end_ || !ready_.empty(); });

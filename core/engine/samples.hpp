@@ -98,6 +98,8 @@ class Feeder {
   // Waits until the queue is full or the data has ended: the schedule does not begin with an empty queue.
   void wait_until_full();
 
+  bool is_ready() const;  // take() would not wait
+
   // The next sample, waiting for it if need be; null when there are no more or a fault has come.
   std::shared_ptr<const Sample> take();
 

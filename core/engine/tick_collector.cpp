@@ -57,35 +57,31 @@ void TickCollector::read_threads(TickLine& line) {
   }
 }
 
-std::unique_ptr<TickLine> TickCollector::make(const WriterThread& writer) {
-  auto line = std::make_unique<TickLine>();
-  line->at_ns = clock_.now_ns() - start_ns_;
+void TickCollector::complete(TickLine& line) {
+  line.at_ns = clock_.now_ns() - start_ns_;
   inbox_.take(taken_);
   for (auto& tick : taken_) {
-    add(*tick, *line);
+    add(*tick, line);
     if (latest_.size() <= tick->worker) latest_.resize(tick->worker + 1);
     latest_[tick->worker] = std::move(tick);
   }
   for (const auto& tick : latest_) {
     if (!tick) continue;
-    line->reads += tick->reads;
-    line->user_stamp_reads += tick->user_stamp_reads;
-    line->clock_steps += tick->clock_steps;
-    line->token_events += tick->token_events;
-    line->flagged_events += tick->flagged_events;
+    line.reads += tick->reads;
+    line.user_stamp_reads += tick->user_stamp_reads;
+    line.clock_steps += tick->clock_steps;
+    line.token_events += tick->token_events;
+    line.flagged_events += tick->flagged_events;
   }
-  read_threads(*line);
+  read_threads(line);
   const ProcessUse process = process_use();
-  line->rss_bytes = process.rss_bytes;
-  line->rss_peak_bytes = process.rss_peak_bytes;
-  line->cpu_ns = process_cpu_ns() - cpu_at_start_ns_;
-  line->fds = process.open_fds;
-  line->host_gap_ns = host_.lost_ns();
+  line.rss_bytes = process.rss_bytes;
+  line.rss_peak_bytes = process.rss_peak_bytes;
+  line.cpu_ns = process_cpu_ns() - cpu_at_start_ns_;
+  line.fds = process.open_fds;
+  line.host_gap_ns = host_.lost_ns();
   const int64_t slept_ns = suspended_ns() - suspended_at_start_ns_;
-  line->suspended_ns = slept_ns > kSuspendNoiseNs ? slept_ns : 0;
-  line->writer_backlog_bytes = writer.backlog_bytes();
-  line->writer_backlog_limit_bytes = WriterThread::kBacklogLimitBytes;
-  return line;
+  line.suspended_ns = slept_ns > kSuspendNoiseNs ? slept_ns : 0;
 }
 
 }  // namespace tokometer

@@ -1,5 +1,6 @@
-// Once a second: what the verdict needs and no request shows. Asks the workers, reads /proc, and makes one
-// tick line. Used by the scheduler thread alone, but for the mailbox that the workers fill.
+// Once a second: what the verdict needs and no request shows. Puts the workers' answers and what /proc says
+// into one tick line. The scheduler adds the threads before the load; then only the writer's thread uses it,
+// since /proc is slow; the workers fill the mailbox.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,7 @@
 
 #include "base/clock.hpp"
 #include "engine/mailbox.hpp"
-#include "engine/worker.hpp"
-#include "engine/writer_thread.hpp"
+#include "engine/worker_tick.hpp"
 #include "metrics/record_log.hpp"
 #include "telemetry/client.hpp"
 
@@ -25,8 +25,8 @@ class TickCollector {
   Mailbox<std::unique_ptr<WorkerTick>>& inbox() noexcept { return inbox_; }
   void add_thread(std::string name, int32_t tid, bool io);
 
-  // A tick line of what has come in since the last one. The caller adds totals, last_seq and in_flight.
-  std::unique_ptr<TickLine> make(const WriterThread& writer);
+  // Adds what has come in since the last line. The scheduler has set totals, last_seq and in_flight.
+  void complete(TickLine& line);
 
  private:
   void add(const WorkerTick& tick, TickLine& line);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -54,10 +55,13 @@ class Worker::Loop final : private ExchangeOwner {
     send_tick();
   }
 
-  void run();
+  void run(const std::function<void()>& guest);
+  bool serve(int64_t until_ns);
+  void interrupt();
   int32_t thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
 
   void release(Release release) {
+    if (hosting_) return start(std::move(release));
     if (inbox_.push(std::move(release))) post([this] { take_inbox(); });
   }
   template <class Task>
@@ -77,11 +81,13 @@ class Worker::Loop final : private ExchangeOwner {
   void on_over(Exchange& exchange) override;
   void on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) override;
 
+  void turn(int64_t until_ns);
   void take_inbox();
+  void start(Release release);
   Exchange& idle_exchange();
   std::unique_ptr<RequestRecord> idle_record();
   void send_due(int64_t now_ns);
-  void wait_for_due();
+  void wake_at(int64_t at_ns);
   void watch_timers();
   bool is_quiet() const { return stopping_ && in_use_ == 0; }
 
@@ -98,9 +104,9 @@ class Worker::Loop final : private ExchangeOwner {
   BlockPool blocks_;
   TimerWheel timers_;
   ExchangeServices services_;
-  boost::asio::steady_timer send_timer_{io_};
+  boost::asio::steady_timer wake_timer_{io_};
   boost::asio::steady_timer wheel_timer_{io_};
-  int64_t send_timer_at_ns_ = TimerWheel::kNever;
+  int64_t wake_timer_at_ns_ = TimerWheel::kNever;
 
   Mailbox<Release> inbox_;
   std::vector<Release> taken_;
@@ -112,6 +118,8 @@ class Worker::Loop final : private ExchangeOwner {
   std::vector<std::unique_ptr<RequestRecord>> taken_records_;
   size_t in_use_ = 0;
   bool stopping_ = false;
+  bool hosting_ = false;      // a guest runs: it releases from this thread
+  bool interrupted_ = false;  // the guest's serve() is to return
   std::unique_ptr<WorkerTick> tick_;
   int64_t turn_began_ns_ = 0;  // first read of the turn
 };
@@ -134,26 +142,45 @@ void Worker::Loop::send_tick() {
   links_.ticks.push(std::move(next));
 }
 
-void Worker::Loop::run() {
+void Worker::Loop::run(const std::function<void()>& guest) {
   thread_id_.store(gettid(), std::memory_order_relaxed);
   pthread_setname_np(pthread_self(), ("io-" + std::to_string(index_)).c_str());
   const SignalStack signal_stack;
   const auto keep_running = boost::asio::make_work_guard(io_);
   watch_timers();
-  while (!is_quiet()) {
-    const int64_t now_ns = context_.clock->now_ns();
-    if (turn_began_ns_ != 0)
-      tick_->longest_turn_ns = std::max(tick_->longest_turn_ns, now_ns - turn_began_ns_);
-    turn_began_ns_ = 0;
-    send_due(now_ns);
-    if (spin_ && !due_.empty() && due_.top()->scheduled_ns() - now_ns <= kSpinNs) {
-      io_.poll_one();
-    } else {
-      wait_for_due();
-      io_.run_one();
-    }
+  if (guest) {
+    hosting_ = true;
+    guest();
+    hosting_ = false;
   }
+  while (!is_quiet()) turn(TimerWheel::kNever);
   send_tick();
+}
+
+bool Worker::Loop::serve(int64_t until_ns) {
+  do {
+    turn(until_ns);
+  } while (!interrupted_ && context_.clock->now_ns() < until_ns);
+  return std::exchange(interrupted_, false);
+}
+
+void Worker::Loop::interrupt() {
+  boost::asio::dispatch(io_, [this] { interrupted_ = true; });
+}
+
+// Sends what is due, then waits for one thing to happen, at most until `until_ns`.
+void Worker::Loop::turn(int64_t until_ns) {
+  const int64_t now_ns = context_.clock->now_ns();
+  if (turn_began_ns_ != 0) tick_->longest_turn_ns = std::max(tick_->longest_turn_ns, now_ns - turn_began_ns_);
+  turn_began_ns_ = 0;
+  send_due(now_ns);
+  const int64_t due_ns = due_.empty() ? TimerWheel::kNever : due_.top()->scheduled_ns();
+  if (spin_ && due_ns - now_ns <= kSpinNs) {
+    io_.poll_one();
+  } else {
+    wake_at(std::min(until_ns, due_.empty() || !spin_ ? due_ns : due_ns - kSpinNs));
+    io_.run_one();
+  }
 }
 
 void Worker::Loop::send_due(int64_t now_ns) {
@@ -164,14 +191,13 @@ void Worker::Loop::send_due(int64_t now_ns) {
   }
 }
 
-void Worker::Loop::wait_for_due() {
-  if (due_.empty()) return;
-  const int64_t at_ns = due_.top()->scheduled_ns() - (spin_ ? kSpinNs : 0);
-  if (send_timer_at_ns_ == at_ns) return;
-  send_timer_at_ns_ = at_ns;
-  send_timer_.expires_at(time_point(at_ns));
-  send_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) send_timer_at_ns_ = TimerWheel::kNever;  // the loop sends what is due
+// Makes sure that the wait ends by then. To wake too early costs one turn, to set the timer a system call.
+void Worker::Loop::wake_at(int64_t at_ns) {
+  if (at_ns >= wake_timer_at_ns_) return;
+  wake_timer_at_ns_ = at_ns;
+  wake_timer_.expires_at(time_point(at_ns));
+  wake_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) wake_timer_at_ns_ = TimerWheel::kNever;
   });
 }
 
@@ -208,16 +234,18 @@ std::unique_ptr<RequestRecord> Worker::Loop::idle_record() {
 
 void Worker::Loop::take_inbox() {
   inbox_.take(taken_);
-  for (Release& release : taken_) {
-    Exchange& exchange = idle_exchange();
-    exchange.give_record(idle_record());
-    if (!exchange.prepare(std::move(release))) continue;
-    // What is due goes at once: of a burst, the first must not wait until the last is encoded.
-    if (exchange.scheduled_ns() <= context_.clock->now_ns()) {
-      exchange.send();
-    } else {
-      due_.push(&exchange);
-    }
+  for (Release& release : taken_) start(std::move(release));
+}
+
+void Worker::Loop::start(Release release) {
+  Exchange& exchange = idle_exchange();
+  exchange.give_record(idle_record());
+  if (!exchange.prepare(std::move(release))) return;
+  // What is due goes at once: of a burst, the first must not wait until the last is encoded.
+  if (exchange.scheduled_ns() <= context_.clock->now_ns()) {
+    exchange.send();
+  } else {
+    due_.push(&exchange);
   }
 }
 
@@ -257,8 +285,14 @@ Worker::Worker(uint32_t index, const RunContext& context, Processor processor, c
 
 Worker::~Worker() = default;
 
-void Worker::run() {
-  loop_->run();
+void Worker::run(const std::function<void()>& guest) {
+  loop_->run(guest);
+}
+bool Worker::serve(int64_t until_ns) {
+  return loop_->serve(until_ns);
+}
+void Worker::interrupt() {
+  loop_->interrupt();
 }
 int32_t Worker::thread_id() const noexcept {
   return loop_->thread_id();

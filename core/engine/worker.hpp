@@ -2,6 +2,9 @@
 // finished records to the writer. Own io_context, poller, connections, processor instance, timers; it shares
 // nothing that changes with other workers. Run owns the thread and calls run() on it; the functions marked
 // [any] may be called from others.
+//
+// A worker can host the scheduler: run() is then given its body, which calls serve() wherever it would sleep.
+// The end of a request and the release that follows from it then meet on one thread, with no hand-over.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +15,13 @@
 #include "engine/context.hpp"
 #include "engine/exchange.hpp"
 #include "engine/mailbox.hpp"
+#include "engine/worker_tick.hpp"
 #include "engine/writer_thread.hpp"
-#include "metrics/histogram.hpp"
 #include "metrics/record.hpp"
 #include "net/pool.hpp"
 #include "plugin/handles.hpp"
 
 namespace tokometer {
-
-// What a worker has seen since it was last asked.
-struct WorkerTick {
-  uint32_t worker = 0;
-  Histogram client_lag;  // per read
-  Histogram ambiguity;   // per token event in a flagged read
-  int64_t longest_turn_ns = 0;
-  // cumulative
-  uint64_t reads = 0, user_stamp_reads = 0, clock_steps = 0, token_events = 0, flagged_events = 0;
-};
 
 struct WorkerLinks {
   Mailbox<Completion>& completions;
@@ -44,10 +37,14 @@ class Worker {
          const WorkerLinks& links, bool spin);
   ~Worker();
 
-  void run();                          // the thread's body; returns after stop()
+  // The thread's body; returns after stop(). `guest` runs first, on the same thread.
+  void run(const std::function<void()>& guest = {});
+  // [guest] Turns of the loop, at least one, until then or until interrupt(), which is true.
+  bool serve(int64_t until_ns);
+  void interrupt();                    // [any]
   int32_t thread_id() const noexcept;  // [any] of the thread in run(); 0 before
 
-  void release(Release release);  // [any]
+  void release(Release release);  // [any]; of the guest: it is encoded at once, and sent if due
   // Opens connections before the load starts; `done` is called on the worker's thread.
   void preconnect(size_t count, std::function<void(Result<void>)> done);  // [any]
   // Ends what is in flight, or waits for its time, in a phase: status cancelled, with the reason as class.

@@ -26,19 +26,21 @@ void make_reserve(const std::filesystem::path& path) {
 }  // namespace
 
 Result<std::unique_ptr<WriterThread>> WriterThread::start(const std::filesystem::path& run_dir,
-                                                          const RunFile::Output& output, const Clock& clock) {
+                                                          const RunFile::Output& output, TickCollector& ticks,
+                                                          const Clock& clock) {
   auto file = AppendFile::create(run_dir / "records.jsonl");
   if (!file) return file.errors();
   const auto reserve = run_dir / ".reserve";
   make_reserve(reserve);
-  return std::unique_ptr<WriterThread>(new WriterThread(std::move(*file), reserve, output, clock));
+  return std::unique_ptr<WriterThread>(new WriterThread(std::move(*file), reserve, output, ticks, clock));
 }
 
 WriterThread::WriterThread(AppendFile file, std::filesystem::path reserve, const RunFile::Output& output,
-                           const Clock& clock)
+                           TickCollector& ticks, const Clock& clock)
     : file_(std::move(file)),
       reserve_(std::move(reserve)),
       output_(output),
+      ticks_(ticks),
       clock_(clock),
       lines_(RecordWriter::Options{.gaps = output.record_gaps}),
       last_sync_ns_(clock.now_ns()),
@@ -93,7 +95,7 @@ void WriterThread::write_items() {
   for (WriterItem& item : items_) {
     if (auto* finished = std::get_if<FinishedRecord>(&item)) write(*finished);
     if (auto* phase = std::get_if<std::unique_ptr<PhaseLine>>(&item)) lines_.write_phase(**phase);
-    if (auto* tick = std::get_if<std::unique_ptr<TickLine>>(&item)) lines_.write_tick(**tick);
+    if (auto* tick = std::get_if<std::unique_ptr<TickLine>>(&item)) write(**tick);
     if (auto* warn = std::get_if<WarnLine>(&item)) lines_.write_warn(*warn);
   }
   formatted_ += items_.size();
@@ -114,6 +116,13 @@ void WriterThread::write(FinishedRecord& finished) {
   if (finished.home == nullptr) return;
   record.reset();
   finished.home->push(std::move(finished.record));
+}
+
+void WriterThread::write(TickLine& tick) {
+  ticks_.complete(tick);
+  tick.writer_backlog_bytes = backlog_bytes();
+  tick.writer_backlog_limit_bytes = kBacklogLimitBytes;
+  lines_.write_tick(tick);
 }
 
 void WriterThread::append(bool force) {

@@ -1,6 +1,6 @@
 // The one thread that touches the disk while the load runs. Workers and the scheduler push; it formats lines,
 // appends them every 100 ms or 256 KiB, and syncs as the run file says. Records go back to their worker for
-// reuse.
+// reuse. Ticks are completed here, since what they need from /proc is slow to read.
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,7 @@
 #include "base/file.hpp"
 #include "config/run_file.hpp"
 #include "engine/mailbox.hpp"
+#include "engine/tick_collector.hpp"
 #include "metrics/histogram.hpp"
 #include "metrics/record_log.hpp"
 
@@ -40,9 +41,11 @@ struct LiveFigures {
 
 class WriterThread {
  public:
-  // Creates DIR/records.jsonl and a reserve file whose space is given back when the disk is full.
+  // Creates DIR/records.jsonl and a reserve file whose space is given back when the disk is full. `ticks`
+  // and `clock` outlive the writer.
   static Result<std::unique_ptr<WriterThread>> start(const std::filesystem::path& run_dir,
-                                                     const RunFile::Output& output, const Clock& clock);
+                                                     const RunFile::Output& output, TickCollector& ticks,
+                                                     const Clock& clock);
   ~WriterThread();  // finish() if that was not called
 
   void push(WriterItem item);  // any thread
@@ -64,10 +67,11 @@ class WriterThread {
 
  private:
   WriterThread(AppendFile file, std::filesystem::path reserve, const RunFile::Output& output,
-               const Clock& clock);
+               TickCollector& ticks, const Clock& clock);
   void run();
   void write_items();
   void write(FinishedRecord& finished);
+  void write(TickLine& tick);
   void append(bool force);
   void append_or_free_reserve();
   void sync_if_due(int64_t now_ns);
@@ -76,6 +80,7 @@ class WriterThread {
   AppendFile file_;
   std::filesystem::path reserve_;
   RunFile::Output output_;
+  TickCollector& ticks_;
   const Clock& clock_;
   RecordWriter lines_;
   Mailbox<WriterItem> inbox_;

@@ -159,6 +159,14 @@ class Loops(TruthCase):
                                            phase=f"duration: {seconds}s"), "--ttft", "10ms", "--itl", "5ms")
         self.assertEqual(run.summary["totals"]["planned"], 2000 * seconds)
 
+    def test_two_io_threads(self):
+        """The scheduler on a thread of its own, and requests dealt out to two workers."""
+        for load, phase in (("{use: concurrency, options: {users: 16}}", "requests: 200"),
+                            ("{use: poisson, options: {rate: 200}}", "duration: 2s")):
+            with self.subTest(load):
+                self.go(lambda url: run_text(url, tokens=5, load=load, phase=phase, more="limits: {io_threads: 2}\n"),
+                        "--ttft", "10ms", "--itl", "2ms")
+
     def test_closed_quick(self):
         self.closed(3)
 
@@ -167,7 +175,7 @@ class Loops(TruthCase):
 
 
 class SlowLoops(Loops):
-    test_closed_quick = test_open_quick = None
+    test_closed_quick = test_open_quick = test_two_io_threads = None
 
     def test_closed_64_users(self):
         self.closed(10)

@@ -9,16 +9,15 @@
 // lives.
 #pragma once
 
-#include <rapidjson/document.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 #include <tokometer/json/escape.hpp>
+#include <tokometer/json/rapidjson.hpp>
 #include <tokometer/json/writer.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tkm {
@@ -29,12 +28,13 @@ inline constexpr int kMaxJsonDepth = 64;  // arrays and objects inside each othe
 
 namespace json_detail {
 
-// Passes SAX events on and ends the parse where the nesting becomes too deep.
+// Passes SAX events on and ends the parse where the nesting becomes too deep. `copy`: the handler must copy
+// texts that it keeps.
 template <class Handler>
 class DepthLimited {
  public:
   using Ch = char;
-  explicit DepthLimited(Handler& next) : next_(next) {}
+  DepthLimited(Handler& next, bool copy) : next_(next), copy_(copy) {}
 
   bool Null() { return next_.Null(); }
   bool Bool(bool value) { return next_.Bool(value); }
@@ -43,13 +43,11 @@ class DepthLimited {
   bool Int64(int64_t value) { return next_.Int64(value); }
   bool Uint64(uint64_t value) { return next_.Uint64(value); }
   bool Double(double value) { return next_.Double(value); }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) {
-    return next_.RawNumber(text, size, copy);
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    return next_.RawNumber(text, size, copy_);
   }
-  bool String(const char* text, rapidjson::SizeType size, bool copy) {
-    return next_.String(text, size, copy);
-  }
-  bool Key(const char* text, rapidjson::SizeType size, bool copy) { return next_.Key(text, size, copy); }
+  bool String(const char* text, rapidjson::SizeType size, bool) { return next_.String(text, size, copy_); }
+  bool Key(const char* text, rapidjson::SizeType size, bool) { return next_.Key(text, size, copy_); }
   bool StartObject() { return ++depth_ <= kMaxJsonDepth && next_.StartObject(); }
   bool StartArray() { return ++depth_ <= kMaxJsonDepth && next_.StartArray(); }
   bool EndObject(rapidjson::SizeType count) { return --depth_, next_.EndObject(count); }
@@ -57,22 +55,31 @@ class DepthLimited {
 
  private:
   Handler& next_;
+  const bool copy_;
   int depth_ = 0;
 };
 
 }  // namespace json_detail
 
+// Who keeps the texts of a parse: the reader, until its next parse, or the handler in copies of its own.
+enum class JsonTexts { of_reader, copied };
+
 // An event (SAX) reader for hot paths: `handler` has RapidJSON's handler methods (derive from JsonEvents and
 // override what is needed). It keeps its scratch memory from parse to parse, so parsing allocates nothing
-// once warm. Texts given to the handler are valid inside that call only. Not for two threads at once.
+// once warm. Not for two threads at once.
+//
+// The text is copied once and parsed in place, which is several times faster than from where it stands: only
+// so can RapidJSON look at 16 bytes at a time, and no string is moved twice.
 class JsonReader {
  public:
   // False: not one complete JSON text, deeper than kMaxJsonDepth, or the handler said stop (returned false).
   template <class Handler>
-  bool parse(std::string_view text, Handler& handler) {
-    json_detail::DepthLimited<Handler> limited(handler);
-    rapidjson::MemoryStream stream(text.data(), text.size());
-    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
+  bool parse(std::string_view text, Handler& handler, JsonTexts texts = JsonTexts::of_reader) {
+    json_detail::DepthLimited<Handler> limited(handler, texts == JsonTexts::copied);
+    text_.assign(text).append(kPadding, '\0');
+    rapidjson::InsituStringStream stream(text_.data());
+    constexpr unsigned kFlags =
+        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
     const auto result = reader_.Parse<kFlags>(stream, limited);
     fault_offset_ = result.Offset();
     // RapidJSON takes a NUL for the end of the text; what follows one is not JSON.
@@ -83,7 +90,10 @@ class JsonReader {
   size_t fault_offset() const { return fault_offset_; }
 
  private:
+  static constexpr size_t kPadding = 16;  // it looks so far past the end
+
   rapidjson::Reader reader_;
+  std::string text_;
   size_t fault_offset_ = 0;
 };
 
@@ -96,7 +106,9 @@ struct JsonEvents : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonEvents> 
 inline bool parse_json(std::string_view text, JsonDocument& document, size_t* fault_offset = nullptr) {
   JsonReader reader;
   bool good = false;
-  const auto generate = [&](JsonDocument& handler) { return good = reader.parse(text, handler); };
+  const auto generate = [&](JsonDocument& handler) {
+    return good = reader.parse(text, handler, JsonTexts::copied);
+  };
   JsonDocument fresh;  // one that is parsed into again would keep the memory of every text before
   fresh.Populate(generate);
   if (!good && fault_offset != nullptr) *fault_offset = reader.fault_offset();

@@ -32,6 +32,16 @@ inline bool needs_look(uint64_t bytes) {
   return ((bytes & kHighs) | control | has_zero(bytes ^ kOnes * '"') | has_zero(bytes ^ kOnes * '\\')) != 0;
 }
 
+// How many bytes at the start of `text` are ASCII, counted in whole words of eight.
+inline size_t ascii_words(std::string_view text) {
+  size_t at = 0;
+  for (uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((word & 0x8080808080808080) != 0) break;
+  }
+  return at;
+}
+
 // How many bytes at the start of `text` stand in a JSON string as they are.
 inline size_t plain_prefix(std::string_view text) {
   size_t at = 0;
@@ -94,6 +104,8 @@ inline void append_json_escaped(std::string& out, std::string_view text) {
 inline size_t invalid_utf8_at(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
+    at += json_detail::ascii_words(text.substr(at));
+    if (at == text.size()) break;
     const size_t used =
         static_cast<unsigned char>(text[at]) < 0x80 ? 1 : json_detail::utf8_length(text.substr(at));
     if (used == 0) return at;

@@ -1,8 +1,8 @@
 // The JSON writer. Included by <tokometer/json.hpp>.
 #pragma once
 
-#include <rapidjson/document.h>
 #include <tokometer/json/escape.hpp>
+#include <tokometer/json/rapidjson.hpp>
 
 #include <array>
 #include <charconv>
