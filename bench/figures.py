@@ -35,9 +35,12 @@ FIGURES = {
     "lateness_p50_us": Figure("send lateness p50, us"),
     "lateness_p99_us": Figure("send lateness p99, us"),
     "lateness_max_us": Figure("send lateness max, us"),
+    "ttft_added_p99_ms": Figure("TTFT p99 from send - server's own, ms", 3),
+    "ttft_added_sched_p99_ms": Figure("TTFT p99 from schedule - server's own, ms", 3),
     "rate_error_pct": Figure("rate error, %", 4),
     "bytes_per_stream": Figure("user RSS, B/stream", 0),
-    "peak_rss_mb": Figure("peak RSS, MB"),
+    "load_rss_mb": Figure("peak RSS in the load, MB"),
+    "peak_rss_mb": Figure("peak RSS, start and report too, MB"),
     "bytes_per_request": Figure("RSS slope, B/request"),
     "projected_rss_mb": Figure("extrapolated to 1M requests, MB"),
 }
@@ -55,6 +58,11 @@ def _off(figures, key, reported, true):
         figures[key] = abs(reported - true) / true * 100
 
 
+def _added(figures, key, p99, server_ttft):
+    if p99 and server_ttft:
+        figures[key] = (p99 - truth_log.distribution(server_ttft)["p99"]) / 1e6
+
+
 def _rates(figures, case, *, seconds, events, requests, reads, all_cpu_s, io_cpu_s):
     tokens = events * case.tokens_per_event
     if events:
@@ -67,23 +75,24 @@ def _rates(figures, case, *, seconds, events, requests, reads, all_cpu_s, io_cpu
         figures["cpu_io_per_request_us"] = io_cpu_s / requests * 1e6
 
 
-def of_raw(case, raw):
-    """`raw`: what the raw reader printed."""
-    figures = {"peak_rss_mb": raw["peak_rss_bytes"] / 1e6, "cpu_total_s": raw["load"]["cpu_s"]}
+def of_raw(case, raw, server_ttft=()):
+    """`raw`: what the raw reader printed. `server_ttft`: truth.server_ttft, where there is a truth log."""
+    figures = {"cpu_total_s": raw["load"]["cpu_s"]}
     _us(figures, "event_error", raw["kernel_error_ns"], ("p50", "p99", "p999", "max", "mean"))
     _us(figures, "lag", raw["lag_ns"], ("p50",))
     _us(figures, "lateness", raw["lateness_ns"], ("p50", "p99", "max"))
     _us(figures, "e2e", raw["e2e_ns"], ("p50",))
     for name in ("ttft", "itl"):
         _off(figures, f"{name}_p99_error_pct", raw[f"{name}_ns"].get("p99"), raw[f"true_{name}_ns"].get("p99"))
+    _added(figures, "ttft_added_p99_ms", raw["ttft_ns"].get("p99"), server_ttft)
     window = raw["window"]
     _rates(figures, case, seconds=window["seconds"], events=window["events"], requests=window["requests"],
            reads=window["reads"], all_cpu_s=window["cpu_s"], io_cpu_s=window["cpu_s"])
     return figures
 
 
-def of_ours(case, run, records, joined, samples):
-    """`joined`: truth.Join, or None where there is no truth log; `samples`: of measure.Watch."""
+def of_ours(case, run, records, joined, watch, server_ttft=()):
+    """`joined`: truth.Join, or None where there is no truth log; `watch`: measure.Watch."""
     figures = {"peak_rss_mb": run.peak_rss_bytes / 1e6, "cpu_total_s": run.cpu_s}
     if joined:
         _us(figures, "event_error", truth_log.distribution(joined.error), ("p50", "p99", "p999", "max", "mean"))
@@ -92,9 +101,13 @@ def of_ours(case, run, records, joined, samples):
     _us(figures, "lag", {"p50": lag}, ("p50",))
     e2e = truth_log.distribution(r["end_ns"] - r["sent_ns"] for r in records.requests if r["status"] == "ok")
     _us(figures, "e2e", e2e, ("p50",))
-    if case.open:
-        _lateness(figures, case, records)
-    use = truth_log.load_use(records, samples, case.window)
+    end_ns = records.begin_ns + max((p["at_ns"] for p in records.phases), default=0)
+    figures["load_rss_mb"] = max((peak for at, peak in watch.peaks if at <= end_ns), default=0) / 1e6
+    first = [r for r in records.requests if "first_token_ns" in r]
+    for key, since in (("ttft_added_p99_ms", "sent_ns"), ("ttft_added_sched_p99_ms", "scheduled_ns")):
+        _added(figures, key, truth_log.distribution(r["first_token_ns"] - r[since] for r in first).get("p99"), server_ttft)
+    _lateness(figures, case, records)
+    use = truth_log.load_use(records, watch.samples, case.window)
     if use:
         _rates(figures, case, **vars(use))
     return figures
@@ -112,14 +125,14 @@ def _shapes(figures, case, summary, joined):
 
 
 def _lateness(figures, case, records):
-    """Of requests that were scheduled inside the case's window."""
-    part = [r for r in records.requests if r["phase"] == "open"]
-    begin = next(p["at_ns"] for p in records.phases if p["event"] == "begin" and p["phase"] == "open")
-    low, high = (begin + min(edge, 1e6) * 1e9 for edge in case.window)
-    late = [r["sent_ns"] - r["scheduled_ns"] for r in part if "sent_ns" in r and low <= r["scheduled_ns"] <= high]
+    """Of requests that were scheduled inside the case's window; where it has an open part, of these."""
+    name = "open" if case.open else "closed"
+    begin = next(p["at_ns"] for p in records.phases if p["event"] == "begin" and p["phase"] == name)
+    low, high = (begin + edge * 1e9 for edge in case.window)
+    part = [r for r in records.requests if r["phase"] == name and "sent_ns" in r]
+    late = [r["sent_ns"] - r["scheduled_ns"] for r in part if low <= r["scheduled_ns"] <= high]
     _us(figures, "lateness", truth_log.distribution(late), ("p50", "p99", "max"))
     high = min(high, max((r["scheduled_ns"] for r in part), default=low))
     planned = sum(low <= r["scheduled_ns"] < high for r in part)
-    sent = sum(low <= r["sent_ns"] < high for r in part if "sent_ns" in r)
-    if planned:
-        figures["rate_error_pct"] = abs(sent - planned) / planned * 100
+    if case.open and planned:
+        figures["rate_error_pct"] = abs(sum(low <= r["sent_ns"] < high for r in part) - planned) / planned * 100

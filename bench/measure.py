@@ -22,6 +22,7 @@ class Watch:
     def __init__(self):
         self.samples = []           # [(monotonic_ns, {"name/tid": cpu_ns})]
         self.peak_anonymous_bytes = 0
+        self.peaks = []             # [(monotonic_ns, VmHWM bytes)]
         self._cpu_ns, self._next = {}, 0.0
 
     def __call__(self, pid):
@@ -31,6 +32,7 @@ class Watch:
         self._next = now + SAMPLE_EVERY_S
         memory = programs.process_memory(pid)
         self.peak_anonymous_bytes = max(self.peak_anonymous_bytes, memory.get("RssAnon", 0))
+        self.peaks.append((time.monotonic_ns(), memory.get("VmHWM", 0)))
         for task in _tasks(pid):
             with contextlib.suppress(OSError, ValueError, IndexError):
                 name = (task / "comm").read_text().strip()
@@ -76,11 +78,13 @@ def raw_options(case, port):
 
 def _raw(case, folder):
     watch = Watch()
-    with programs.start_sim({**SIM, **case.sim}) as sim:
+    truth = folder / "truth" if "ttft_added_p99_ms" in case.figures else None
+    with programs.start_sim({**SIM, **case.sim}, truth=truth) as sim:
         argv = [programs.program("rawreader"), *programs.flags_of(raw_options(case, sim.port))]
         done = programs.run_program(argv, folder, watch=watch).require(0)
     raw = json.loads(done.out)
-    return Measured(figures.of_raw(case, raw), sim.lateness_ms.get("p99", 0.0), raw, watch.peak_anonymous_bytes)
+    server_ttft = truth_log.server_ttft(truth) if truth else ()
+    return Measured(figures.of_raw(case, raw, server_ttft), sim.lateness_ms.get("p99", 0.0), raw, watch.peak_anonymous_bytes)
 
 
 def run_text(case, url, folder):
@@ -101,7 +105,7 @@ def run_text(case, url, folder):
     if closed and open_:
         dataset = f"{{use: jsonl, options: {{file: {_prompts(case, folder)}}}}}"
     stream = "" if case.stream else "request: {stream: false}\n"
-    return (f"version: 1\nname: {case.name.replace('.', '-')}\ntarget: {{url: \"{url}\"}}\nprocessor: openai\n{stream}"
+    return (f"version: 1\nname: {case.name.replace('.', '-')}\ntarget: {{url: \"{url}\", timeouts: {{connect: 60s}}}}\nprocessor: openai\n{stream}"
             f"dataset: {dataset}\nlimits: {{io_threads: 1}}\n"
             f"phases: [{', '.join(part for part in (closed, open_) if part)}]\n")
 
@@ -119,9 +123,10 @@ def _ours(case, folder):
         ours = programs.run_ours(run_text(case, sim.url, folder), folder, watch=watch)
     records = truth_log.Records.read(ours)
     joined = truth_log.join(records, truth_log.Truth.read(folder / "truth")) if case.truth else None
+    server_ttft = truth_log.server_ttft(folder / "truth") if case.truth else ()
     summary = ours.summary
     counts = {**summary["totals"], "verdict": summary["verdict"], "lines": len(records.requests),
-              "joined": joined, "tokens": sum(r.get("output_tokens", 0) for r in records.requests),
+              "joined": joined, "peak_in_flight": max((t["in_flight"] for t in records.ticks), default=0), "tokens": sum(r.get("output_tokens", 0) for r in records.requests),
               "events": sum(r.get("events", 0) for r in records.requests)}
-    return Measured(figures.of_ours(case, ours, records, joined, watch.samples), sim.lateness_ms.get("p99", 0.0), counts,
+    return Measured(figures.of_ours(case, ours, records, joined, watch, server_ttft), sim.lateness_ms.get("p99", 0.0), counts,
                     watch.peak_anonymous_bytes)

@@ -99,9 +99,6 @@ LoadResult RawLoad::run() {
   result_.stop = progress();
   if (result_.window_begin.at_ns == 0) result_.window_begin = result_.start;
   if (result_.window_end.at_ns == 0) result_.window_end = result_.stop;
-  rusage use{};
-  ::getrusage(RUSAGE_SELF, &use);
-  result_.peak_rss_bytes = int64_t{use.ru_maxrss} * 1024;
   return std::move(result_);
 }
 

@@ -48,7 +48,6 @@ struct LoadResult {
   uint64_t requests = 0, events = 0, reads = 0, coalesced_events = 0, user_stamps = 0, bytes = 0, waits = 0;
   uint64_t lost_events = 0;  // gaps in the numbers that the simulator gives to the events of a stream
   Progress start, window_begin, window_end, stop;  // start: after connecting; the window as it really was
-  int64_t peak_rss_bytes = 0;
   Samples kernel_error, user_error, lag;  // arrival - stamp of each event; user - kernel stamp of each read
   Samples ttft, true_ttft, itl, true_itl, e2e;  // true: with the simulator's stamps
   Samples lateness;                             // open part: sent - scheduled

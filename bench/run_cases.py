@@ -53,8 +53,7 @@ class CaseRun:
 
     def __init__(self, case, folder, options):
         self.case, self.folder, self.options = case, folder, options
-        self.blocks, self.faults, self.rejected = [], [], []
-        self.extra = {}         # {who: {figure: value}}, of cases that have no blocks of loads
+        self.blocks, self.faults = [], []
 
     def run(self):
         wanted = self.case.blocks or self.options.blocks
@@ -69,14 +68,19 @@ class CaseRun:
 
     def run_block(self, number):
         folder = self.folder / f"{self.case.name}-{number}"
-        hiccup = programs.run_hiccup(HICCUP_S, folder / "hiccup", cores=(programs.CLIENT_CORE, programs.SERVER_CORE))
-        block = block_logic.Block(hiccup)
+        block = block_logic.Block(self.hiccup(folder))
         self.blocks.append(block)
         block.order = block_logic.shuffled_order(self.options.seed, number, self.case.runs)
         for at, who in enumerate(block.order):
             self.run_one(block, who, folder / f"{at}-{who}")
         if not self.options.keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def hiccup(self, folder):
+        """How calm the machine is; memory does not ask."""
+        if self.case.kind != "load":
+            return {}
+        return programs.run_hiccup(HICCUP_S, folder / "hiccup", cores=(programs.CLIENT_CORE, programs.SERVER_CORE))
 
     def run_one(self, block, who, folder):
         if self.case.kind == "load":
@@ -107,22 +111,25 @@ class CaseRun:
         for users in self.case.sizes:
             done = measure.run(who, self.case, folder / str(users), users=users)
             self.note_faults(who, done)
+            if done.counts.get("peak_in_flight", users) < users:
+                self.faults.append(f"{who}: at most {done.counts['peak_in_flight']:,} of {users:,} at once")
             peaks.append(done.peak_anonymous_bytes)
         low, high = self.case.sizes
         return {"bytes_per_stream": (peaks[1] - peaks[0]) / (high - low)}
 
     def memory_peak(self, who, folder):
         sizes = [int(self.options.scale * 1e6 / 2), int(self.options.scale * 1e6)]
-        peaks = []
+        runs = []
         for requests in sizes:
             say(f"  {self.case.name}: {requests:,} requests x {self.case.tokens} tokens")
             done = measure.run(who, self.case, folder / str(requests), requests=requests)
             self.note_faults(who, done)
-            peaks.append(done.figures["peak_rss_mb"])
+            runs.append(done.figures)
             shutil.rmtree(folder / str(requests), ignore_errors=True)
-        slope_mb = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
-        return {"peak_rss_mb": peaks[1], "bytes_per_request": slope_mb * 1e6,
-                "projected_rss_mb": peaks[1] + max(0.0, slope_mb) * (1e6 - sizes[1])}
+        small, large = runs
+        slope_mb = (large["peak_rss_mb"] - small["peak_rss_mb"]) / (sizes[1] - sizes[0])
+        return {**large, "bytes_per_request": slope_mb * 1e6,
+                "projected_rss_mb": large["peak_rss_mb"] + max(0.0, slope_mb) * (1e6 - sizes[1])}
 
     def noise(self, block):
         return block_logic.noise(block, spread=self.case.spread)

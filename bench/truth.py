@@ -69,6 +69,13 @@ class Truth:
                       if not line["x_request_id"].startswith("preflight-")}, rows)
 
 
+def server_ttft(folder):
+    """Time to first token as the server saw it, for each request: from its last byte read to the first event sent."""
+    lines = [json.loads(line) for line in (pathlib.Path(folder) / "truth.jsonl").read_text().splitlines()]
+    return [line["first_ns"] - line["received_ns"] for line in lines
+            if "first_ns" in line and not line["x_request_id"].startswith("preflight-")]
+
+
 @dataclasses.dataclass
 class Records:
     """records.jsonl by kind of line."""
