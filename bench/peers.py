@@ -45,7 +45,6 @@ def measure(client, workload, folder):
         run = Run(client.command(workload, sim.url, own), own, client.environment(), [sim.pid])
         ended = run.wait(workload.timeout_s, throttle)
     truth = judge.read_truth(folder / "truth", workload, requests_of(client, workload))
-    first = judge.first_arrival(folder / "truth")
     (folder / "truth" / "truth.bin").unlink()
     try:
         reading, reason = client.read(workload, own, ended), ""
@@ -56,7 +55,7 @@ def measure(client, workload, folder):
         reason = f"did not end in {workload.timeout_s:.0f} s"
     return {"client": client.name, "version": client.version, "workload": workload.name, "reason": reason,
             "code": ended.code, "wall_s": ended.wall_s, "cpu_s": ended.cpu_s, "peak_bytes": ended.peak_bytes,
-            "processes": ended.processes, "first_request_s": first - run.begin if first else None,
+            "processes": ended.processes, "first_request_s": truth.begun_s - run.begin if truth.begun_s else None,
             "reading": dataclasses.asdict(reading), "sim_lateness_ms": sim.lateness_ms, "at": now(),
             "truth": {"ttft": judge.pair(truth.ttft), "itl": judge.pair(truth.gaps), "e2e": judge.pair(truth.e2e),
                       "complete": truth.complete, "broken": truth.broken, "tokens": truth.tokens, "rate": truth.rate,

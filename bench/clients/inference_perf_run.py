@@ -12,7 +12,7 @@ LATE_S = 0.010                     # its own measure of late sends; worth a rema
 class InferencePerf(Client):
     name, version = "inference-perf", "0.7.0"
     settings = "one worker for the one core, worker_max_concurrency = users, counts from the server's usage"
-    documented = "docs/loadgen.md, docs/CONFIG.md"
+    documented = "docs/loadgen.md, docs/config.md"
     rate_requests = 3500
     warnings = (r"WARNING.*(overload|behind schedule|falling behind|too slow|saturat)",)
 

@@ -22,6 +22,7 @@ class Truth:
     broken: int                    # that did not
     tokens: int                    # sent in complete answers
     rate: float                    # requests a second over the middle 80 %
+    begun_s: float                 # when its first request was there, on the monotonic clock; None if none came
     most_at_once: int              # requests that the server answered at a time, at most
     from_schedule: list            # first token - the time it was planned for, of even arrivals
 
@@ -34,12 +35,6 @@ def pair(values):
 
 def read_requests(path):
     return [json.loads(line) for line in pathlib.Path(path).read_text().splitlines() if line.endswith("}")]
-
-
-def first_arrival(folder):
-    """When the first request of all was there, in seconds of the monotonic clock; None if none came."""
-    arrivals = [r["received_ns"] for r in read_requests(folder / "truth.jsonl")]
-    return min(arrivals) / 1e9 if arrivals else None
 
 
 def sent_by_stream(data):
@@ -99,7 +94,7 @@ def read_truth(folder, workload, count):
     return Truth(ttft=[(r["first_ns"] - r["received_ns"]) / 1e6 for r in good], gaps=gaps,
                  e2e=[(r["end_ns"] - r["received_ns"]) / 1e6 for r in good], complete=len(good),
                  broken=len(requests) - len(good), tokens=sum(r["tokens"] for r in good), rate=middle_rate(requests),
-                 most_at_once=most_at_once(requests),
+                 begun_s=requests[0]["received_ns"] / 1e9 if requests else None, most_at_once=most_at_once(requests),
                  from_schedule=planned_wait(requests, even) if even and requests else [])
 
 

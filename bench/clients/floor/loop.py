@@ -14,6 +14,7 @@ import time
 
 import uvloop
 
+IDLE_S = 4                         # a connection idle for longer is not used again: servers close them at 5 s
 MARK = b'"content":"'
 HEADERS = {"content-type": "application/json"}
 
@@ -51,7 +52,8 @@ async def read(pieces, arrivals):
 
 async def with_aiohttp(work):
     import aiohttp
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout()) as session:
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session:
         async def ask(url, content, arrivals):
             async with session.post(url, data=content, headers=HEADERS) as reply:
                 await read(reply.content.iter_any(), arrivals)
@@ -61,7 +63,7 @@ async def with_aiohttp(work):
 
 async def with_httpx(work):
     import httpx
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_S)
     async with httpx.AsyncClient(limits=limits, timeout=None) as client:
         async def ask(url, content, arrivals):
             async with client.stream("POST", url, content=content, headers=HEADERS) as reply:
