@@ -80,8 +80,8 @@ CASES = (
     Case("P4", "spread, 8,000 streams x 100 ms (80k tokens/s)", ERRORS + COST,
          {"ttft": "1s", "itl": "100ms", "ttft_spread": "100ms"}, users=8000, tokens=45, window=(1.0, 5.0), spread=True,
          targets=SAME_SHAPE),
-    Case("P5", "5 tokens an event, cut at random, 500 streams x 20 ms", ERRORS + COST,
-         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms", "tokens_per_event": 5, "split": "seeded"}, users=500,
+    Case("P5", "5 tokens an event, cut at random, 300 streams x 20 ms", ERRORS + COST,
+         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms", "tokens_per_event": 5, "split": "seeded"}, users=300,
          tokens=1252, window=LATE_START, spread=True),
     Case("U1", "1,000 users who start at the same instant, 60 tokens x 50 ms", ("ttft_added_p99_ms", "ttft_added_sched_p99_ms")
          + LATENESS[:3] + ERRORS[:2], {"ttft": "50ms", "itl": "50ms"}, users=1000, tokens=60,

@@ -58,7 +58,7 @@ RawLoad::RawLoad(const LoadOptions& options)
       request_(make_request(options, options.tokens)),
       open_request_(make_request(options, options.rate_tokens)),
       buffer_(kBufferBytes + kCarryBytes),
-      random_(options.seed),
+      schedule_({options.rate, options.seconds, options.delay, options.poisson, options.seed}),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (epoll_ < 0) give_up("epoll_create1");
 }
@@ -89,7 +89,7 @@ LoadResult RawLoad::run() {
   reserve_samples();
   result_.start = progress();
   begin_ns_ = result_.start.at_ns;
-  schedule_next();
+  schedule_.begin(begin_ns_);
   start_streams();
   while (!is_over()) {
     send_due();
@@ -146,17 +146,6 @@ void RawLoad::send(Connection& connection, std::string_view request) {
   ++sent_;
 }
 
-// The time of the next request of the open part; none left: never.
-void RawLoad::schedule_next() {
-  if (options_.rate <= 0) return;
-  const double step = 1 / options_.rate;
-  if (due_ns_ != INT64_MAX) {
-    due_s_ += options_.poisson ? std::exponential_distribution<>(options_.rate)(random_) : step;
-  }
-  const double since_begin = options_.delay + due_s_;
-  due_ns_ = due_s_ < options_.seconds ? begin_ns_ + static_cast<int64_t>(since_begin * 1e9) : INT64_MAX;
-}
-
 RawLoad::Connection& RawLoad::take_idle() {
   while (!idle_.empty()) {
     Connection& connection = *idle_.back();
@@ -167,9 +156,9 @@ RawLoad::Connection& RawLoad::take_idle() {
 }
 
 void RawLoad::send_due() {
-  while (due_ns_ <= now_ns()) {
-    const int64_t due = due_ns_;
-    schedule_next();
+  while (schedule_.due_ns() <= now_ns()) {
+    const int64_t due = schedule_.due_ns();
+    schedule_.advance();
     Connection& connection = take_idle();
     send(connection, open_request_);
     if (options_.samples) result_.lateness.add(connection.sent_ns - due);
@@ -177,9 +166,9 @@ void RawLoad::send_due() {
 }
 
 int64_t RawLoad::nanoseconds_to_wait() const {
-  if (due_ns_ == INT64_MAX) return kLongestWaitNs;
+  if (schedule_.due_ns() == RawSchedule::kNever) return kLongestWaitNs;
   const int64_t early = options_.spin ? kSpinNs : 0;
-  return std::clamp<int64_t>(due_ns_ - now_ns() - early, 0, kLongestWaitNs);
+  return std::clamp<int64_t>(schedule_.due_ns() - now_ns() - early, 0, kLongestWaitNs);
 }
 
 void RawLoad::wait_and_read() {

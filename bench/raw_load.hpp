@@ -7,10 +7,10 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "raw_schedule.hpp"
 #include "raw_socket.hpp"
 #include "samples.hpp"
 
@@ -80,7 +80,6 @@ class RawLoad {
   void reserve_samples();
   void start_streams();
   void send_due();
-  void schedule_next();
   void wait_and_read();
   int64_t nanoseconds_to_wait() const;
   void on_readable(Connection& connection);
@@ -92,7 +91,7 @@ class RawLoad {
   bool may_send_again() const { return !stopped_ && closed_sent_ < options_.requests; }
   bool is_over() const {
     if (stopped_ && options_.cut) return true;
-    return due_ns_ == INT64_MAX && !may_send_again() && result_.requests == sent_;
+    return schedule_.due_ns() == RawSchedule::kNever && !may_send_again() && result_.requests == sent_;
   }
   Progress progress() const;
   void watch_clock();
@@ -103,10 +102,9 @@ class RawLoad {
   std::deque<Connection> connections_;
   std::vector<Connection*> idle_;  // of the open part, last used first
   std::vector<char> buffer_;
-  std::mt19937_64 random_;
+  RawSchedule schedule_;
   int epoll_ = -1;
-  int64_t begin_ns_ = 0, due_ns_ = INT64_MAX;
-  double due_s_ = 0;  // since the open part began
+  int64_t begin_ns_ = 0;
   uint64_t closed_sent_ = 0, sent_ = 0;
   bool stopped_ = false;
   LoadResult result_;
