@@ -96,6 +96,8 @@ void PhaseScheduler::ask_until_it_waits(int64_t now_ns, int64_t horizon_ns) {
 void PhaseScheduler::end_if_window_is_done(int64_t now_ns) {
   if (done_ && committed_.empty() && !limits_.duration_ns) ended_ = true;
   if (!limits_.duration_ns || now_ns < *limits_.duration_ns) return;
+  // However late we are asked: what the plan has in the window is released, and shows as lag.
+  if (!committed_.empty() && committed_.top() < *limits_.duration_ns) return;
   if (open_in_window_ == 0 || now_ns >= last_time_ns()) ended_ = true;
 }
 

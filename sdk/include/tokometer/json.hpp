@@ -1,5 +1,5 @@
 // JSON for plugins and for the core: the one way to RapidJSON. A parser that no input can take down
-// (iterative, depth limited, whole text or nothing), getters that answer with a fallback instead of failing,
+// (depth limited, whole text or nothing), getters that answer with a fallback instead of failing,
 // and a writer that escapes while it appends to a string, for request bodies in the hot path:
 //
 //   tkm::JsonWriter json(body);
@@ -78,8 +78,7 @@ class JsonReader {
     json_detail::DepthLimited<Handler> limited(handler, texts == JsonTexts::copied);
     text_.assign(text).append(kPadding, '\0');
     rapidjson::InsituStringStream stream(text_.data());
-    constexpr unsigned kFlags =
-        rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
+    constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseFullPrecisionFlag;
     const auto result = reader_.Parse<kFlags>(stream, limited);
     fault_offset_ = result.Offset();
     // RapidJSON takes a NUL for the end of the text; what follows one is not JSON.
@@ -120,7 +119,9 @@ inline bool parse_json(std::string_view text, JsonDocument& document, size_t* fa
 inline const Json* find(const Json& object, std::string_view key) {
   if (!object.IsObject()) return nullptr;
   for (auto member = object.MemberBegin(); member != object.MemberEnd(); ++member) {
-    if (text_of(member->name) == key) return &member->value;
+    const std::string_view name = text_of(member->name);
+    if (name.size() != key.size()) continue;
+    if (key.empty() || (name.front() == key.front() && name == key)) return &member->value;
   }
   return nullptr;
 }
