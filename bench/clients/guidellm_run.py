@@ -10,9 +10,9 @@ from .client import CACHE, MODEL, PROMPT, Client, Reading, Unavailable, requests
 class Guidellm(Client):
     name, version = "guidellm", "0.8.1"
     settings = "extra `perf` (uvloop, orjson, msgspec), one worker process for the one core"
-    documented = "README (installation); settings from `guidellm env`"
+    documented = "README (installation), `guidellm env`"
     itl_is = "mean"
-    rate_requests = 800
+    rate_requests = 500
 
     def install(self):
         self.bin = environments.venv(self.name, "3.11")

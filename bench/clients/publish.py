@@ -96,15 +96,23 @@ def cost(results, names):
     return table(names, rows)
 
 
+def remark(result):
+    """What a client says against its own numbers; "" if nothing."""
+    reading = result["reading"]
+    return reading["marked"] or (reading["logged"] and "beside the numbers: " + reading["logged"])
+
+
 def says(results, name, workload):
     """What the client said under a workload that makes its numbers doubtful; and in W4, where nothing is wrong."""
     bad, calm = results.get(name, workload), results.get(name, "W4")
     if not bad:
         return NONE
-    said = bad["reading"]["marked"] or (bad["reading"]["logged"] and "beside the numbers: " + bad["reading"]["logged"])
-    said = said or (f"exit code {bad['code']}" if bad["code"] else "nothing")
-    usual = calm and (calm["reading"]["marked"] or calm["reading"]["logged"])
-    return escaped(said) + (" (in plain W4: " + escaped(usual) + ")" if usual and said != "nothing" else "")
+    said, usual = remark(bad), calm and remark(calm)
+    if not said:
+        return f"exit code {bad['code']}" if bad["code"] else "nothing"
+    if not usual:
+        return escaped(said)
+    return escaped(said) + (" (the same in W4)" if said == usual else f" (in W4: {escaped(usual)})")
 
 
 def escaped(text):
@@ -132,15 +140,12 @@ def all_fail(results, name):
 
 
 def honesty(results, names):
-    return table(names, [
-        row("freeze: TTFT p99 shown / from schedule, ms",
-            [shown_and_true(results, n, "freeze", "from_schedule") for n in names]),
-        row("freeze: it says", [says(results, n, "freeze") for n in names]),
-        row("throttle: TTFT p99 shown / server's, ms", [shown_and_true(results, n, "throttle", "ttft") for n in names]),
-        row("throttle: it says", [says(results, n, "throttle") for n in names]),
-        row("broken streams called a success", [broken_streams(results, n) for n in names]),
-        row("all requests fail: exit code", [all_fail(results, n) for n in names]),
-    ])
+    head = ["freeze: TTFT p99 shown / from schedule", "it says", "throttle: TTFT p99 shown / server's", "it says",
+            "broken streams called a success", "all requests fail: exit code"]
+    return table(head, [
+        row(n, [shown_and_true(results, n, "freeze", "from_schedule"), says(results, n, "freeze"),
+                shown_and_true(results, n, "throttle", "ttft"), says(results, n, "throttle"),
+                broken_streams(results, n), all_fail(results, n)]) for n in names])
 
 
 def clients_table(clients, left_out):
@@ -184,7 +189,7 @@ def tables(report, clients):
         "### How far from the truth\n\n|reported - true|, ms, of p50 / p99.", accuracy(results, streaming),
         f"The simulator's own lateness, p99 of its worst run, ms: {lateness(report) or NONE}.",
         "### What it costs", cost(results, names),
-        "### What it says when things go wrong", honesty(results, streaming),
+        "### What it says when things go wrong\n\nTimes in ms.", honesty(results, streaming),
     ]
     left = not_run(report)
     if left:

@@ -104,9 +104,9 @@ class Loads(unittest.TestCase):
                 self.assertTrue(bool(workload.users) != bool(workload.rate))
 
     def test_run_files(self):
-        text = tokometer_run.run_file("http://127.0.0.1:1", BY_NAME["freeze"], 1000)
-        for part in ("{use: constant, options: {rate: 200}}", "output_tokens: 5", "max_in_flight: 32",
-                     "requests: 1000"):
+        text = tokometer_run.run_file("http://127.0.0.1:1", BY_NAME["freeze"], 1200)
+        for part in ("{use: constant, options: {rate: 200}}", "output_tokens: 3", "max_in_flight: 8",
+                     "requests: 1200"):
             self.assertIn(part, text)
         self.assertIn("{use: concurrency, options: {users: 64}}", tokometer_run.run_file("u", BY_NAME["W1"], 1))
 

@@ -94,14 +94,15 @@ class Tables(unittest.TestCase):
         self.assertIn("| W1 TTFT | 0.00 / 0.50 | - |", publish.accuracy(results, ["a", "b"]))
         self.assertIn("| W1 CPU s per million tokens | 100 | - |", publish.cost(results, ["a", "b"]))
         text = publish.honesty(results, ["a", "b"])
-        self.assertIn("| 52 / 520 | - |", text)
-        self.assertIn("| 91 of 91 | - |", text)
+        self.assertIn("| a | 52 / 520 | nothing | - | - | 91 of 91 | - |", text)
+        self.assertIn("| b | - | - | - | - | - | - |", text)
 
     def test_what_a_client_says(self):
         loud, usual = {"logged": "late"}, {"marked": "INVALID (V4 lag)"}
         for reading, calm, code, text in (({}, {}, 0, "nothing"), ({}, {}, 1, "exit code 1"), ({}, loud, 0, "nothing"),
                                           (loud, {}, 0, "beside the numbers: late"), (usual, {}, 5, "INVALID (V4 lag)"),
-                                          (loud, loud, 0, "beside the numbers: late (in plain W4: late)")):
+                                          (loud, loud, 0, "beside the numbers: late (the same in W4)"),
+                                          (usual, loud, 5, "INVALID (V4 lag) (in W4: beside the numbers: late)")):
             results = publish.Results([result("a", "freeze", reading=reading, code=code),
                                        result("a", "W4", reading=calm)])
             with self.subTest(text):
