@@ -1,18 +1,17 @@
 #include "engine/worker.hpp"
 
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <queue>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "net/poller.hpp"
@@ -31,10 +30,6 @@ struct Later {
   }
 };
 
-std::chrono::steady_clock::time_point time_point(int64_t at_ns) {
-  return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(at_ns));
-}
-
 }  // namespace
 
 class Worker::Loop final : private ExchangeOwner {
@@ -51,6 +46,7 @@ class Worker::Loop final : private ExchangeOwner {
         pool_(io_, poller_, *context.clock, pool),
         timers_(context.clock->now_ns()),
         services_{context, processor_, encoder_, pool_, timers_, blocks_, *this} {
+    poller_.leave_context();  // a failure shows in each connection
     blocks_.reserve(kFirstBlocks);
     send_tick();
   }
@@ -67,6 +63,8 @@ class Worker::Loop final : private ExchangeOwner {
   template <class Task>
   void post(Task task) {
     boost::asio::post(io_, std::move(task));
+    posted_.store(true);
+    poller_.interrupt();
   }
 
   void preconnect(size_t count, std::function<void(Result<void>)> done) {
@@ -87,8 +85,7 @@ class Worker::Loop final : private ExchangeOwner {
   Exchange& idle_exchange();
   std::unique_ptr<RequestRecord> idle_record();
   void send_due(int64_t now_ns);
-  void wake_at(int64_t at_ns);
-  void watch_timers();
+  void serve_context(int64_t now_ns);
   bool is_quiet() const { return stopping_ && in_use_ == 0; }
 
   const uint32_t index_;
@@ -96,6 +93,7 @@ class Worker::Loop final : private ExchangeOwner {
   WorkerLinks links_;
   const bool spin_;
   std::atomic<int32_t> thread_id_{0};
+  std::atomic<std::thread::id> thread_{};
   Processor processor_;
   RequestEncoder encoder_;
   boost::asio::io_context io_{1};
@@ -104,9 +102,7 @@ class Worker::Loop final : private ExchangeOwner {
   BlockPool blocks_;
   TimerWheel timers_;
   ExchangeServices services_;
-  boost::asio::steady_timer wake_timer_{io_};
-  boost::asio::steady_timer wheel_timer_{io_};
-  int64_t wake_timer_at_ns_ = TimerWheel::kNever;
+  int64_t next_tick_ns_ = 0;  // of the wheel
 
   Mailbox<Release> inbox_;
   std::vector<Release> taken_;
@@ -118,8 +114,9 @@ class Worker::Loop final : private ExchangeOwner {
   std::vector<std::unique_ptr<RequestRecord>> taken_records_;
   size_t in_use_ = 0;
   bool stopping_ = false;
-  bool hosting_ = false;      // a guest runs: it releases from this thread
-  bool interrupted_ = false;  // the guest's serve() is to return
+  bool hosting_ = false;                  // a guest runs: it releases from this thread
+  std::atomic<bool> posted_{false};       // tasks from other threads wait in the io_context
+  std::atomic<bool> interrupted_{false};  // the guest's serve() is to return
   std::unique_ptr<WorkerTick> tick_;
   int64_t turn_began_ns_ = 0;  // first read of the turn
 };
@@ -147,7 +144,8 @@ void Worker::Loop::run(const std::function<void()>& guest) {
   pthread_setname_np(pthread_self(), ("io-" + std::to_string(index_)).c_str());
   const SignalStack signal_stack;
   const auto keep_running = boost::asio::make_work_guard(io_);
-  watch_timers();
+  thread_ = std::this_thread::get_id();
+  prctl(PR_SET_TIMERSLACK, 1);  // a wait ends when it is due, not up to 50 us later
   if (guest) {
     hosting_ = true;
     guest();
@@ -160,27 +158,35 @@ void Worker::Loop::run(const std::function<void()>& guest) {
 bool Worker::Loop::serve(int64_t until_ns) {
   do {
     turn(until_ns);
-  } while (!interrupted_ && context_.clock->now_ns() < until_ns);
-  return std::exchange(interrupted_, false);
+  } while (!interrupted_.load(std::memory_order_relaxed) && context_.clock->now_ns() < until_ns);
+  return interrupted_.exchange(false);
 }
 
 void Worker::Loop::interrupt() {
-  boost::asio::dispatch(io_, [this] { interrupted_ = true; });
+  interrupted_.store(true);
+  if (std::this_thread::get_id() != thread_) poller_.interrupt();
 }
 
-// Sends what is due, then waits for one thing to happen, at most until `until_ns`.
+// Sends what is due, then waits for sockets, at most until something else is due or `until_ns`.
 void Worker::Loop::turn(int64_t until_ns) {
   const int64_t now_ns = context_.clock->now_ns();
   if (turn_began_ns_ != 0) tick_->longest_turn_ns = std::max(tick_->longest_turn_ns, now_ns - turn_began_ns_);
   turn_began_ns_ = 0;
   send_due(now_ns);
+  if (now_ns >= next_tick_ns_ || posted_.exchange(false)) serve_context(now_ns);
+  if (interrupted_.load(std::memory_order_relaxed)) until_ns = 0;
   const int64_t due_ns = due_.empty() ? TimerWheel::kNever : due_.top()->scheduled_ns();
-  if (spin_ && due_ns - now_ns <= kSpinNs) {
-    io_.poll_one();
-  } else {
-    wake_at(std::min(until_ns, due_.empty() || !spin_ ? due_ns : due_ns - kSpinNs));
-    io_.run_one();
-  }
+  const int64_t wake_ns = spin_ && !due_.empty() ? due_ns - kSpinNs : due_ns;
+  poller_.wait(std::min({until_ns, wake_ns, next_tick_ns_}));
+}
+
+// The io_context has the tasks of other threads and the pool's alarms, which need no more than a tick's
+// precision.
+void Worker::Loop::serve_context(int64_t now_ns) {
+  io_.poll();
+  if (now_ns < next_tick_ns_) return;
+  timers_.advance(now_ns);
+  next_tick_ns_ = now_ns + TimerWheel::kTickNs;
 }
 
 void Worker::Loop::send_due(int64_t now_ns) {
@@ -189,25 +195,6 @@ void Worker::Loop::send_due(int64_t now_ns) {
     due_.pop();
     exchange.send();
   }
-}
-
-// Makes sure that the wait ends by then. To wake too early costs one turn, to set the timer a system call.
-void Worker::Loop::wake_at(int64_t at_ns) {
-  if (at_ns >= wake_timer_at_ns_) return;
-  wake_timer_at_ns_ = at_ns;
-  wake_timer_.expires_at(time_point(at_ns));
-  wake_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) wake_timer_at_ns_ = TimerWheel::kNever;
-  });
-}
-
-void Worker::Loop::watch_timers() {
-  wheel_timer_.expires_after(std::chrono::nanoseconds(TimerWheel::kTickNs));
-  wheel_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    timers_.advance(context_.clock->now_ns());
-    watch_timers();
-  });
 }
 
 Exchange& Worker::Loop::idle_exchange() {

@@ -108,6 +108,7 @@ void Connection::read_some() {
   known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
   reported_in_poll_ = poller_.current_poll();
   const ReceiveResult read = poller_.receiver().receive(socket_.fd(), known_empty_ns_);
+  if (read.stamp.kernel) poller_.on_stamp(read.stamp.at_ns);
   switch (read.kind) {
     case ReceiveResult::Kind::bytes:
       return take_bytes(read);

@@ -1,5 +1,7 @@
 #include "net/poller.hpp"
 
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,6 +9,8 @@
 #include <boost/asio/post.hpp>
 #include <cassert>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace tokometer {
@@ -41,10 +45,37 @@ class Poller::Waiter : public std::enable_shared_from_this<Waiter> {
     descriptor_.close(ignored);
   }
 
+  // The descriptor goes back to its owner.
+  void release() {
+    poller_ = nullptr;
+    descriptor_.release();
+  }
+
  private:
   boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor descriptor_;
   Poller* poller_;
+};
+
+// Ends a wait from any thread.
+class Poller::Interrupter final : public Pollable {
+ public:
+  ~Interrupter() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int fd() const { return fd_; }
+  void ring() noexcept {
+    const uint64_t one = 1;
+    [[maybe_unused]] const auto written =
+        ::write(fd_, &one, sizeof one);  // it fails only when it rings already
+  }
+  void on_ready(uint32_t) override {
+    uint64_t rings = 0;
+    [[maybe_unused]] const auto got = ::read(fd_, &rings, sizeof rings);
+  }
+
+ private:
+  const int fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 };
 
 Poller::Poller(boost::asio::io_context& io, const Clock& clock)
@@ -64,8 +95,25 @@ Poller::Poller(boost::asio::io_context& io, const Clock& clock)
 }
 
 Poller::~Poller() {
-  waiter_->retire();
-}  // closes the epoll descriptor
+  if (waiter_) {
+    waiter_->retire();  // closes the epoll descriptor
+  } else if (epoll_fd_ >= 0) {
+    ::close(epoll_fd_);
+  }
+}
+
+int Poller::leave_context() {
+  if (error_ != 0) return error_;
+  waiter_->release();
+  waiter_.reset();
+  interrupter_ = std::make_unique<Interrupter>();
+  if (interrupter_->fd() < 0) return error_ = errno;
+  return error_ = add(interrupter_->fd(), *interrupter_, EPOLLIN);
+}
+
+void Poller::interrupt() noexcept {
+  interrupter_->ring();
+}
 
 int Poller::add(int fd, Pollable& pollable, uint32_t events) {
   if (error_ != 0) return error_;
@@ -93,7 +141,7 @@ void Poller::remove(int fd, Pollable& pollable) noexcept {
 }
 
 void Poller::wake(Pollable& pollable) {
-  if (woken_.empty()) waiter_->post_turn();
+  if (woken_.empty() && waiter_) waiter_->post_turn();
   woken_.push_back(&pollable);
 }
 
@@ -102,7 +150,28 @@ void Poller::on_readable() {
   waiter_->wait();
 }
 
-size_t Poller::turn() {
+size_t Poller::wait(int64_t until_ns) {
+  const int64_t now_ns = receiver_.now_ns();
+  const int64_t timeout_ns = woken_.empty() && until_ns > now_ns ? until_ns - now_ns : 0;
+  if (error_ != 0 && timeout_ns > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(timeout_ns));
+  return turn(timeout_ns);
+}
+
+// epoll_wait with a time-out in nanoseconds, which some containers forbid and kernels before 5.11 lack.
+int Poller::poll(int64_t timeout_ns) {
+  const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000),
+                         static_cast<long>(timeout_ns % 1'000'000'000)};
+  constexpr int kMost = static_cast<int>(kEventsPerTurn);
+  if (timeout_ns > 0) {
+    const int count = epoll_pwait2(epoll_fd_, events_.data(), kMost, &timeout, nullptr);
+    if (count >= 0 || errno == EINTR) return count;
+    pollfd ready{epoll_fd_, POLLIN, 0};
+    ::ppoll(&ready, 1, &timeout, nullptr);
+  }
+  return epoll_wait(epoll_fd_, events_.data(), kMost, 0);
+}
+
+size_t Poller::turn(int64_t timeout_ns) {
   assert(!in_turn_);
   if (error_ != 0) return serve_wakes();
   in_turn_ = true;
@@ -113,7 +182,10 @@ size_t Poller::turn() {
   }
   ++poll_;
   poll_ns_ = receiver_.now_ns();
-  const int count = epoll_wait(epoll_fd_, events_.data(), static_cast<int>(kEventsPerTurn), 0);
+  const int count = poll(timeout_ns);
+  waited_ = timeout_ns > 0;
+  if (waited_)
+    receiver_.now_ns();  // the receiver takes the last look at the clock for a time before its reads
   // A poll that failed saw nothing, so it proves nothing about the sockets.
   poll_was_cut_ = count < 0 || count == static_cast<int>(kEventsPerTurn);
   event_count_ = count > 0 ? static_cast<size_t>(count) : 0;

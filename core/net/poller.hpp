@@ -1,16 +1,18 @@
-// The sockets of one worker in an epoll set of our own (level-triggered), nested in the worker's io_context
-// as one descriptor: one epoll_wait and one receive call per readable socket, without Asio's cost per
-// operation. Lives on the worker's thread; must outlive every pool that uses it, and die before the
-// io_context.
+// The sockets of one thread in an epoll set of our own (level-triggered): one epoll_wait and one receive call
+// per readable socket, without Asio's cost per operation. Either the set is nested in an io_context as one
+// descriptor, or its owner drives it by wait(). Lives on one thread; must outlive every pool that uses it,
+// and die before the io_context.
 #pragma once
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -47,8 +49,21 @@ class Poller {
   void wake(Pollable& pollable);
 
   // Serves all wakes and at most kEventsPerTurn ready sockets now and returns how many. The io_context calls
-  // this by itself; a worker that spins for a due send calls it directly. Not from inside on_ready.
-  size_t turn();
+  // this by itself; so may the owner. Not from inside on_ready.
+  size_t turn() { return turn(0); }
+
+  // From now on only the owner drives the poller. A lone read is then one wait and one receive; through the
+  // io_context it is two waits, a receive, and one call to arm the descriptor again. Returns 0 or errno.
+  int leave_context();
+  // [after leave_context()] Like turn(), but waits until something is ready, `until_ns`, or interrupt().
+  size_t wait(int64_t until_ns);
+  void interrupt() noexcept;  // any thread: the wait under way, or else the next one, ends at once
+
+  // A read has its stamp. In the first read after a wait it is the instant that ended the wait, at which the
+  // sockets that were not reported were still empty.
+  void on_stamp(int64_t at_ns) noexcept {
+    if (std::exchange(waited_, false)) poll_ns_ = std::max(poll_ns_, at_ns);
+  }
 
   // When the last poll began that saw all sockets and was later than `reported_in_poll`, not counting the
   // current one; kNoInstant if there was none. A socket that was last reported in that poll held nothing at
@@ -62,6 +77,9 @@ class Poller {
 
  private:
   class Waiter;
+  class Interrupter;
+  size_t turn(int64_t timeout_ns);
+  int poll(int64_t timeout_ns);
   void on_readable();
   size_t serve_wakes();
   size_t serve_events();
@@ -69,6 +87,7 @@ class Poller {
   Receiver receiver_;
   // Shared with the handlers that wait inside the io_context: these may be destroyed after the poller.
   std::shared_ptr<Waiter> waiter_;
+  std::unique_ptr<Interrupter> interrupter_;
   int epoll_fd_ = -1;
   int error_ = 0;
   bool in_turn_ = false;
@@ -80,6 +99,7 @@ class Poller {
   uint64_t poll_ = 0;
   int64_t poll_ns_ = kNoInstant;  // when the current poll began
   bool poll_was_cut_ = true;
+  bool waited_ = false;     // the current poll may have waited, and no read of it has been seen
   uint64_t full_poll_ = 0;  // the last poll before the current one that was not cut by the event limit
   int64_t full_poll_ns_ = kNoInstant;
 };

@@ -9,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -157,6 +158,44 @@ TEST_CASE("since when a socket was not reported") {
     poller.turn();
     CHECK(poller.unreported_since_ns(0) == 5000);
   }
+}
+
+TEST_CASE("a poll that waited ended, for the sockets it did not report, at the stamp of its first read") {
+  SimulatedClock clock;
+  boost::asio::io_context io(1);
+  Poller poller(io, clock);
+  REQUIRE(poller.leave_context() == 0);
+  Ready ready(poller);
+  clock.set(1000);
+  poller.wait(5000);  // something is ready: it ends at once
+  poller.on_stamp(3000);
+  poller.on_stamp(3500);  // of another socket: later
+  poller.wait(0);
+  CHECK(poller.unreported_since_ns(0) == 3000);
+  poller.on_stamp(9000);  // a poll that did not wait began when it began
+  poller.wait(0);
+  CHECK(poller.unreported_since_ns(0) == 1000);
+}
+
+TEST_CASE("a wait ends by a socket, by a wake, by another thread, and in time") {
+  SteadyClock clock;
+  boost::asio::io_context io(1);
+  Poller poller(io, clock);
+  REQUIRE(poller.leave_context() == 0);
+  constexpr int64_t kLongNs = 600'000'000'000;
+  Ready ready(poller, 0);
+  ready.make_readable();
+  CHECK(poller.wait(clock.now_ns() + kLongNs) == 1);
+  ready.remove();
+  poller.wake(ready);
+  CHECK(poller.wait(clock.now_ns() + kLongNs) == 1);
+  CHECK(poller.wait(clock.now_ns() + 1'000'000) == 0);
+  poller.interrupt();
+  poller.wait(clock.now_ns() + kLongNs);
+  std::thread other([&] { poller.interrupt(); });
+  poller.wait(clock.now_ns() + kLongNs);
+  other.join();
+  CHECK(ready.calls == 2);
 }
 
 TEST_CASE("a poller may die before the handlers that wait in the io_context") {

@@ -38,6 +38,12 @@ std::string event(const std::string& data) {
   return "data: " + data + "\n\n";
 }
 
+// A chunk that ends with a text that says nothing.
+std::string padded(const std::string& text, const std::string& padding) {
+  return event(R"({"id":"c1","choices":[{"index":0,"delta":{"content":")" + text +
+               R"("},"finish_reason":null}],"obfuscation":)" + padding + "}");
+}
+
 const std::string kA = chunk(R"({"content":"a"})");
 const std::string kEnd = chunk("{}", "\"stop\"");
 const std::string kDone = "data: [DONE]\n\n";
@@ -391,6 +397,18 @@ TEST_CASE("an event that only looks like the one before") {
        event(R"({"choices":[{"finish_reason":null,"index":0,"delta":{"content":"a"}}],"id":"c"})") +
            event(R"({"choices":[{"finish_reason":null,"index":0,"delta":{"content":"b"}}],"id":"c"})"),
        kSaidA + "delta 0 text -1 none b\n"},
+      {"padding that is new in each event",
+       padded("a", R"("x1")") + padded("b", R"("y234")") + padded("c", R"("")"),
+       kSaidA + "delta 0 text -1 none b\ndelta 0 text -1 none c\n"},
+      {"padding with escapes and with foreign letters",
+       padded("a", R"("x")") + padded("b", R"("\"y")") + padded("c", "\"\u00e9\""),
+       kSaidA + "delta 0 text -1 none b\ndelta 0 text -1 none c\n"},
+      {"padding that ends too early",
+       padded("a", R"("x")") + padded("b", R"("y","usage":{"prompt_tokens":3})"),
+       kSaidA + "delta 0 text -1 none b\nusage 3 -1 -1 -1\n"},
+      {"padding that is no JSON", padded("a", R"("x")") + padded("b", "\"y\"z\""),
+       kSaidA + "error format -1 not valid JSON: " +
+           padded("b", "\"y\"z\"").substr(6, padded("b", "\"y\"z\"").size() - 8) + "\n"},
       {"index behind the text",
        event(R"({"choices":[{"delta":{"content":"a"},"index":0}]})") +
            event(R"({"choices":[{"delta":{"content":"b"},"index":0}]})"),

@@ -14,6 +14,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,21 @@ inline size_t unescape_one(std::string_view text, std::string& out) {
 }
 
 }  // namespace template_detail
+
+// Some servers end each event with a text that is new each time and says nothing: OpenAI's padding against
+// eavesdroppers ("obfuscation", sent unless asked not to), tokometer-sim's stamp ("tkm"). The event without
+// it: up to and with the quote that begins it. Any other event: itself.
+inline std::string_view without_noise(std::string_view event) {
+  constexpr std::string_view kKeys[] = {",\"obfuscation\":\"", ",\"tkm\":\""};
+  if (!event.ends_with("\"}")) return event;
+  const void* const quote = ::memrchr(event.data(), '"', event.size() - 2);  // many times faster than rfind()
+  if (quote == nullptr) return event;
+  const auto begin = static_cast<size_t>(static_cast<const char*>(quote) - event.data()) + 1;
+  const std::string_view rest = event.substr(0, begin), noise = event.substr(begin);
+  if (json_detail::plain_prefix(noise) + 2 != noise.size()) return event;
+  const auto is_end = [&](std::string_view key) { return rest.ends_with(key); };
+  return std::any_of(std::begin(kKeys), std::end(kKeys), is_end) ? rest : event;
+}
 
 // Turns the inside of a JSON string into its text: `escaped` itself where nothing is escaped, else `scratch`.
 // Nothing: not the inside of one clean string (a quote, a control character, bad UTF-8).

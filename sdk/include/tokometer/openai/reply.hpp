@@ -125,7 +125,7 @@ class OpenAiReply {
 
   // The common case: a chunk like one before, but for its text and choice.
   bool by_template(std::string_view data, Events& events) {
-    const auto match = template_.match(data);
+    const auto match = template_.match(without_noise(data));
     if (!match || match->choice >= completion_.choice_count()) return false;
     if (completion_.id_of(match->choice) != template_id_) return false;
     const auto text = unescape(match->escaped, shared_.text);
@@ -138,7 +138,7 @@ class OpenAiReply {
     if (root == nullptr) return;
     const auto plain = read(*root, is_error, events);
     if (plain.quoted_key.empty()) return;
-    template_.learn(data, plain.quoted_key, plain.channel, plain.choice);
+    template_.learn(without_noise(data), plain.quoted_key, plain.channel, plain.choice);
     template_id_ = completion_.id_of(plain.choice);
   }
 
