@@ -47,6 +47,8 @@ void Exchange::start_record() {
   record.asked_output_tokens = asked >= 0 ? asked : kAbsent;
   record.prompt_tokens = release_.sample->prompt_tokens >= 0 ? release_.sample->prompt_tokens : kAbsent;
   record.prompt_from_dataset = record.prompt_tokens != kAbsent;
+  exact_ =
+      context.declared_output_mode == TKM_OUTPUT_EXACT && release_.sample->output_mode == TKM_OUTPUT_EXACT;
 }
 
 bool Exchange::prepare(Release release) {
@@ -56,6 +58,7 @@ bool Exchange::prepare(Release release) {
   last_byte_ = '\n';
   collected_.clear();
   start_record();
+  wire_ = services_.wires.take();
   events_.begin(services_.context, *record_, services_.blocks);
   const EncodeFault fault = services_.encoder.encode(*release_.sample, identity(), wire_);
   if (fault.cls.empty()) return true;
@@ -72,6 +75,7 @@ void Exchange::send() {
     fail("client.plugin", "open: " + sentence_, stage_since_ns_);
     return over();
   }
+  release_.sample.reset();  // prompts may be long, and streams many
   stage_ = Stage::connecting;
   services_.pool.start(*this, wire_);
 }
@@ -104,6 +108,7 @@ void Exchange::on_send_progress(int64_t at_ns, size_t) {
 }
 
 void Exchange::on_send_done(int64_t at_ns) {
+  services_.wires.give_back(wire_);
   record_->send_done_ns = relative(at_ns);
   if (stage_ == Stage::sending) stage_ = Stage::waiting;
   services_.timers.arm(*this);

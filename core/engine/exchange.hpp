@@ -12,6 +12,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "engine/context.hpp"
 #include "engine/events.hpp"
@@ -60,6 +62,27 @@ class ExchangeOwner {
 };
 
 // What the exchanges of one worker share. Everything outlives them.
+// Request bytes are held from encoding to the last byte sent; then their buffer serves another request, so
+// that a stream in flight costs nothing for its prompt.
+class WireBuffers {
+ public:
+  std::string take() {
+    if (free_.empty()) return {};
+    std::string buffer = std::move(free_.back());
+    free_.pop_back();
+    return buffer;
+  }
+  void give_back(std::string& buffer) {
+    std::string kept = std::exchange(buffer, {});
+    kept.clear();
+    if (kept.capacity() <= kKeptBytes && free_.size() < kKeptBuffers) free_.push_back(std::move(kept));
+  }
+
+ private:
+  static constexpr size_t kKeptBytes = 256 * 1024, kKeptBuffers = 64;
+  std::vector<std::string> free_;
+};
+
 struct ExchangeServices {
   const RunContext& context;
   Processor& processor;
@@ -67,6 +90,7 @@ struct ExchangeServices {
   Pool& pool;
   TimerWheel& timers;
   BlockPool& blocks;
+  WireBuffers& wires;
   ExchangeOwner& owner;
 };
 
@@ -133,13 +157,14 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::unique_ptr<RequestRecord> record_;
   ResponseEvents events_;
   Stream stream_;
-  std::string wire_;  // head and body of the request
+  std::string wire_;  // head and body of the request, until they are sent
   std::string salt_;
   std::string collected_;  // a reply that is handed over as a whole
   std::string sentence_;   // of the plugin
   ReadStamp stamp_;
   Stage stage_ = Stage::over;
   bool completed_ = false;
+  bool exact_ = false;  // the output length was asked for as an exact one
   bool collecting_ = false;
   bool html_ = false;           // a login page or a proxy's error where a stream was asked
   bool body_seen_ = false;      // at least one byte of it

@@ -83,15 +83,13 @@ void Exchange::complete(Status status, int64_t end_ns) {
 }
 
 void Exchange::over() {
-  const RunContext& context = services_.context;
-  const bool exact =
-      context.declared_output_mode == TKM_OUTPUT_EXACT && release_.sample->output_mode == TKM_OUTPUT_EXACT;
   const int64_t asked = record_->asked_output_tokens == kAbsent ? -1 : record_->asked_output_tokens;
-  events_.conclude(asked, exact && record_->status == Status::ok);
+  events_.conclude(asked, exact_ && record_->status == Status::ok);
   stream_.close();
   services_.timers.disarm(*this);
   stage_ = Stage::over;
   release_.sample.reset();
+  services_.wires.give_back(wire_);
   services_.owner.on_over(*this);
 }
 

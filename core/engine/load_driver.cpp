@@ -21,7 +21,7 @@ constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tic
 constexpr uint64_t kBudgetFailures = 20;       // so many failures in a row ...
 constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
-constexpr size_t kMostPreconnected = 1024;
+constexpr double kMostPreconnected = 1024;  // where requests begin one after the other
 
 Span span_of(const RunFile::Span& span) {
   static constexpr std::array kKinds{Span::Kind::automatic, Span::Kind::none, Span::Kind::duration,
@@ -113,9 +113,12 @@ Result<std::unique_ptr<LoadDriver::Active>> LoadDriver::open_phase(size_t index)
 void LoadDriver::preconnect(const PhasePlan& phase) {
   tkm::JsonDocument options;
   if (!tkm::parse_json(phase.file.load.options_json, options)) return;
-  double wanted = tkm::get_number(options, "users", tkm::get_number(options, "rate", 1));
-  wanted = std::min(wanted, static_cast<double>(std::min<uint64_t>(plan_.max_in_flight, kMostPreconnected)));
   if (!context_.keep_alive) return;
+  const double users = tkm::get_number(options, "users", 0);
+  const bool all_at_once = users > 0 && tkm::get_number(options, "ramp_up", 0) <= 0;
+  double wanted = users > 0 ? users : tkm::get_number(options, "rate", 1);
+  if (!all_at_once) wanted = std::min(wanted, kMostPreconnected);
+  wanted = std::min(wanted, static_cast<double>(plan_.max_in_flight));
   const size_t each = (static_cast<size_t>(wanted) + workers_.size() - 1) / workers_.size();
   std::atomic<size_t> left = workers_.size();
   for (const auto& worker : workers_) {

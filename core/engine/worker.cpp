@@ -45,7 +45,7 @@ class Worker::Loop final : private ExchangeOwner {
         poller_(io_, *context.clock),
         pool_(io_, poller_, *context.clock, pool),
         timers_(context.clock->now_ns()),
-        services_{context, processor_, encoder_, pool_, timers_, blocks_, *this} {
+        services_{context, processor_, encoder_, pool_, timers_, blocks_, wires_, *this} {
     poller_.leave_context();  // a failure shows in each connection
     blocks_.reserve(kFirstBlocks);
     send_tick();
@@ -100,6 +100,7 @@ class Worker::Loop final : private ExchangeOwner {
   Poller poller_;
   Pool pool_;
   BlockPool blocks_;
+  WireBuffers wires_;
   TimerWheel timers_;
   ExchangeServices services_;
   int64_t next_tick_ns_ = 0;  // of the wheel

@@ -32,6 +32,13 @@ std::string quote(std::string_view foreign) {
 
 constexpr std::string_view kVersionPrefix = "HTTP/1.";
 
+// The fields of the head or the trailers at hand: they are needed inside one feed() only, so that the readers
+// of a thread, thousands of which may be in the middle of a stream, share one list.
+std::vector<Field>& thread_fields() {
+  thread_local std::vector<Field> fields;
+  return fields;
+}
+
 }  // namespace
 
 // Whole lines are gathered here before Beast sees them, so that a response is judged alike however it was
@@ -173,6 +180,7 @@ class Http1Reader::State {
     std::string_view head = bytes.substr(0, size);
     if (!carry_.empty()) head = carry_.append(head);
     head_ = head;
+    fields_.clear();
     put(head, "response head");
     if (failed_) return 0;
     const bool interim = status_ < 200;
@@ -390,7 +398,7 @@ class Http1Reader::State {
   Http1Sink* sink_ = nullptr;
   Part part_ = Part::head;
   std::string carry_;  // an unfinished head; the last chunk line and its trailers
-  std::vector<Field> fields_;
+  std::vector<Field>& fields_ = thread_fields();
   std::forward_list<std::string> folded_;
   std::string_view head_;  // while Beast parses it
   int status_ = 0;
