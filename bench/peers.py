@@ -25,7 +25,7 @@ from clients import everyone, judge, publish  # noqa: E402
 from clients.client import Reading, Unavailable, requests_of  # noqa: E402
 from clients.runner import Run, Throttle  # noqa: E402
 from clients.workloads import BY_NAME, WORKLOADS  # noqa: E402
-from programs import ROOT, SERVER_CORE, Sim  # noqa: E402
+from programs import ROOT, SERVER_CORE, ProgramFailed, Sim  # noqa: E402
 
 RESULTS = ROOT / "bench" / "results" / "peers"
 
@@ -59,7 +59,7 @@ def measure(client, workload, folder):
             "reading": dataclasses.asdict(reading), "sim_lateness_ms": sim.lateness_ms, "at": now(),
             "truth": {"ttft": judge.pair(truth.ttft), "itl": judge.pair(truth.gaps), "e2e": judge.pair(truth.e2e),
                       "complete": truth.complete, "broken": truth.broken, "tokens": truth.tokens, "rate": truth.rate,
-                      "most_at_once": truth.most_at_once,
+                      "most_at_once": truth.most_at_once, "start_ms": truth.start_ms,
                       "from_schedule": judge.pair(truth.from_schedule)}}
 
 
@@ -145,7 +145,14 @@ def parse(argv):
 
 
 def main(argv):
-    options = parse(argv)
+    try:
+        return run(parse(argv))
+    except ProgramFailed as failed:
+        print(f"peers: {failed}", file=sys.stderr)
+        return 1
+
+
+def run(options):
     known = {client.name: client for client in everyone()}
     clients = chosen(options.clients, known, "client") or list(known.values())
     workloads = chosen(list(filter(None, options.workloads.split(","))), BY_NAME, "workload") or WORKLOADS

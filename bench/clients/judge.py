@@ -24,6 +24,7 @@ class Truth:
     rate: float                    # requests a second over the middle 80 %
     begun_s: float                 # when its first request was there, on the monotonic clock; None if none came
     most_at_once: int              # requests that the server answered at a time, at most
+    start_ms: float                # closed loop: from the first request until each user's first was there
     from_schedule: list            # first token - the time it was planned for, of even arrivals
 
 
@@ -73,6 +74,13 @@ def most_at_once(requests):
     return most
 
 
+def start_ms(requests, users):
+    """How long the start of all users took, as the server saw it: its own reading of their requests is part of that."""
+    if not users or len(requests) < users:
+        return None
+    return (requests[users - 1]["received_ns"] - requests[0]["received_ns"]) / 1e6
+
+
 def planned_wait(requests, rate):
     """Time from the planned instant to the first token, of a load that plans one request each 1/rate seconds.
 
@@ -95,6 +103,7 @@ def read_truth(folder, workload, count):
                  e2e=[(r["end_ns"] - r["received_ns"]) / 1e6 for r in good], complete=len(good),
                  broken=len(requests) - len(good), tokens=sum(r["tokens"] for r in good), rate=middle_rate(requests),
                  begun_s=requests[0]["received_ns"] / 1e9 if requests else None, most_at_once=most_at_once(requests),
+                 start_ms=start_ms(requests, workload.users),
                  from_schedule=planned_wait(requests, even) if even and requests else [])
 
 

@@ -81,12 +81,14 @@ def accuracy(results, names):
             rows.append(row(f"{workload} {metric.upper()}", [both(results.error(n, workload, metric)) for n in names]))
     rows.append(row("W3 requests at a time, of 1,000",
                     [number(results.of(n, "W3", "truth", "most_at_once")) for n in names]))
+    rows.append(row("W3 start of 1,000 users, ms", [number(results.of(n, "W3", "truth", "start_ms")) for n in names]))
     rows.append(row("W4 requests/s, of 100", [number(results.of(n, "W4", "truth", "rate")) for n in names]))
     return table(names, rows)
 
 
 def cost(results, names):
-    rows = [row(f"{w} CPU s per million tokens", [number(results.cpu_per_million(n, w)) for n in names]) for w in EXACT]
+    rows = [row(f"{w} CPU s per million tokens", [number(results.cpu_per_million(n, w)) for n in names])
+            for w in EXACT]
     rows.append(row("W5 requests/s", [number(results.of(n, "W5", "truth", "rate")) for n in names]))
     rows.append(row("W5 CPU us per request", [number(results.cpu_per_request_us(n)) for n in names]))
     rows.append(row("peak memory, MB", [number(results.most_memory_mb(n)) for n in names]))

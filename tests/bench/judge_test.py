@@ -51,6 +51,10 @@ class Truth(unittest.TestCase):
         self.assertEqual(self.read(late, "freeze", 4).from_schedule, [50, 50, 350, 350])
         self.assertEqual(self.read(late, "W4", 4).from_schedule, [])
 
+    def test_start_of_all_users(self):
+        self.assertEqual(self.read([line(i, 1000 + i // 8) for i in range(70)], "W1", 70).start_ms, 7)
+        self.assertIsNone(self.read([line(0, 1)], "W1", 1).start_ms)
+
     def test_rate_is_of_the_middle(self):
         slow_ends = [0] + [1000 + 10 * i for i in range(98)] + [9000]
         self.assertAlmostEqual(self.read([line(i, at) for i, at in enumerate(slow_ends)], "W5", 100).rate, 100)
