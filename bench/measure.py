@@ -70,7 +70,7 @@ def raw_options(case, port):
     if case.open:
         part = case.open
         options.update({"rate": part.rate, "seconds": part.seconds, "rate-tokens": part.tokens,
-                        "poisson": part.pattern == "poisson", "delay": part.delay})
+                        "poisson": part.pattern == "poisson", "spin": case.spin, "delay": part.delay})
     options["unary"] = not case.stream
     options["no-samples"] = case.kind != "load"
     return options
@@ -106,7 +106,7 @@ def run_text(case, url, folder):
         dataset = f"{{use: jsonl, options: {{file: {_prompts(case, folder)}}}}}"
     stream = "" if case.stream else "request: {stream: false}\n"
     return (f"version: 1\nname: {case.name.replace('.', '-')}\ntarget: {{url: \"{url}\", timeouts: {{connect: 60s}}}}\nprocessor: openai\n{stream}"
-            f"dataset: {dataset}\nlimits: {{io_threads: 1}}\n"
+            f"dataset: {dataset}\nlimits: {{io_threads: 1, spin: {'on' if case.spin else 'off'}}}\n"
             f"phases: [{', '.join(part for part in (closed, open_) if part)}]\n")
 
 

@@ -76,6 +76,7 @@ class SectionReader {
     limits.error_budget = tkm::get_number(json, "error_budget", limits.error_budget);
     limits.io_threads =
         static_cast<uint32_t>(std::clamp<int64_t>(tkm::get_int(json, "io_threads", 0), 0, 64));
+    read_word(json, "spin", std::array<std::string_view, 3>{"auto", "on", "off"}, limits.spin);
   }
 
   void slo(const Json& json) {

@@ -146,7 +146,8 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   }
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   plan.io_threads = file.limits.io_threads > 0 ? file.limits.io_threads : std::clamp(cores / 4, 1u, 8u);
-  plan.spin = cores > 2;
+  const RunFile::Limits::Spin spin = file.limits.spin;
+  plan.spin = spin == RunFile::Limits::Spin::automatic ? cores > 2 : spin == RunFile::Limits::Spin::on;
   const uint64_t descriptors = descriptor_limit();
   const uint64_t possible =
       std::min(descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1, local_ports());
@@ -207,8 +208,9 @@ Result<std::string> describe_plan(const Plan& plan) {
     }
     text += '\n';
   }
-  text += "limits     " + std::to_string(plan.io_threads) + " I/O threads, at most " +
-          std::to_string(plan.max_in_flight) + " requests in flight\n";
+  text += "limits     " + std::to_string(plan.io_threads) + " I/O threads, " +
+          (plan.spin ? "sends by spin" : "sends by timer") + ", at most " + std::to_string(plan.max_in_flight) +
+          " requests in flight\n";
   return text + "plan hash  " + plan.hash + '\n';
 }
 

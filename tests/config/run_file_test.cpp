@@ -99,7 +99,7 @@ phases:
   - {name: warm, duration: 10s, warmup: none, measure: false, drain: none}
   - {requests: 100, warmup: 20, cooldown: 3s, drain: cancel}
   - {warmup: 1s}
-limits: {max_in_flight: 9, overload: drop, drain_timeout: 0s, error_budget: 0.5, io_threads: 2}
+limits: {max_in_flight: 9, overload: drop, drain_timeout: 0s, error_budget: 0.5, io_threads: 2, spin: "on"}
 slo: {per_request: {ttft: 200ms, tpot: 50ms, e2e: 10s, itl.p99: 80ms}, gates: ["ttft.p99 < 500ms"]}
 output: {dir: out, console: json, records: {events: none, sync: each}}
 )");
@@ -151,6 +151,7 @@ output: {dir: out, console: json, records: {events: none, sync: each}}
   CHECK(run.limits.drain_timeout_ns == 0);
   CHECK(run.limits.error_budget == 0.5);
   CHECK(run.limits.io_threads == 2);
+  CHECK(run.limits.spin == RunFile::Limits::Spin::on);
   CHECK(run.slo.ttft_ns == 200'000'000);
   CHECK(run.slo.tpot_ns == 50'000'000);
   CHECK(run.slo.e2e_ns == 10 * kSecond);
