@@ -93,7 +93,8 @@ def cost(results, names):
     rows.append(row("W5 CPU us per request", [number(results.cpu_per_request_us(n)) for n in names]))
     rows.append(row("peak memory, MB", [number(results.most_memory_mb(n)) for n in names]))
     rows.append(row("processes", [number(results.of(n, "W1", "processes")) for n in names]))
-    rows.append(row("seconds to the first request of the load", [number(results.of(n, "start", "first_request_s")) for n in names]))
+    rows.append(row("seconds to the first request of the load",
+                    [number(results.of(n, "start", "first_request_s")) for n in names]))
     rows.append(row("CPU s of 64 requests", [number(results.of(n, "start", "cpu_s")) for n in names]))
     return table(names, rows)
 

@@ -41,7 +41,7 @@ WORKLOADS = [
     # Fewer than 1 % of the requests are inside the server while it is frozen: a p99 shows it only if waiting counts.
     Workload("freeze", "200 requests a second, evenly, at most 8 at a time, 20 ms each; after 2 s the server freezes "
              "for 500 ms",
-             {"ttft": "18ms", "itl": "1ms", "stall": '{"at": "2s", "for": "500ms"}'},
+             {"ttft": "10ms", "itl": "5ms", "stall": '{"at": "2s", "for": "500ms"}'},
              tokens=3, requests=1200, rate=200, arrivals="constant", cap=8),
     Workload("throttle", "W4 while the client is stopped for 80 of each 100 ms, 6 s long",
              _FIXED, tokens=32, requests=800, rate=100, throttled_s=6),
