@@ -136,8 +136,8 @@ def process_memory(pid):
 class Sim:
     """A tokometer-sim started apart. Use it with `with`, or call stop()."""
 
-    def __init__(self, options, *, truth=None, core=SERVER_CORE, port=0, host=None):
-        argv = [program("tokometer-sim"), "--exit-with-stdin", "--port", str(port)]
+    def __init__(self, options, *, truth=None, core=SERVER_CORE, port=0, host=None, wrapper=()):
+        argv = [*wrapper, program("tokometer-sim"), "--exit-with-stdin", "--port", str(port)]
         if host:
             argv += ["--host", host]
         argv += flags_of(options)

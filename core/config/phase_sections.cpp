@@ -63,6 +63,11 @@ class PhaseReader {
     }
     phase.warmup = span(node.find("warmup"));
     phase.cooldown = span(node.find("cooldown"));
+    if (phase.cooldown.kind == RunFile::Span::Kind::count) {
+      fault_at(node.find("cooldown"),
+               "a number of requests is not available in this version; give a time, auto or none " +
+                   got(*node.find("cooldown")));
+    }
     read_word(json, "drain", std::array<std::string_view, 3>{"wait", "cancel", "none"}, phase.drain);
     phase.measure = tkm::get_bool(json, "measure", true);
     check_warmup(node.find("warmup"), phase);

@@ -62,10 +62,6 @@ PhaseLimits limits_of(const RunFile::Phase& phase, bool open_loop) {
 Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Registry& registry) {
   auto load = registry.find(TKM_KIND_PATTERN, phase.load.use);
   if (!load) return load.errors();
-  if (phase.cooldown.kind == RunFile::Span::Kind::count) {
-    return Error{"phases." + phase.name +
-                 ".cooldown: a count is not available in this version; give a time, auto or none"};
-  }
   PhasePlan plan;
   plan.file = phase;
   plan.load = *load;
