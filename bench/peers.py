@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import time
 
@@ -145,8 +146,12 @@ def parse(argv):
 
 
 def main(argv):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)     # so that a client's processes are cleared then, too
     try:
         return run(parse(argv))
+    except KeyboardInterrupt:
+        print("peers: interrupted; --resume goes on", file=sys.stderr)
+        return 130
     except ProgramFailed as failed:
         print(f"peers: {failed}", file=sys.stderr)
         return 1
