@@ -52,7 +52,7 @@ def environment(**changes):
     return {k: v for k, v in kept.items() if v is not None}
 
 
-def _in_child(core):
+def in_child(core):
     """What a child does before exec: its core, and death with its parent."""
     def prepare():
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -93,7 +93,7 @@ def run_program(argv, folder, *, core=CLIENT_CORE, timeout_s=PATIENCE_S, env=Non
     begin = time.monotonic()
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         child = subprocess.Popen(list(map(str, argv)), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd,
-                                 env=env or environment(), preexec_fn=_in_child(core))
+                                 env=env or environment(), preexec_fn=in_child(core))
     timed_out, peak = False, 0
     try:
         while True:
@@ -146,7 +146,7 @@ class Sim:
             argv += ["--truth", str(self.truth)]
         self.argv, self.said, self.cpu_s = argv, "", 0.0
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, env=environment(), preexec_fn=_in_child(core))
+                                        text=True, env=environment(), preexec_fn=in_child(core))
         line = self.process.stdout.readline()
         if not line.startswith("READY "):
             self.stop()
