@@ -205,8 +205,8 @@ Result<std::string> describe_plan(const Plan& plan) {
     text += '\n';
   }
   text += "limits     " + std::to_string(plan.io_threads) + " I/O threads, " +
-          (plan.spin ? "sends by spin" : "sends by timer") + ", at most " + std::to_string(plan.max_in_flight) +
-          " requests in flight\n";
+          (plan.spin ? "sends by spin" : "sends by timer") + ", at most " +
+          std::to_string(plan.max_in_flight) + " requests in flight\n";
   return text + "plan hash  " + plan.hash + '\n';
 }
 
