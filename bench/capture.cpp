@@ -93,7 +93,10 @@ class Capture {
   std::vector<Segment> segments_;
   std::string stamps_;
   std::unordered_map<uint16_t, EventFinder> connections_;  // by the client's port
-  uint64_t events_ = 0, cut_short_ = 0, without_kernel_stamp_ = 0, clock_steps_ = 0;
+  uint64_t events_ = 0, cut_short_ = 0, clock_steps_ = 0;
+  // A packet of a local sender arrives with the sender's departure time in place of a stamp. The kernel then
+  // reads the clock as it fills the ring, and again, a moment later, for the socket: two independent stamps.
+  uint64_t stamped_in_ring_ = 0;
 };
 
 bool Capture::is_loopback(const char* interface) const {
@@ -193,7 +196,7 @@ bool Capture::drain() {
 
 void Capture::take(const tpacket3_hdr& header) {
   cut_short_ += header.tp_snaplen < header.tp_len ? 1 : 0;
-  without_kernel_stamp_ += (header.tp_status & TP_STATUS_TS_SOFTWARE) == 0 ? 1 : 0;
+  stamped_in_ring_ += (header.tp_status & TP_STATUS_TS_SOFTWARE) == 0 ? 1 : 0;
   const auto* bytes = reinterpret_cast<const char*>(&header);
   const auto& link = *reinterpret_cast<const sockaddr_ll*>(bytes + TPACKET_ALIGN(sizeof(tpacket3_hdr)));
   Segment seen{};
@@ -259,9 +262,9 @@ void Capture::print_summary() {
   const auto number = [](uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "{\"packets\":%u,\"dropped\":%u,\"segments\":%llu,\"events\":%llu,\"connections\":%llu,\"holes\":%llu,"
-      "\"cut_short\":%llu,\"without_kernel_stamp\":%llu,\"clock_steps\":%llu}\n",
+      "\"cut_short\":%llu,\"stamped_in_ring\":%llu,\"clock_steps\":%llu}\n",
       stats.tp_packets, stats.tp_drops, number(segments_.size()), number(events_),
-      number(connections_.size()), number(holes), number(cut_short_), number(without_kernel_stamp_),
+      number(connections_.size()), number(holes), number(cut_short_), number(stamped_in_ring_),
       number(clock_steps_));
 }
 

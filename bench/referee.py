@@ -27,8 +27,8 @@ import truth
 CASES = {"lo": "loopback", "gro-off": "veth between two namespaces, GRO off", "gro-on": "veth between two namespaces, GRO on"}
 SIM = {"ttft": "200ms", "itl": "20ms", "ttft_spread": "20ms", "idle_close": "0s"}
 NOT_ALLOWED = 3             # exit code of capture
-RUN_S = 40                  # no run may last longer
-STOP_S = 20
+SLACK_S = 12                # a run may last so much longer than its tokens
+STOP_S = 10
 
 
 class NotJudged(Exception):
@@ -84,7 +84,8 @@ def measure(name, folder, options, pair=None):
         captures = [stack.enter_context(Capture("client" if pair else "lo", sim.port, folder / "arrived", inside("client")))]
         if pair:
             captures.append(stack.enter_context(Capture("server", sim.port, folder / "left", inside("server"))))
-        ours = programs.run_ours(run_text(sim.url, options), folder / "ours", wrapper=inside("client"), timeout_s=RUN_S)
+        ours = programs.run_ours(run_text(sim.url, options), folder / "ours", wrapper=inside("client"),
+                                 timeout_s=SLACK_S + 0.02 * options.tokens)
         for capture in captures:
             capture.stop()
     return judge(name, folder, ours, captures, sim.lateness_ms)
