@@ -22,6 +22,7 @@ BUDGET = pathlib.Path(__file__).with_name("budget.json")
 TOLERANCE = 0.05
 COALESCED = 1.1          # events a read; above, a token is cheaper than one that comes alone
 PATIENT = "timeouts: {connect: 60s, headers: 60s, first_token: 60s, idle: 60s, total: 300s}"
+ONE_THREAD = "limits: {io_threads: 1, spin: off}\n"      # whatever the machine has
 # libc picks "rep stosb" by the size of the processor's caches, and valgrind counts each byte of it as an instruction.
 TUNABLES = "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=0x40000000:glibc.cpu.x86_rep_stosb_threshold=0x40000000"
 
@@ -108,7 +109,8 @@ def profile_run(case, size, folder):
     wrapper = ["env", TUNABLES, "valgrind", "-q", "--tool=callgrind", "--separate-threads=yes",
                f"--callgrind-out-file={folder}/callgrind.out"]
     with programs.start_sim(case.sim) as sim:
-        run_file = programs.run_file(sim.url, load=case.load, phase=f"requests: {requests}", tokens=tokens, target=PATIENT)
+        run_file = programs.run_file(sim.url, load=case.load, phase=f"requests: {requests}", tokens=tokens, target=PATIENT,
+                                     more=ONE_THREAD)
         run = programs.run_ours(run_file, folder, wrapper=wrapper, timeout_s=120)
     totals = run.summary["totals"]
     if totals["ok"] != requests:

@@ -21,6 +21,7 @@ constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tic
 constexpr uint64_t kBudgetFailures = 20;       // so many failures in a row ...
 constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
+constexpr int kMostReleases = 32;  // in one turn: replies to the first of a thousand must not wait for the last
 constexpr double kMostPreconnected = 1024;  // where requests begin one after the other
 
 Span span_of(const RunFile::Span& span) {
@@ -174,7 +175,7 @@ void LoadDriver::turn(Active& active) {
 
 void LoadDriver::release_due(Active& active) {
   const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
-  for (;;) {
+  for (int count = 0; count < kMostReleases; ++count) {
     if (blocks && !active.held.empty()) return;  // the pattern's clock stands still
     const int64_t now = now_ns() - active.start_ns;
     const auto at_ns = active.scheduler.take_due(now, now + kLookAheadNs);
