@@ -21,7 +21,8 @@ constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tic
 constexpr uint64_t kBudgetFailures = 20;       // so many failures in a row ...
 constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
-constexpr int kMostReleases = 32;  // in one turn: replies to the first of a thousand must not wait for the last
+// In one turn: replies to the first of a thousand must not wait until the last is sent.
+constexpr int kMostReleases = 32;
 constexpr double kMostPreconnected = 1024;  // where requests begin one after the other
 
 Span span_of(const RunFile::Span& span) {
