@@ -49,6 +49,8 @@ class Figure:
     but: tuple = ()
     thread: str = IO_THREAD
     key: str = ""
+    per: str = ""            # by the calls of this function instead of by the case's units
+    unit: str = ""           # then: what one such call is
 
     def count(self, profile):
         whole = profile.total if self.of is ALL else profile.inclusive(self.of)
@@ -71,7 +73,9 @@ TOKENS = Case(
     "token", "token event", {"mode": "fixed", "ttft": "50ms", "ttft-spread": "10ms", "itl": "10ms"},
     "{use: concurrency, options: {users: 8}}", ((40, 100), (40, 300)), (40 * 100, 40 * 300),
     (Figure("parse + record", TAKE, key="token_parse_record"),
-     Figure("whole turn of the I/O thread", TURN, (ALARMS,), key="token_io_thread")),
+     Figure("poller to record: receive, parse + record", SERVE, key="token_poller_to_record"),
+     # An early or late token changes how many turns there are, not what one costs.
+     Figure("what is due, waiting", TURN, (ALARMS, SERVE), key="turn_of_loop", per=TURN, unit="turn of the loop")),
     (Figure("turn of the loop: what is due", TURN, (ALARMS, WAIT)),
      Figure("waiting for sockets", WAIT, (SERVE,)),
      Figure("from the poller to the connection", SERVE, (RECEIVE, TAKE)),
@@ -124,8 +128,9 @@ def per_unit(few, many, units):
 
 
 def slope(figure, case, profiles):
-    few, many = (figure.count(profile[figure.thread]) for profile in profiles)
-    return per_unit(few, many, case.units)
+    few, many = (profile[figure.thread] for profile in profiles)
+    units = (few.calls(figure.per), many.calls(figure.per)) if figure.per else case.units
+    return per_unit(figure.count(few), figure.count(many), units)
 
 
 def events_a_read(profiles):
@@ -218,7 +223,7 @@ def parse_arguments(argv):
 def main(argv):
     arguments = parse_arguments(argv)
     keep = contextlib.nullcontext(arguments.keep) if arguments.keep else tempfile.TemporaryDirectory(prefix="budget-")
-    texts = {figure.key: f"per {case.unit}: {figure.text}" for case in CASES for figure in case.figures}
+    texts = {figure.key: f"per {figure.unit or case.unit}: {figure.text}" for case in CASES for figure in case.figures}
     budget = json.loads(BUDGET.read_text()) if BUDGET.exists() else {}
     measured = {}
     with keep as folder:

@@ -84,6 +84,13 @@ class Arithmetic(unittest.TestCase):
     def test_slope_has_no_start(self):
         self.assertEqual(budget.per_unit(5_000_000 + 1000 * 70, 5_000_000 + 3000 * 70, (1000, 3000)), 70)
 
+    def test_slope_by_the_calls_of_a_function(self):
+        few, many = (callgrind.Profile(f"fn=(1) main\n1 5\ncfn=(2) turn\ncalls={n} 1\n1 {100 + n * 60}\n".splitlines(True))
+                     for n in (10, 40))
+        figure = budget.Figure("", "turn", per="turn")
+        profiles = [{budget.IO_THREAD: few}, {budget.IO_THREAD: many}]
+        self.assertEqual(budget.slope(figure, budget.TOKENS, profiles), 60)
+
     def test_a_figure_takes_away_what_it_calls(self):
         profile = callgrind.Profile(FIXTURE.splitlines(keepends=True))
         self.assertEqual(budget.Figure("", "net::a(", ("b(",)).count(profile), 400 - 27)
