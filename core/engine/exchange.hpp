@@ -61,7 +61,6 @@ class ExchangeOwner {
   ~ExchangeOwner() = default;
 };
 
-// What the exchanges of one worker share. Everything outlives them.
 // Request bytes are held from encoding to the last byte sent; then their buffer serves another request, so
 // that a stream in flight costs nothing for its prompt.
 class WireBuffers {
@@ -83,6 +82,7 @@ class WireBuffers {
   std::vector<std::string> free_;
 };
 
+// What the exchanges of one worker share. Everything outlives them.
 struct ExchangeServices {
   const RunContext& context;
   Processor& processor;

@@ -103,10 +103,11 @@ Poller::~Poller() {
 }
 
 int Poller::leave_context() {
+  interrupter_ =
+      std::make_unique<Interrupter>();  // also where the poller is broken: interrupt() may be called
   if (error_ != 0) return error_;
   waiter_->release();
   waiter_.reset();
-  interrupter_ = std::make_unique<Interrupter>();
   if (interrupter_->fd() < 0) return error_ = errno;
   return error_ = add(interrupter_->fd(), *interrupter_, EPOLLIN);
 }
