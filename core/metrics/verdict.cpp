@@ -82,9 +82,16 @@ class PhaseJudge {
                  "make the phase longer: 3 s and 10 x the median E2E at least");
   }
 
+  // The mean time between two requests; in a closed loop of one user, whose cycle is what lag makes longer.
+  double inter_arrival_ns() const {
+    const double of_all = window_ns_ / static_cast<double>(p_.counts.planned);
+    if (p_.plan.open_loop || c_.ticked_ns() <= 0) return of_all;
+    return of_all * user_growth(&PhaseTotals::wanted_user_ns) / c_.ticked_ns();
+  }
+
   Check schedule_lag() const {
-    const double inter_arrival = window_ns_ / static_cast<double>(p_.counts.planned);
-    const double suspect = std::max(kLagNs, kLagPerInterArrival * inter_arrival),
+    const double scaled = kLagPerInterArrival * inter_arrival_ns();
+    const double suspect = std::max(kLagNs, p_.plan.open_loop ? scaled : std::min(scaled, kClosedLagNs)),
                  invalid = kLagInvalidFactor * suspect;
     const double lag = percentile("own_lag", "p99");
     const Grade grade = grade_above(lag, suspect, invalid);
@@ -105,14 +112,17 @@ class PhaseJudge {
                  "the client does not keep up with its own schedule: more CPU or less load");
   }
 
-  Check closed_load() const {
+  // By how much an integral over users grew from the first tick of the window to the last.
+  double user_growth(int64_t PhaseTotals::* integral) const {
     const PhaseTotals* last = find_totals(c_.last.totals, p_.workload, p_.phase);
     const PhaseTotals* first = find_totals(c_.first.totals, p_.workload, p_.phase);
-    const int64_t wanted =
-        last == nullptr ? 0 : last->wanted_user_ns - (first == nullptr ? 0 : first->wanted_user_ns);
-    const int64_t active =
-        last == nullptr ? 0 : last->active_user_ns - (first == nullptr ? 0 : first->active_user_ns);
-    const double share = wanted > 0 ? static_cast<double>(active) / static_cast<double>(wanted) : 1;
+    if (last == nullptr) return 0;
+    return static_cast<double>(last->*integral - (first == nullptr ? 0 : first->*integral));
+  }
+
+  Check closed_load() const {
+    const double wanted = user_growth(&PhaseTotals::wanted_user_ns);
+    const double share = wanted > 0 ? user_growth(&PhaseTotals::active_user_ns) / wanted : 1;
     const Grade grade = share < kUsersInvalid   ? Grade::invalid
                         : share < kUsersSuspect ? Grade::suspect
                                                 : Grade::valid;

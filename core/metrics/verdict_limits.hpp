@@ -13,6 +13,7 @@ constexpr double kShortestWindowNs = 3 * kSecond, kWindowPerE2e = 10;
 constexpr double kMlperfWindowNs = 600 * kSecond;
 // V4 schedule lag p99, less policy holds and connecting: the larger of the two
 constexpr double kLagNs = 1 * kMs, kLagPerInterArrival = 0.02, kLagInvalidFactor = 10;
+constexpr double kClosedLagNs = 10 * kMs;  // of a closed loop at most, however long its cycle
 // V5 load held
 constexpr double kOpenOffSuspect = 0.005, kOpenOffInvalid = 0.02, kOpenOffRequests = 1;
 constexpr double kUsersSuspect = 0.95, kUsersInvalid = 0.80;

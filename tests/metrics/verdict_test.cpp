@@ -77,6 +77,24 @@ const Fault kFaults[] = {
      }},
     {"V4", Grade::suspect, "p99 3.02 ms", [](Run& r) { delay_sends(r, 3 * kMs); }},
     {"V4", Grade::invalid, "p99 30.0 ms", [](Run& r) { delay_sends(r, 30 * kMs); }},
+    {"V4", Grade::valid, "p99 8.0",
+     [](Run& r) {
+       r.options.open_loop = false;  // 64 users with a cycle of 640 ms: 2 % of it, but at most 10 ms
+       delay_sends(r, 8 * kMs);
+     }},
+    {"V4", Grade::suspect, "p99 12.0",
+     [](Run& r) {
+       r.options.open_loop = false;
+       delay_sends(r, 12 * kMs);
+     }},
+    {"V4", Grade::suspect, "p99 3.02 ms",
+     [](Run& r) {
+       r.options.open_loop = false;  // 4 users with a cycle of 40 ms
+       each_tick(r, [](TickLine& t, int64_t s) {
+         t.totals[0].wanted_user_ns = t.totals[0].active_user_ns = s * 4 * kSecond;
+       });
+       delay_sends(r, 3 * kMs);
+     }},
     {"V5", Grade::invalid, "off",
      [](Run& r) {
        delay_sends(r, 1 * kSecond);
