@@ -1,9 +1,11 @@
-// Gathers the lines between the data of chunks, "CRLF size[;extension] CRLF", from bytes that come in pieces,
-// and checks what Beast lets pass. For http1.cpp.
+// Gathers the lines between the data of chunks, "CRLF size[;extension] CRLF", from bytes that come in pieces
+// (RFC 9112, 7.1). Stricter than Beast, which lets pass what a judge may not. For http1.cpp.
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -34,7 +36,17 @@ class ChunkLine {
     return check() ? Found::line : Found::malformed;
   }
 
-  std::string_view text() const noexcept { return text_; }  // with the CRLF before it, as Beast wants it
+  std::string_view text() const noexcept { return text_; }  // with the CRLF before it
+  std::string_view line() const noexcept { return text_.substr(ahead_); }
+  uint64_t chunk_bytes() const noexcept {
+    uint64_t bytes = 0;
+    std::from_chars(digits_.data(), digits_.data() + digits_.size(), bytes, 16);
+    return bytes;
+  }
+  // From the blanks before its ';' on; empty: none.
+  std::string_view extension() const noexcept {
+    return line().substr(digits_.size(), line().size() - digits_.size() - kCrlf.size());
+  }
   bool is_last() const noexcept { return digits_.find_first_not_of('0') == std::string_view::npos; }
 
   // At an EOF: no more than the beginning of the last chunk was seen.
@@ -47,9 +59,7 @@ class ChunkLine {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
   }
 
-  std::string_view line() const noexcept { return text_.substr(ahead_); }
-
-  // 1 to 16 digits, then CRLF or an extension, which Beast judges.
+  // 1 to 16 digits, then CRLF or what may be an extension.
   bool check() noexcept {
     const auto end = std::find_if_not(line().begin(), line().end(), is_hex);
     digits_ = line().substr(0, static_cast<size_t>(end - line().begin()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
 #include <boost/beast/http/error.hpp>
 #include <cassert>
 #include <forward_list>
@@ -108,14 +109,13 @@ class Http1Reader::State {
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(BeastView body, error_code& error) override {
-      return reader_.take_body(to_view(body), error);
+      reader_.take_body(to_view(body));
+      if (reader_.stopped_ || reader_.failed_) error = http::error::end_of_chunk;
+      return body.size();
     }
-    void on_chunk_header_impl(std::uint64_t size, BeastView, error_code& error) override {
-      if (reader_.counts_announced_) reader_.count_announced(size, error);
-      reader_.chunk_left_ = size;
-    }
-    std::size_t on_chunk_body_impl(std::uint64_t, BeastView body, error_code& error) override {
-      return reader_.take_body(to_view(body), error);
+    void on_chunk_header_impl(std::uint64_t, BeastView, error_code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, BeastView body, error_code&) override {
+      return body.size();
     }
     void on_finish_impl(error_code&) override {}
 
@@ -128,6 +128,8 @@ class Http1Reader::State {
         return feed_head(bytes);
       case Part::chunk_line:
         return feed_chunk_line(bytes);
+      case Part::chunk_data:
+        return feed_chunk_data(bytes);
       case Part::trailers:
         return feed_trailers(bytes);
       default:
@@ -214,8 +216,7 @@ class Http1Reader::State {
     carry_.clear();
     // A success is refused by the size it announces; an error page is read as far as the caller likes.
     counts_announced_ = status_ / 100 == 2 && !until_eof_;
-    error_code ignored;
-    if (!stopped_ && counts_announced_ && length) count_announced(*length, ignored);
+    if (!stopped_ && counts_announced_ && length) count_announced(*length);
     return !failed_;
   }
 
@@ -262,42 +263,33 @@ class Http1Reader::State {
 
   size_t feed_body(std::string_view bytes) {
     const size_t taken = put(bytes, "response body");
-    if (failed_ || stopped_) return taken;
-    if (part_ == Part::body && parser_->is_done()) part_ = Part::over;
-    if (part_ == Part::chunk_data && chunk_left_ == 0) begin_chunk_line(true);
+    if (!failed_ && !stopped_ && parser_->is_done()) part_ = Part::over;
     return taken;
   }
 
-  size_t take_body(std::string_view piece, error_code& error) {
-    if (part_ == Part::chunk_data) chunk_left_ -= piece.size();
-    if (!counts_announced_) piece = count_received(piece, error);
-    if (piece.empty()) return 0;
-    stopped_ = !sink_->on_body(piece);
-    if (stopped_) error = http::error::end_of_chunk;
-    return piece.size();
+  void take_body(std::string_view piece) {
+    if (!counts_announced_) piece = count_received(piece);
+    if (!piece.empty()) stopped_ = !sink_->on_body(piece);
   }
 
   // What of the piece is within the limit.
-  std::string_view count_received(std::string_view piece, error_code& error) {
+  std::string_view count_received(std::string_view piece) {
     const uint64_t allowed = std::min<uint64_t>(piece.size(), limits_.body_bytes - body_bytes_);
     if (allowed < piece.size()) {
-      count_announced(piece.size(), error);
+      count_announced(piece.size());
     } else {
       body_bytes_ += allowed;
     }
     return piece.substr(0, static_cast<size_t>(allowed));
   }
 
-  void count_announced(uint64_t bytes, error_code& error) {
-    if (bytes <= limits_.body_bytes - body_bytes_) {
-      body_bytes_ += bytes;
-      return;
-    }
-    fail_limit("body", limits_.body_bytes, "bytes");
-    error = http::error::body_limit;
+  void count_announced(uint64_t bytes) {
+    if (bytes > limits_.body_bytes - body_bytes_)
+      return void(fail_limit("body", limits_.body_bytes, "bytes"));
+    body_bytes_ += bytes;
   }
 
-  // --- chunk lines and trailers ---
+  // --- chunks: a token's way, so Beast sees the last one only, with the trailers ---
 
   void begin_chunk_line(bool after_data) {
     part_ = Part::chunk_line;
@@ -325,13 +317,31 @@ class Http1Reader::State {
   void take_chunk_line() {
     if (chunk_line_.is_last()) {
       part_ = Part::trailers;
-      carry_.assign(chunk_line_.text());  // Beast wants it together with the trailers
+      carry_.assign(chunk_line_.line());  // Beast wants it together with the trailers
       block_ = LineBlock(limits_.trailer_bytes);
       fields_.clear();
       return;
     }
-    put(chunk_line_.text(), "chunk line");
-    if (!failed_) part_ = Part::chunk_data;
+    check_extension();
+    chunk_left_ = chunk_line_.chunk_bytes();
+    if (counts_announced_) count_announced(chunk_left_);
+    part_ = Part::chunk_data;
+  }
+
+  void check_extension() {
+    const std::string_view extension = chunk_line_.extension();
+    if (extension.empty()) return;
+    error_code error;
+    http::chunk_extensions().parse(BeastView(extension.data(), extension.size()), error);
+    if (error) fail("framing", "chunk line: " + error.message() + " in " + quote(chunk_line_.text()));
+  }
+
+  size_t feed_chunk_data(std::string_view bytes) {
+    const std::string_view piece = bytes.substr(0, std::min<uint64_t>(bytes.size(), chunk_left_));
+    chunk_left_ -= piece.size();
+    take_body(piece);
+    if (!failed_ && !stopped_ && chunk_left_ == 0) begin_chunk_line(true);
+    return piece.size();
   }
 
   size_t feed_trailers(std::string_view bytes) {

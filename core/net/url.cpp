@@ -109,21 +109,33 @@ Endpoint to_endpoint(const addrinfo& info) {
   return endpoint;
 }
 
-Result<std::vector<Endpoint>> look_up(const std::string& host, uint16_t port, int flags) {
+// host: null for the loopback.
+Result<std::vector<Endpoint>> look_up(const char* host, uint16_t port, int flags) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* list = nullptr;
-  const int code = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-  if (code != 0) return Error{"dns: " + host + ": " + gai_strerror(code)};
+  const int code = getaddrinfo(host, std::to_string(port).c_str(), &hints, &list);
+  const std::string name = host != nullptr ? host : "loopback";
+  if (code != 0) return Error{"dns: " + name + ": " + gai_strerror(code)};
   std::vector<Endpoint> endpoints;
   for (const addrinfo* at = list; at != nullptr && endpoints.size() < kMaxAddresses; at = at->ai_next) {
     endpoints.push_back(to_endpoint(*at));
   }
   freeaddrinfo(list);
-  if (endpoints.empty()) return Error{"dns: " + host + ": the answer holds no address"};
+  if (endpoints.empty()) return Error{"dns: " + name + ": the answer holds no address"};
   return endpoints;
+}
+
+bool is_localhost(std::string_view host) {
+  return host == "localhost" || host.ends_with(".localhost");
+}
+
+// A name. The loopback's, where the system does not know it: the addresses of the loopback (RFC 6761, 6.3).
+Result<std::vector<Endpoint>> look_up_name(const std::string& host, uint16_t port) {
+  auto found = look_up(host.c_str(), port, 0);
+  return found || !is_localhost(host) ? found : look_up(nullptr, port, 0);
 }
 
 // What the resolving thread and its asker share. Owned by both, for either may be the last: the asker gives
@@ -171,10 +183,10 @@ Result<Url> parse_url(std::string_view text, uint16_t default_port) {
 }
 
 Result<std::vector<Endpoint>> resolve(const Url& url, int64_t timeout_ns) {
-  if (auto literal = look_up(url.host, url.port, AI_NUMERICHOST)) return literal;
+  if (auto literal = look_up(url.host.c_str(), url.port, AI_NUMERICHOST)) return literal;
   auto lookup = std::make_shared<Lookup>();
   std::thread([lookup, host = url.host, port = url.port] {
-    auto result = look_up(host, port, 0);
+    auto result = look_up_name(host, port);
     const std::lock_guard lock(lookup->mutex);
     lookup->result = std::move(result);
     lookup->done.notify_one();

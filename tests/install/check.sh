@@ -31,7 +31,7 @@ out_of_tree() {
   local name=$1 source=$2
   step "build $name outside the tree"
   cp -r "$source" "$scratch/$name-source"
-  cmake -S "$scratch/$name-source" -B "$scratch/$name-build" -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/$name.log" 2>&1 &&
+  cmake -G Ninja -S "$scratch/$name-source" -B "$scratch/$name-build" -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/$name.log" 2>&1 &&
     cmake --build "$scratch/$name-build" >>"$scratch/$name.log" 2>&1 || { cat "$scratch/$name.log" >&2; fail "$name does not build"; }
   mkdir -p "$scratch/plugins"
   cp "$scratch/$name-build/$name.so" "$scratch/plugins/"

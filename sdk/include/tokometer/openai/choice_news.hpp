@@ -7,19 +7,13 @@
 
 #include <tokometer/abi.h>
 #include <tokometer/json.hpp>
+#include <tokometer/openai/event_shape.hpp>
 #include <tokometer/plugin.hpp>
 
 #include <cstdint>
 #include <string_view>
 
 namespace tkm {
-
-// A chunk's only news, if that was one piece of text: what EventTemplate can learn.
-struct PlainText {
-  std::string_view quoted_key;  // static; empty: there was more, or nothing
-  int32_t channel = 0;
-  uint32_t choice = 0;
-};
 
 // A member that is there and not null.
 inline const Json* present(const Json& object, std::string_view key) {
@@ -51,7 +45,15 @@ class ChoiceNews {
 
   bool has_delta() const { return deltas_ > 0; }
   bool has_reasoning() const { return has_reasoning_; }
-  PlainText plain() const { return deltas_ == 1 ? plain_ : PlainText(); }
+  // All of it, if that was one piece of text at most.
+  ChunkMeaning meaning() const {
+    const bool is_plain = deltas_ == 0 || (deltas_ == 1 && !text_key_.empty());
+    return {.is_plain = is_plain,
+            .quoted_key = text_key_,
+            .channel = text_channel_,
+            .choice = choice_,
+            .finish = {}};
+  }
 
  private:
   static std::string_view unquoted(std::string_view key) { return key.substr(1, key.size() - 2); }
@@ -97,7 +99,8 @@ class ChoiceNews {
 
   void say(int32_t channel, std::string_view text, std::string_view quoted_key) {
     events_.delta({text, tokens_, counted_by_, channel, choice_});
-    plain_ = {quoted_key, channel, choice_};
+    text_key_ = quoted_key;
+    text_channel_ = channel;
     tokens_ = 0;
     counted_by_ = TKM_COUNT_NONE;
     ++deltas_;
@@ -110,7 +113,8 @@ class ChoiceNews {
   int32_t quiet_channel_ = TKM_CHANNEL_OTHER;  // where a text stood that was empty
   int deltas_ = 0;
   bool has_reasoning_ = false;
-  PlainText plain_;
+  std::string_view text_key_;  // of the last delta
+  int32_t text_channel_ = 0;
 };
 
 }  // namespace tkm

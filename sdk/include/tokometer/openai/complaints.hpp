@@ -17,6 +17,7 @@ class Complaints {
 
   bool has_warned(Warning warning) const { return (warned_ & warning) != 0; }
   bool has_failed() const { return has_failed_; }
+  uint8_t warned() const { return warned_; }  // all Warnings so far
 
   void warn(Warning warning, std::string_view text, Events& events) {
     if (has_warned(warning)) return;

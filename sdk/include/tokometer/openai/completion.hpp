@@ -31,8 +31,8 @@ class CompletionReader {
   }
 
   // `metrics`: numbers of the object "metrics" that are told. After a failure nothing more of `root` is told.
-  PlainText read(const Json& root, std::span<const std::string> metrics, Complaints& complaints,
-                 Events& events) {
+  ChunkMeaning read(const Json& root, std::span<const std::string> metrics, Complaints& complaints,
+                    Events& events) {
     const Json* choices = present(root, "choices");
     const Json* usage = present(root, "usage");
     if (choices == nullptr && usage == nullptr) return impossible("no choices", complaints, events);
@@ -43,7 +43,7 @@ class CompletionReader {
     const bool is_running = count == 1 && usage != nullptr && !has_no_running_usage_;
     has_no_running_usage_ = has_no_running_usage_ || (count > 0 && !is_running);
 
-    Chunk chunk{find_id(root), is_running ? &totals : nullptr};
+    Chunk chunk{id_number(get_string(root, "id")), is_running ? &totals : nullptr};
     for (size_t at = 0; at < count; ++at) {
       read_choice((*choices)[static_cast<rapidjson::SizeType>(at)], chunk, complaints, events);
       if (complaints.has_failed()) return {};
@@ -51,14 +51,24 @@ class CompletionReader {
     if (!chunk.has_news && (count > 0 || usage == nullptr)) alive(events);
     if (usage != nullptr) say_usage(totals, events);
     const bool has_metrics = say_metrics(root, metrics, events);
-    return count == 1 && usage == nullptr && !has_metrics ? chunk.plain : PlainText();
+    return count == 1 && usage == nullptr && !has_metrics ? chunk.meaning : ChunkMeaning();
   }
 
-  // A chunk that EventTemplate recognised.
-  void read_text(uint32_t choice, int32_t channel, std::string_view text, Events& events) {
-    if (text.empty()) return alive(events);
-    events.delta({.text = text, .channel = channel, .choice = choice});
-    has_tokens_ = true;
+  // A chunk of a known shape, with its text. False: not of this reply; nothing was told.
+  bool read_known(const EventShape& shape, const EventShape::Match& match, std::string_view text,
+                  Events& events) {
+    if (match.choice >= choice_count_) return false;
+    Choice& choice = choice_at(match.choice);
+    if (!take_id(choice, match.id)) return false;
+    has_no_running_usage_ = true;
+    if (!text.empty()) {
+      events.delta({.text = text, .channel = shape.channel(), .choice = match.choice});
+      has_tokens_ = true;
+      has_reasoning_ = has_reasoning_ || shape.channel() == TKM_CHANNEL_REASONING;
+    }
+    const bool is_end = end_choice(shape.finish(), match.choice, choice, events);
+    if (text.empty() && !is_end) alive(events);
+    return true;
   }
 
   // The last word of a failed response.
@@ -68,13 +78,11 @@ class CompletionReader {
   }
 
   uint32_t choice_count() const { return choice_count_; }
-  // A number that stands for the id that came with `choice`; 0: none.
-  uint32_t id_of(uint32_t choice) const { return (many_.empty() ? one_ : many_[choice]).id; }
 
  private:
   struct Choice {
     int64_t output_tokens = 0;  // by running usage
-    uint32_t id = 0;
+    uint64_t id = 0;            // id_number() of the id that came with it
     bool is_finished = false;
   };
 
@@ -84,21 +92,21 @@ class CompletionReader {
   };
 
   struct Chunk {
-    uint32_t id = 0;
+    uint64_t id = 0;
     Usage* running = nullptr;  // so far, of the one choice in it; becomes that of all choices
     bool has_news = false;     // a delta or a finish
-    PlainText plain = {};
+    ChunkMeaning meaning = {};
   };
 
-  static uint32_t find_id(const Json& root) {
-    uint32_t hash = 2166136261u;  // FNV-1a
-    const std::string_view id = get_string(root, "id");
-    if (id.empty()) return 0;
-    for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-    return hash == 0 ? 1 : hash;
+  Choice& choice_at(uint32_t index) { return many_.empty() ? one_ : many_[index]; }
+
+  // False: another reply's.
+  static bool take_id(Choice& choice, uint64_t id) {
+    if (choice.id == 0) choice.id = id;
+    return id == 0 || choice.id == id;
   }
 
-  static PlainText impossible(std::string_view problem, Complaints& complaints, Events& events) {
+  static ChunkMeaning impossible(std::string_view problem, Complaints& complaints, Events& events) {
     complaints.fail(TKM_FAIL_SEMANTICS, problem, events);
     return {};
   }
@@ -109,9 +117,8 @@ class CompletionReader {
     if (!read_index(json, index)) {
       return void(impossible("a choice with an index that was not asked for", complaints, events));
     }
-    Choice& choice = many_.empty() ? one_ : many_[index];
-    if (choice.id == 0) choice.id = chunk.id;
-    if (chunk.id != 0 && choice.id != chunk.id) {
+    Choice& choice = choice_at(index);
+    if (!take_id(choice, chunk.id)) {
       return void(impossible("a chunk with another id: part of another reply", complaints, events));
     }
     const Count count = read_count(json, chunk.running, choice, complaints, events);
@@ -120,9 +127,12 @@ class CompletionReader {
     has_tokens_ = has_tokens_ || news.has_delta();
     has_reasoning_ = has_reasoning_ || news.has_reasoning();
     if (!problem.empty()) return void(impossible(problem, complaints, events));
-    const bool is_end = read_finish(json, index, choice, events);
+    const std::string_view finish = get_string(json, "finish_reason");
+    const bool is_end = end_choice(finish, index, choice, events);
     chunk.has_news = chunk.has_news || news.has_delta() || is_end;
-    if (!is_end && count.counted_by == TKM_COUNT_NONE) chunk.plain = news.plain();
+    if (count.counted_by != TKM_COUNT_NONE) return;
+    chunk.meaning = news.meaning();
+    chunk.meaning.finish = finish;
   }
 
   bool read_index(const Json& json, uint32_t& index) const {
@@ -151,8 +161,7 @@ class CompletionReader {
     return grown >= 0 ? Count{grown, TKM_COUNT_SERVER} : Count();
   }
 
-  static bool read_finish(const Json& json, uint32_t index, Choice& choice, Events& events) {
-    const std::string_view reason = get_string(json, "finish_reason");
+  static bool end_choice(std::string_view reason, uint32_t index, Choice& choice, Events& events) {
     if (reason.empty() || choice.is_finished) return false;
     choice.is_finished = true;
     events.finish(index, finish_of(reason), reason);

@@ -9,7 +9,7 @@
 //   whole     JSON in place of a stream is collected, as is every status other than 2xx
 //
 // It lives as long as its response and refers to the OpenAiShared of its processor instance. Per event it
-// allocates nothing once warm; its size is below 512 bytes, and the unfinished event is all that it keeps
+// allocates nothing once warm; its size is below 192 bytes, and the unfinished event is all that it keeps
 // beside.
 #pragma once
 
@@ -17,27 +17,43 @@
 #include <tokometer/json.hpp>
 #include <tokometer/openai/complaints.hpp>
 #include <tokometer/openai/completion.hpp>
-#include <tokometer/openai/event_template.hpp>
+#include <tokometer/openai/event_shape.hpp>
 #include <tokometer/openai/fault.hpp>
 #include <tokometer/openai/json_scratch.hpp>
 #include <tokometer/openai/model_names.hpp>
+#include <tokometer/openai/unescape.hpp>
 #include <tokometer/plugin.hpp>
 #include <tokometer/sse.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tkm {
 
 // What the replies of one processor instance have in common. One I/O thread uses it.
 struct OpenAiShared {
+  using Asked = std::pair<const std::string, uint32_t>;  // the name of a model or adapter, and its number
+
+  // Stable as long as this lives.
+  const Asked* number_of(std::string_view model) {
+    const auto found = asked.find(model);
+    if (found != asked.end()) return &*found;
+    return &*asked.emplace(model, static_cast<uint32_t>(asked.size())).first;
+  }
+
   JsonScratch json;
-  std::string text;                  // the unescaped text of the chunk at hand
-  ModelNames models;                 // what the server said it has
-  std::vector<std::string> metrics;  // which numbers of a chunk's "metrics" object are told
+  EventShapes shapes;
+  std::map<std::string, uint32_t, std::less<>> asked;  // what requests asked for
+  std::string text;                                    // the unescaped text of the chunk at hand
+  ModelNames models;                                   // what the server said it has
+  std::vector<std::string> metrics;                    // which numbers of a chunk's "metrics" object are told
 };
 
 class OpenAiReply {
@@ -45,7 +61,7 @@ class OpenAiReply {
   OpenAiReply(OpenAiShared& shared, const tkm_prompt& prompt)
       : shared_(shared),
         completion_(prompt.choices),
-        asked_model_(view(prompt.adapter.size > 0 ? prompt.adapter : prompt.model)),
+        asked_(shared.number_of(view(prompt.adapter.size > 0 ? prompt.adapter : prompt.model))),
         is_adapter_(prompt.adapter.size > 0),
         is_stream_asked_(prompt.reply == TKM_REPLY_STREAM) {}
 
@@ -120,26 +136,29 @@ class OpenAiReply {
       return complaints_.fail(TKM_FAIL_IN_BAND, "an error event without data", events);
     const bool is_foreign = !name.empty() && name != "message" && !is_error;
     if (data.empty() || is_foreign) return events.keep_alive();
-    if (is_error || !by_template(data, events)) parsed(data, is_error, events);
+    if (is_error || !by_shape(data, events)) parsed(data, is_error, events);
   }
 
-  // The common case: a chunk like one before, but for its text and choice.
-  bool by_template(std::string_view data, Events& events) {
-    const auto match = template_.match(without_noise(data));
-    if (!match || match->choice >= completion_.choice_count()) return false;
-    if (completion_.id_of(match->choice) != template_id_) return false;
-    const auto text = unescape(match->escaped, shared_.text);
-    if (text) completion_.read_text(match->choice, template_.channel(), *text, events);
-    return text.has_value();
+  // What else than its bytes a chunk's meaning depends on: the model that it should be of, and what has been
+  // complained of already.
+  uint64_t context() const {
+    return uint64_t{asked_->second} << 9u | uint64_t{is_adapter_} << 8u | complaints_.warned();
+  }
+
+  // The common case: a chunk like one before, of this reply or another.
+  bool by_shape(std::string_view data, Events& events) {
+    const auto found = shared_.shapes.find(data, context(), shape_);
+    if (!found) return false;
+    const EventShape::Match& match = found->match;
+    const auto text = match.is_escaped ? unescape(match.escaped, shared_.text) : std::optional(match.escaped);
+    return text && completion_.read_known(found->shape, match, *text, events);
   }
 
   void parsed(std::string_view data, bool is_error, Events& events) {
     const Json* root = parse(data, events);
     if (root == nullptr) return;
-    const auto plain = read(*root, is_error, events);
-    if (plain.quoted_key.empty()) return;
-    template_.learn(without_noise(data), plain.quoted_key, plain.channel, plain.choice);
-    template_id_ = completion_.id_of(plain.choice);
+    const ChunkMeaning meaning = read(*root, is_error, events);
+    if (meaning.is_plain) shared_.shapes.learn(data, meaning, get_string(*root, "id"), context());
   }
 
   // Only what was used up to a fault still counts after it.
@@ -196,7 +215,7 @@ class OpenAiReply {
     return nullptr;
   }
 
-  PlainText read(const Json& root, bool is_error, Events& events) {
+  ChunkMeaning read(const Json& root, bool is_error, Events& events) {
     if (const auto fault = find_fault(root, is_error)) {
       complaints_.fail(*fault, events);
       return {};
@@ -206,23 +225,23 @@ class OpenAiReply {
   }
 
   void check_model(std::string_view answered, Events& events) {
-    if (answered.empty() || asked_model_.empty() || answered == asked_model_) return;
-    if (!is_adapter_ && shared_.models.may_answer(asked_model_, answered)) return;
+    const std::string& asked = asked_->first;
+    if (answered.empty() || asked.empty() || answered == asked) return;
+    if (!is_adapter_ && shared_.models.may_answer(asked, answered)) return;
     complaints_.warn(Complaints::kWrongModel, answered, events);
   }
 
   OpenAiShared& shared_;
   SseReader reader_;
   CompletionReader completion_;
-  EventTemplate template_;
-  std::string asked_model_;
-  uint32_t template_id_ = 0;
+  const OpenAiShared::Asked* asked_;
   int32_t status_ = 0;
   Complaints complaints_;
+  uint8_t shape_ = 0;  // where the last one was found
   bool is_adapter_, is_stream_asked_;
   bool is_collected_ = false, has_events_ = false, is_done_ = false;
 };
 
-static_assert(sizeof(OpenAiReply) <= 512, "many thousands are open at once");
+static_assert(sizeof(OpenAiReply) <= 192, "many thousands are open at once");
 
 }  // namespace tkm
