@@ -84,7 +84,7 @@ TOKENS = Case(
      Figure("HTTP framing", HTTP, (BODY,)),
      Figure("call into the plugin", BODY, (PLUGIN,)),
      Figure("SSE lines", PLUGIN, (EVENT,)),
-     Figure("JSON by template", EVENT, (DELTA,)),
+     Figure("JSON by shape", EVENT, (DELTA,)),
      Figure("record: count, CRC, time", DELTA)))
 
 REQUESTS = Case(

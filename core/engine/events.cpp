@@ -18,11 +18,11 @@ constexpr size_t kFinishReasonBytes = 64;
 
 }  // namespace
 
-ResponseEvents::ResponseEvents() {
-  sink_ = {
+tkm_events ResponseEvents::make_sink() {
+  return {
       .struct_size = sizeof(tkm_events),
       .reserved = 0,
-      .ctx = this,
+      .ctx = nullptr,
       .delta = [](void* self, const tkm_delta* delta) { of(self).delta(*delta); },
       .usage = [](void* self, const tkm_usage* usage) { of(self).usage(*usage); },
       .finish = [](void* self, uint32_t choice, int32_t reason,
@@ -45,9 +45,9 @@ void ResponseEvents::begin(const RunContext& context, RequestRecord& record, Blo
   every_event_counted_ = timed_ = true;
   output_seen_ = done_ = false;
   unfinished_ = context.request.choices;
-  finished_.assign(context.request.choices, 0);
+  finished_.reset();
   last_finish_ = error_kind_ = 0;
-  error_message_.clear();
+  error_message_.reset();
   usage_ = {.struct_size = sizeof(tkm_usage),
             .reserved = 0,
             .prompt_tokens = kUnknown,
@@ -64,7 +64,7 @@ void ResponseEvents::delta(const tkm_delta& delta) {
   saw_event();
   if (failed()) return;  // after an error only usage, metrics and warnings count
   if (delta.text.size == 0 && delta.tokens <= 0) return;
-  if (delta.choice < finished_.size() && finished_[delta.choice] != 0) record_->flags |= kFlagLateTokens;
+  if (delta.choice < finished_.size() && finished_[delta.choice]) record_->flags |= kFlagLateTokens;
   if (delta.choice == 0) crc_.update(view(delta.text));
   output_seen_ = true;
   // One event of the server may come as several deltas (two channels, a whole tool call): only the first one
@@ -112,8 +112,8 @@ void ResponseEvents::usage(const tkm_usage& usage) {
 void ResponseEvents::finish(uint32_t choice, int32_t reason, std::string_view raw) {
   saw_event();
   if (failed()) return;
-  if (choice < finished_.size() && finished_[choice] == 0) {
-    finished_[choice] = 1;
+  if (choice < context_->request.choices && !finished_[choice]) {
+    finished_.set(choice);
     --unfinished_;
   }
   last_finish_ = reason;
@@ -126,7 +126,7 @@ void ResponseEvents::error(int32_t kind, std::string_view message) {
   saw_event();
   if (failed()) return;
   error_kind_ = kind;
-  error_message_.assign(message);
+  error_message_ = std::make_unique<std::string>(message);
 }
 
 void ResponseEvents::mark(int32_t mark) {

@@ -4,10 +4,11 @@
 // allocation, no lock, no clock.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/hash.hpp"
 #include "engine/context.hpp"
@@ -21,9 +22,8 @@ namespace tokometer {
 
 class ResponseEvents {
  public:
-  ResponseEvents();
-  ResponseEvents(const ResponseEvents&) = delete;  // the sink points here
-  ResponseEvents& operator=(const ResponseEvents&) = delete;
+  // A sink for any number of them, one after the other: see sink().
+  static tkm_events make_sink();
 
   // For the next response. All three outlive it.
   void begin(const RunContext& context, RequestRecord& record, BlockPool& blocks);
@@ -36,16 +36,20 @@ class ResponseEvents {
   // The reply comes as a whole, at once: its events have no instants of their own.
   void ignore_times() noexcept { timed_ = false; }
 
-  const tkm_events& sink() const noexcept { return sink_; }
+  // `shared`, of make_sink(), for one call of the plugin about this response.
+  const tkm_events& sink(tkm_events& shared) noexcept {
+    shared.ctx = this;
+    return shared;
+  }
 
   uint32_t token_events_in_read() const noexcept { return tokens_in_read_; }
   bool done() const noexcept { return done_; }               // the logical end was marked
   bool failed() const noexcept { return error_kind_ != 0; }  // the server said so, or aborted
   bool all_finished() const noexcept { return unfinished_ == 0; }
   bool has_output() const noexcept { return output_seen_ || usage_.output_tokens > 0; }
-  int32_t error_kind() const noexcept { return error_kind_; }  // TKM_FAIL_*
-  const std::string& error_message() const noexcept { return error_message_; }
-  int32_t last_finish() const noexcept { return last_finish_; }  // TKM_FINISH_*
+  int32_t error_kind() const noexcept { return error_kind_; }                    // TKM_FAIL_*
+  const std::string& error_message() const noexcept { return *error_message_; }  // only if failed()
+  int32_t last_finish() const noexcept { return last_finish_; }                  // TKM_FINISH_*
 
   // Puts totals, sources and flags into the record; called once, when nothing follows any more.
   void conclude(int64_t asked_output_tokens, bool exact);
@@ -63,10 +67,11 @@ class ResponseEvents {
   void saw_event() noexcept;
   void flag_length(int64_t asked, bool exact);
 
+  static constexpr size_t kMostChoices = 128;  // of request.choices in the run file's schema
+
   const RunContext* context_ = nullptr;
   RequestRecord* record_ = nullptr;
   BlockPool* blocks_ = nullptr;
-  tkm_events sink_{};
   Crc32c crc_;
   int64_t at_ns_ = 0;
   uint32_t tokens_in_read_ = 0;
@@ -75,11 +80,11 @@ class ResponseEvents {
   bool output_seen_ = false;  // text or tokens, with or without an instant
   bool timed_ = true;
   bool done_ = false;
-  uint32_t unfinished_ = 0;        // choices without a finish
-  std::vector<uint8_t> finished_;  // by choice
+  uint32_t unfinished_ = 0;  // choices without a finish
+  std::bitset<kMostChoices> finished_;
   int32_t last_finish_ = 0;
   int32_t error_kind_ = 0;
-  std::string error_message_;
+  std::unique_ptr<std::string> error_message_;
   tkm_usage usage_{};
 };
 

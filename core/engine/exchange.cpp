@@ -22,9 +22,10 @@ std::string_view media_type(std::string_view content_type) {
 
 RequestIdentity Exchange::identity() {
   const RunContext& context = services_.context;
-  salt_ = context.salt;
-  if (context.salt_per_request) salt_ += record_->id;
-  return {.seq = release_.seq, .name = record_->id, .adapter = release_.adapter, .salt = salt_};
+  std::string& salt = services_.salt;
+  salt = context.salt;
+  if (context.salt_per_request) salt += record_->id;
+  return {.seq = release_.seq, .name = record_->id, .adapter = release_.adapter, .salt = salt};
 }
 
 void Exchange::start_record() {
@@ -71,8 +72,8 @@ void Exchange::send() {
   sent_ns_ = 0;
   stage_since_ns_ = services_.context.clock->now_ns();
   const tkm_prompt prompt = services_.encoder.prompt_of(*release_.sample, identity());
-  if (services_.processor.open(prompt, stream_, sentence_) != TKM_OK) {
-    fail("client.plugin", "open: " + sentence_, stage_since_ns_);
+  if (services_.processor.open(prompt, stream_, services_.sentence) != TKM_OK) {
+    fail("client.plugin", "open: " + services_.sentence, stage_since_ns_);
     return over();
   }
   release_.sample.reset();  // prompts may be long, and streams many
@@ -144,7 +145,7 @@ bool Exchange::accept_head(const ResponseHead& head) {
                              .http_status = head.status,
                              .fields = fields.data(),
                              .field_count = fields.size()};
-  const tkm_status status = stream_.head(plugin_head, events_.sink(), sentence_);
+  const tkm_status status = stream_.head(plugin_head, events_.sink(services_.sink), services_.sentence);
   if (status < 0) return false;
   collecting_ = status == TKM_COLLECT || !stream || !is_success_status();
   if (stream && is_success_status() && collecting_) record_->flags |= kFlagNotStreamed;
@@ -192,7 +193,8 @@ void Exchange::on_body(std::string_view piece) {
 }
 
 void Exchange::feed(std::string_view bytes) {
-  if (stream_.data({bytes.data(), bytes.size()}, events_.sink(), sentence_) < 0) plugin_failed("data");
+  if (stream_.data({bytes.data(), bytes.size()}, events_.sink(services_.sink), services_.sentence) < 0)
+    plugin_failed("data");
 }
 
 void Exchange::feed_collected() {
@@ -222,8 +224,8 @@ void Exchange::on_end(const EndInfo& info) {
                       .grpc_message = {},
                       .trailers = nullptr,
                       .trailer_count = 0};
-    if (stream_.end(end, events_.sink(), sentence_) < 0 && !completed_) {
-      fail("client.plugin", "end: " + sentence_, stamp_.at_ns);
+    if (stream_.end(end, events_.sink(services_.sink), services_.sentence) < 0 && !completed_) {
+      fail("client.plugin", "end: " + services_.sentence, stamp_.at_ns);
     }
   }
   if (!completed_ && info.no_last_chunk && !events_.done()) {

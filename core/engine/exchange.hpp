@@ -32,8 +32,8 @@ struct Release {
   uint32_t phase = 0;
   int64_t scheduled_ns = 0;
   int64_t released_ns = 0;
-  int64_t held_ns = 0;  // the part of released - scheduled that a cap caused
-  std::string adapter;  // of the run file's mix; empty: none
+  int64_t held_ns = 0;       // the part of released - scheduled that a cap caused
+  std::string_view adapter;  // of the run file's mix, whose text it is; empty: none
   std::shared_ptr<const Sample> sample;
 };
 
@@ -92,6 +92,10 @@ struct ExchangeServices {
   BlockPool& blocks;
   WireBuffers& wires;
   ExchangeOwner& owner;
+  // For the length of one call:
+  tkm_events sink = ResponseEvents::make_sink();
+  std::string salt = {};      // of the request that is encoded or opened
+  std::string sentence = {};  // of the plugin
 };
 
 class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
@@ -157,10 +161,8 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::unique_ptr<RequestRecord> record_;
   ResponseEvents events_;
   Stream stream_;
-  std::string wire_;  // head and body of the request, until they are sent
-  std::string salt_;
+  std::string wire_;       // head and body of the request, until they are sent
   std::string collected_;  // a reply that is handed over as a whole
-  std::string sentence_;   // of the plugin
   ReadStamp stamp_;
   Stage stage_ = Stage::over;
   bool completed_ = false;

@@ -101,7 +101,7 @@ void Exchange::abandon(std::string_view cls, std::string_view message, int64_t e
 
 void Exchange::plugin_failed(std::string_view call) {
   stream_.close();
-  if (!completed_) return abandon("client.plugin", std::string(call) + ": " + sentence_, stamp_.user_ns);
+  if (!completed_) return abandon("client.plugin", std::string(call) + ": " + services_.sentence, stamp_.user_ns);
   services_.pool.cancel(*this);  // behind the logical end it changes nothing
   over();
 }

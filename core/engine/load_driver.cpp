@@ -222,7 +222,7 @@ void LoadDriver::release_held(Active& active) {
   }
 }
 
-std::string LoadDriver::pick_adapter() {
+std::string_view LoadDriver::pick_adapter() {
   const auto& mix = plan_.file.model.adapters;
   if (mix.empty()) return {};
   double total = 0;

@@ -99,7 +99,7 @@ class LoadDriver {
   void write_tick();
   void warn(std::string id, std::string text);
   void write_phase_line(const Active& active, PhaseLine::Event event);
-  std::string pick_adapter();
+  std::string_view pick_adapter();
   int64_t now_ns() const { return context_.clock->now_ns(); }
 
   const Plan& plan_;

@@ -276,8 +276,10 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
                       .fields = fields.data(),
                       .field_count = fields.size()};
   answer->body.reserve(answer->body.size() + kSpareBytes);
-  const bool read = stream.head(head, events.sink(), sentence) >= 0 &&
-                    stream.data({answer->body.data(), answer->body.size()}, events.sink(), sentence) >= 0;
+  tkm_events shared = ResponseEvents::make_sink();
+  const tkm_events& sink = events.sink(shared);
+  const bool read = stream.head(head, sink, sentence) >= 0 &&
+                    stream.data({answer->body.data(), answer->body.size()}, sink, sentence) >= 0;
   if (!read) return Error{sentence};
   events.conclude(-1, false);
   if (answer->status < 200 || answer->status > 299 || events.failed()) {

@@ -85,7 +85,7 @@ class Http1Reader::State {
   bool got_head() const { return got_head_; }
   bool no_last_chunk() const { return no_last_chunk_; }
   bool keep_alive() const { return part_ == Part::over && keep_alive_; }
-  const HttpFault& fault() const { return fault_; }
+  const HttpFault& fault() const { return *fault_; }
 
  private:
   enum class Part { head, body, chunk_line, chunk_data, trailers, over };
@@ -393,7 +393,7 @@ class Http1Reader::State {
 
   size_t fail(const char* cls, std::string message) {
     failed_ = true;
-    fault_ = {cls, std::move(message)};
+    fault_ = std::make_unique<HttpFault>(HttpFault{cls, std::move(message)});
     return 0;
   }
 
@@ -403,7 +403,7 @@ class Http1Reader::State {
 
   static constexpr size_t kCarryToKeep = 1024;
 
-  HttpLimits limits_;
+  const HttpLimits& limits_;
   std::optional<Parser> parser_;
   Http1Sink* sink_ = nullptr;
   Part part_ = Part::head;
@@ -427,7 +427,7 @@ class Http1Reader::State {
   bool failed_ = false;
   bool no_last_chunk_ = false;
   bool keep_alive_ = false;
-  HttpFault fault_;
+  std::unique_ptr<HttpFault> fault_;
 };
 
 const std::string_view* ResponseHead::find(std::string_view name) const noexcept {

@@ -71,7 +71,8 @@ class Http1Reader {
     stopped,  // a sink said so
   };
 
-  explicit Http1Reader(const HttpLimits& limits);  // limits: copied
+  explicit Http1Reader(const HttpLimits& limits);  // which outlive it
+  explicit Http1Reader(HttpLimits&&) = delete;
   ~Http1Reader();
   Http1Reader(Http1Reader&&) noexcept;
   Http1Reader& operator=(Http1Reader&&) noexcept;
@@ -86,12 +87,12 @@ class Http1Reader {
   // judge.
   Progress feed_eof();
 
-  size_t consumed() const noexcept;     // bytes of the last feed() that belonged to the response
-  bool got_bytes() const noexcept;      // at least one byte since reset()
-  bool got_head() const noexcept;       // the final head was reported
-  bool no_last_chunk() const noexcept;  // ended by EOF at a chunk border, without the 0-chunk
-  bool keep_alive() const noexcept;     // ended, and both framing and head allow another exchange
-  const HttpFault& fault() const noexcept;
+  size_t consumed() const noexcept;         // bytes of the last feed() that belonged to the response
+  bool got_bytes() const noexcept;          // at least one byte since reset()
+  bool got_head() const noexcept;           // the final head was reported
+  bool no_last_chunk() const noexcept;      // ended by EOF at a chunk border, without the 0-chunk
+  bool keep_alive() const noexcept;         // ended, and both framing and head allow another exchange
+  const HttpFault& fault() const noexcept;  // only after `failed`
 
  private:
   class State;

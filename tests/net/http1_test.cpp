@@ -390,14 +390,16 @@ TEST_CASE("a sink stops the reader") {
   for (int stop_at : {1, 2, 3}) {
     Stopper sink;
     sink.stop_at = stop_at;
-    Http1Reader reader{HttpLimits{}};
+    const HttpLimits limits;
+    Http1Reader reader{limits};
     CHECK(reader.feed(kChunked + "1\r\na\r\n1\r\nb\r\n0\r\n\r\n", sink) == Http1Reader::Progress::stopped);
     CHECK(sink.calls == stop_at);
   }
 }
 
 TEST_CASE("a reader serves one response after the other") {
-  Http1Reader reader{HttpLimits{}};
+  const HttpLimits limits;
+  Http1Reader reader{limits};
   for (int i = 0; i < 3; ++i) {
     Story story;
     CHECK(reader.feed(kChunked + "2\r\nab\r\n0\r\n\r\n", story) == Http1Reader::Progress::ended);
