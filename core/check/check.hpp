@@ -14,10 +14,10 @@
 namespace tokometer::check {
 
 struct CheckOptions {
-  std::string path;         // of the .so
-  std::string only;         // regular expression: tests whose id it finds; empty: all
-  std::string fixtures;     // folder of the author's recordings; empty: none
-  bool in_process = false;  // run the tests here, one after the other: for a debugger
+  std::string path;           // of the .so
+  std::string only = {};      // regular expression: tests whose id it finds; empty: all
+  std::string fixtures = {};  // folder of the author's recordings; empty: none
+  bool in_process = false;    // run the tests here, one after the other: for a debugger
   Trust trust = Trust::check;
   int64_t time_limit_ns = 120'000'000'000;  // for each test
 };

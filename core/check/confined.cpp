@@ -63,6 +63,14 @@ bool install_filter() {
          ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
 }
 
+// The first throw of a process takes a lock of the C++ runtime, once; that is not the plugin's doing.
+void set_up_exceptions() {
+  try {
+    throw 0;
+  } catch (int) {
+  }
+}
+
 [[noreturn]] void be_confined(Note& note, const std::function<Finding()>& work) {
   // A crash handler makes system calls and would never come to its end.
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(number, SIG_DFL);
@@ -71,6 +79,7 @@ bool install_filter() {
   action.sa_flags = SA_SIGINFO;
   sigemptyset(&action.sa_mask);
   ::sigaction(SIGSYS, &action, nullptr);
+  set_up_exceptions();
   note.is_confined = install_filter();
   if (!note.is_confined) ::_exit(0);
   const Finding finding = work();
