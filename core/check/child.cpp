@@ -53,6 +53,8 @@ void limit_memory() {
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
   limit_memory();
+  // So that it dies of the signal in the end, whoever had a handler for it: a sanitizer, a test program.
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(number, SIG_DFL);
   install_crash_handler();
   set_log_sink([](LogLevel, std::string_view) {});
   const Finding finding = test();

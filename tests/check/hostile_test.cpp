@@ -3,8 +3,10 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "check/check.hpp"
+#include "check/sanitizer.hpp"
 
 using namespace tokometer;
 using namespace tokometer::check;
@@ -32,10 +34,16 @@ std::string bad_tests(const std::string& file, const char* fault, CheckOptions o
   return ids;
 }
 
+// Its runtime allocates and makes system calls itself.
+bool is_hidden_by_sanitizer(std::string_view fault) {
+  return fault.ends_with("leak") || fault.ends_with("system call");
+}
+
 template <size_t N>
 void expect(const Fault (&faults)[N], const char* only) {
   for (const Fault& fault : faults) {
     CAPTURE(std::string(fault.name));
+    if (kIsSanitized && is_hidden_by_sanitizer(fault.name)) continue;
     CHECK(bad_tests(kPlugins + "good/hostile.so", fault.name, {.path = {}, .only = only}) ==
           std::string(fault.test) + " ");
   }
