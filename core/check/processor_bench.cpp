@@ -1,8 +1,11 @@
 #include "check/processor_bench.hpp"
 
+#include <tokometer/json.hpp>
+
 #include <cstring>
 #include <utility>
 
+#include "base/text.hpp"
 #include "plugin/request_sink.hpp"
 
 namespace tokometer::check {
@@ -101,6 +104,25 @@ Encoded ProcessorBench::encode(const Ask& ask, uint32_t newer_host_bytes) {
   const tkm_status status =
       processor_.encode(*reinterpret_cast<const tkm_prompt*>(grown.data()), sink.out(), err);
   return encoded_of(sink, status, std::move(err));
+}
+
+UsableBench usable_bench(const Subject& subject) {
+  auto bench = ProcessorBench::make(subject);
+  if (!bench) return {std::nullopt, skip("see processor.profile")};
+  const Encoded first = bench->encode(bench->plain()), again = bench->encode(bench->plain());
+  if (!first.is_good()) return {std::nullopt, skip("see processor.encodes")};
+  if (first.bytes() != again.bytes()) return {std::nullopt, skip("see processor.repeatable")};
+  return {std::move(*bench), {}};
+}
+
+std::optional<std::string> fault_of_body(const Encoded& it) {
+  if (!it.is_json()) return std::nullopt;
+  tkm::JsonDocument root;
+  size_t at = 0;
+  if (!tkm::parse_json(it.body, root, &at))
+    return "the body is no valid JSON (byte " + std::to_string(at) + ")";
+  if (!is_valid_utf8(it.body)) return "the body is not UTF-8";
+  return std::nullopt;
 }
 
 }  // namespace tokometer::check

@@ -5,6 +5,7 @@
 #include <tokometer/abi.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,16 @@ class ProcessorBench {
   Profile profile_;
   bool own_auth_;
 };
+
+// A bench on which a plain prompt becomes a request, and the same one each time.
+struct UsableBench {
+  std::optional<ProcessorBench> it;
+  Finding problem;  // a skip that names the test that fails, if there is none
+};
+UsableBench usable_bench(const Subject& subject);
+
+// "the body is no valid JSON (byte 7)"; nothing: it is, or says that it is something else.
+std::optional<std::string> fault_of_body(const Encoded& it);
 
 // Made and taught, the profile not looked at.
 Result<Processor> make_processor(const Subject& subject);

@@ -90,21 +90,6 @@ Finding survives_garbage_answers(const Subject& subject) {
 
 // ---- requests
 
-struct Bench {
-  std::optional<ProcessorBench> it;
-  Finding problem;  // a skip, if there is none
-};
-
-// A bench on which a plain prompt becomes a request, and the same one each time.
-Bench set_up(const Subject& subject) {
-  auto bench = ProcessorBench::make(subject);
-  if (!bench) return {std::nullopt, skip("see processor.profile")};
-  const Encoded first = bench->encode(bench->plain()), again = bench->encode(bench->plain());
-  if (!first.is_good()) return {std::nullopt, skip("see processor.encodes")};
-  if (first.bytes() != again.bytes()) return {std::nullopt, skip("see processor.repeatable")};
-  return {std::move(*bench), {}};
-}
-
 Finding encodes(const Subject& subject) {
   auto bench = ProcessorBench::make(subject);
   if (!bench) return skip("see processor.profile");
@@ -164,7 +149,7 @@ Finding repeats_itself(const Subject& subject) {
 }
 
 Finding ignores_newer_members(const Subject& subject) {
-  Bench bench = set_up(subject);
+  UsableBench bench = usable_bench(subject);
   if (!bench.it) return bench.problem;
   const Ask ask = bench.it->plain();
   if (bench.it->encode(ask).bytes() == bench.it->encode(ask, 64).bytes()) return pass();
@@ -190,18 +175,8 @@ std::vector<HardText> hard_texts() {
           {"the end of a character missing", "caf\xc3"}};
 }
 
-std::optional<std::string> fault_of_json(const Encoded& it) {
-  if (!it.is_json()) return std::nullopt;
-  tkm::JsonDocument root;
-  size_t at = 0;
-  if (!tkm::parse_json(it.body, root, &at))
-    return "the body is no valid JSON (byte " + std::to_string(at) + ")";
-  if (!is_valid_utf8(it.body)) return "the body is not UTF-8";
-  return std::nullopt;
-}
-
 Finding takes_hard_prompts(const Subject& subject) {
-  Bench bench = set_up(subject);
+  UsableBench bench = usable_bench(subject);
   if (!bench.it) return bench.problem;
   std::string refused;
   for (const HardText& hard : hard_texts()) {
@@ -212,7 +187,7 @@ Finding takes_hard_prompts(const Subject& subject) {
     if (it.sentence.starts_with("plugin bug:")) return fail(about + it.sentence);
     if (!it.fault.empty()) return fail(about + it.fault);
     if (it.status != TKM_OK) refused += (refused.empty() ? "refuses " : ", ") + std::string(hard.what);
-    if (const auto fault = it.status == TKM_OK ? fault_of_json(it) : std::nullopt)
+    if (const auto fault = it.status == TKM_OK ? fault_of_body(it) : std::nullopt)
       return fail(about + *fault);
   }
   return pass(refused);
@@ -236,132 +211,24 @@ bool holds_text(const Encoded& it, std::string_view text) {
 }
 
 Finding sends_the_prompt(const Subject& subject) {
-  Bench bench = set_up(subject);
+  UsableBench bench = usable_bench(subject);
   if (!bench.it) return bench.problem;
   if (bench.it->plain().form == TKM_FORM_TOKENS) return skip("takes token ids only");
   for (const HardText& hard : hard_texts()) {
     Ask ask = bench.it->plain();
     ask.text = hard.text;
     const Encoded it = bench.it->encode(ask);
-    if (!it.is_good() || fault_of_json(it) || !is_valid_utf8(hard.text)) continue;
+    if (!it.is_good() || fault_of_body(it) || !is_valid_utf8(hard.text)) continue;
     if (!holds_text(it, hard.text))
       return fail(std::string(hard.what) + ": the request does not hold the prompt as it was");
   }
   return pass();
 }
 
-// ---- what a prompt asks for is said, or refused
-
-struct Wish {
-  std::string_view feature;
-  const char* what;
-  void (*change)(Ask&);
-  const char* said_as;  // must stand in the request; empty: it must only differ
-};
-
-Finding says_or_refuses(const Subject& subject, std::span<const Wish> wishes) {
-  Bench bench = set_up(subject);
-  if (!bench.it) return bench.problem;
-  const std::string plain = bench.it->encode(bench.it->plain()).bytes();
-  for (const Wish& wish : wishes) {
-    Ask ask = bench.it->plain();
-    wish.change(ask);
-    const Encoded it = bench.it->encode(ask);
-    const bool claims = bench.it->has(wish.feature), is_refused = it.status != TKM_OK;
-    const std::string feature = "feature " + in_quotes(wish.feature);
-    if (it.status == TKM_E_CONFIG || it.status == TKM_E_INTERNAL)
-      return fail(std::string(wish.what) + ": " + it.sentence);
-    if (is_refused && claims)
-      return fail("has " + feature + " and refuses " + wish.what + ": " + it.sentence);
-    if (is_refused || !it.fault.empty()) continue;
-    const bool is_said = it.bytes() != plain && it.bytes().find(wish.said_as) != std::string::npos;
-    if (!is_said)
-      return fail(std::string(wish.what) + " is left out of the request" +
-                  (claims ? ", despite " : "; it lacks ") + feature + (claims ? "" : " and must refuse"));
-  }
-  return pass();
-}
-
-constexpr std::array kExactLength{
-    Wish{"output.exact", "an exact length",
-         [](Ask& ask) { ask.output_tokens = 7919, ask.output_mode = TKM_OUTPUT_EXACT; }, "7919"}};
-constexpr std::array kChoices{Wish{"choices.many", "three choices", [](Ask& ask) { ask.choices = 3; }, "3"}};
-constexpr std::array kAdapter{
-    Wish{"route.adapter", "an adapter", [](Ask& ask) { ask.adapter = "adapter-7919"; }, "adapter-7919"}};
-constexpr std::array kCacheSalt{
-    Wish{"cache.salt", "a cache salt", [](Ask& ask) { ask.cache_salt = "salt-7919"; }, "salt-7919"}};
-constexpr std::array kForms{
-    Wish{"form.chat", "a chat", [](Ask& ask) { ask.form = TKM_FORM_CHAT, ask.text = "chat 7919"; },
-         "chat 7919"},
-    Wish{"form.text", "a text", [](Ask& ask) { ask.form = TKM_FORM_TEXT, ask.text = "text 7919"; },
-         "text 7919"},
-    Wish{"form.tokens", "token ids",
-         [](Ask& ask) {
-           ask.form = TKM_FORM_TOKENS, ask.tokens = {7919, 7920};
-         },
-         ""}};
-constexpr std::array kMedia{Wish{"parts.media", "an image",
-                                 [](Ask& ask) { ask.form = TKM_FORM_CHAT, ask.part_kind = TKM_PART_IMAGE; },
-                                 ""}};
-constexpr std::array kTasks{
-    Wish{"task.embed", "an embedding", [](Ask& ask) { ask.task = TKM_TASK_EMBED; }, ""},
-    Wish{"task.rank", "a ranking", [](Ask& ask) { ask.task = TKM_TASK_RANK; }, ""}};
-
-Finding says_exact_length(const Subject& subject) {
-  return says_or_refuses(subject, kExactLength);
-}
-Finding says_choices(const Subject& subject) {
-  return says_or_refuses(subject, kChoices);
-}
-Finding says_adapter(const Subject& subject) {
-  return says_or_refuses(subject, kAdapter);
-}
-Finding says_cache_salt(const Subject& subject) {
-  return says_or_refuses(subject, kCacheSalt);
-}
-Finding says_forms(const Subject& subject) {
-  return says_or_refuses(subject, kForms);
-}
-Finding says_media(const Subject& subject) {
-  return says_or_refuses(subject, kMedia);
-}
-Finding says_tasks(const Subject& subject) {
-  return says_or_refuses(subject, kTasks);
-}
-
-// `model` may be left out, but not by one that says it can route.
-Finding says_model(const Subject& subject) {
-  Bench bench = set_up(subject);
-  if (!bench.it) return bench.problem;
-  if (!bench.it->has("route.model")) return skip("lacks route.model");
-  Ask ask = bench.it->plain();
-  ask.model = "model-7919";
-  const Encoded it = bench.it->encode(ask);
-  if (it.status != TKM_OK) return fail("refuses another model: " + it.sentence);
-  return it.bytes().find("model-7919") != std::string::npos ? pass()
-                                                            : fail("the model's name is not in the request");
-}
-
-Finding merges_extra(const Subject& subject) {
-  Bench bench = set_up(subject);
-  if (!bench.it) return bench.problem;
-  Ask ask = bench.it->plain();
-  ask.extra = R"({"x_check":7919})";
-  const Encoded it = bench.it->encode(ask);
-  if (it.status != TKM_OK) return pass("refuses extra members");
-  if (it.body.find("7919") == std::string::npos)
-    return fail("a member of `extra` is left out of the request");
-  ask.extra = "no object";
-  const Encoded bad = bench.it->encode(ask);
-  if (bad.status == TKM_OK && fault_of_json(bad))
-    return fail("`extra` that is no JSON object breaks the body");
-  return pass();
-}
-
 // ---- hot calls
 
 Finding encodes_in_peace(const Subject& subject) {
-  Bench bench = set_up(subject);
+  UsableBench bench = usable_bench(subject);
   if (!bench.it) return bench.problem;
   return run_confined([&] {
     for (const Ask& ask : many_asks(*bench.it)) bench.it->encode(ask);
@@ -370,7 +237,7 @@ Finding encodes_in_peace(const Subject& subject) {
 }
 
 Finding encodes_without_leak(const Subject& subject) {
-  Bench bench = set_up(subject);
+  UsableBench bench = usable_bench(subject);
   if (!bench.it) return bench.problem;
   const size_t lost = bytes_lost_per_round([&] {
     for (const Ask& ask : many_asks(*bench.it)) bench.it->encode(ask);
@@ -397,15 +264,6 @@ constexpr std::array kTests{
          takes_hard_prompts},
     Test{"processor.prompt", "the request holds the prompt as it was, whatever characters are in it",
          sends_the_prompt},
-    Test{"processor.exact-length", "an exact length is asked of the server, or refused", says_exact_length},
-    Test{"processor.choices", "a number of choices is asked of the server, or refused", says_choices},
-    Test{"processor.model", "the model's name is sent where route.model is claimed", says_model},
-    Test{"processor.adapter", "an adapter is named to the server, or refused", says_adapter},
-    Test{"processor.cache-salt", "a cache salt is sent, or refused", says_cache_salt},
-    Test{"processor.forms", "chats, texts and token ids are sent, or refused", says_forms},
-    Test{"processor.media", "an image is sent, or refused", says_media},
-    Test{"processor.tasks", "embeddings and rankings are asked for, or refused", says_tasks},
-    Test{"processor.extra", "extra members are sent, or refused", merges_extra},
     Test{"processor.system-calls", "encode() makes no system call but for memory", encodes_in_peace},
     Test{"processor.no-leak", "encode() leaves no memory behind", encodes_without_leak}};
 

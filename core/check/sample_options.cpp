@@ -3,6 +3,7 @@
 #include <tokometer/json.hpp>
 
 #include <optional>
+#include <utility>
 
 #include "check/finding.hpp"
 #include "config/schema.hpp"
@@ -131,7 +132,7 @@ std::string with_option(std::string_view options_json, std::string_view name, st
   tkm::JsonWriter json(text);
   json.begin_object();
   if (options.IsObject()) {
-    for (const auto& member : options.GetObject()) {
+    for (const auto& member : std::as_const(options).GetObject()) {
       if (tkm::text_of(member.name) != name) json.key(tkm::text_of(member.name)).value(member.value);
     }
   }

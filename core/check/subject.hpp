@@ -36,6 +36,7 @@ struct Test {
 std::span<const Test> module_tests();
 std::span<const Test> component_tests();  // of every component, whatever its kind
 std::span<const Test> processor_tests();
+std::span<const Test> wish_tests();  // of processors, too
 std::span<const Test> response_tests();
 std::span<const Test> dataset_tests();
 std::span<const Test> pattern_tests();

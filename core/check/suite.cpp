@@ -31,7 +31,8 @@ std::vector<Planned> plan_tests(const std::vector<Named>& components) {
         all.push_back({test, std::string(test.id) + "@" + component.name, component});
     };
     add(component_tests());
-    if (component.kind == TKM_KIND_PROCESSOR) add(processor_tests()), add(response_tests());
+    if (component.kind == TKM_KIND_PROCESSOR)
+      add(processor_tests()), add(wish_tests()), add(response_tests());
     if (component.kind == TKM_KIND_DATASET) add(dataset_tests());
     if (component.kind == TKM_KIND_PATTERN) add(pattern_tests());
   }
