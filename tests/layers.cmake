@@ -12,8 +12,9 @@ set(may_metrics base)
 set(may_telemetry base net metrics plugin)
 set(may_engine base config plugin net metrics telemetry)
 set(may_report base metrics)
-set(may_cli base config plugin net metrics telemetry engine report)
-set(libraries base config plugin net metrics telemetry engine report cli)
+set(may_check base config plugin)
+set(may_cli base config plugin net metrics telemetry engine report check)
+set(libraries base config plugin net metrics telemetry engine report check cli)
 
 # includes_of(FILE OUT): the paths between "" or <> of its #include lines.
 function(includes_of file out)

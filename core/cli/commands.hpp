@@ -24,6 +24,8 @@ int probe_command(const CommandLine& line);        // cmd_probe.cpp
 int selftest_command(const CommandLine& line);     // cmd_selftest.cpp
 int plugin_list_command(const CommandLine& line);  // cmd_plugin.cpp
 int plugin_describe_command(const CommandLine& line);
+int plugin_check_command(const CommandLine& line);  // cmd_plugin_check.cpp
+int plugin_doctor_command(const CommandLine& line);
 
 // The run file of a first look at a server, and what one look found.
 struct ServerFacts {

@@ -77,6 +77,10 @@ int run_verb(const CommandLine& line, const LogSink& log_sink) {
       return plugin_list_command(line);
     case Verb::plugin_describe:
       return plugin_describe_command(line);
+    case Verb::plugin_check:
+      return plugin_check_command(line);
+    case Verb::plugin_doctor:
+      return plugin_doctor_command(line);
   }
   return kInternalError;
 }

@@ -126,6 +126,20 @@ void add_verb(CLI::App& app, CommandLine& line) {
       app.add_flag("--yaml", line.yaml, "print a skeleton for a run file");
       add_plugin_flags(app, line);
       return add_json_flag(app, line);
+    case Verb::plugin_check:
+      inputs(1, "FILE");
+      app.add_option("--only", line.only, "run the tests whose id this regular expression finds")
+          ->type_name("RE");
+      app.add_option("--fixtures", line.fixtures, "recorded responses and setup.json of the plugin's author")
+          ->type_name("DIR");
+      app.add_flag("--in-process", line.in_process, "run the tests in this process, for a debugger");
+      app.add_flag("--trust-plugin-dir", line.plugins.trust,
+                   "load a file that others could have changed, too");
+      return add_json_flag(app, line);
+    case Verb::plugin_doctor:
+      inputs(0, "NAME|FILE");
+      add_plugin_flags(app, line);
+      return add_json_flag(app, line);
     case Verb::selftest:
       return add_json_flag(app, line);
     case Verb::plugin_list:

@@ -29,6 +29,9 @@ struct CommandLine {
   bool json = false;                // --json
   bool yaml = false;                // plugin describe --yaml
   bool list = false;                // init --list
+  std::string only;                 // plugin check --only
+  std::string fixtures;             // plugin check --fixtures
+  bool in_process = false;          // plugin check --in-process
   std::string help;                 // verb help: the text to print
   std::string text;                 // the whole line as the shell would take it, for the manifest
 };

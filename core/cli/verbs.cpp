@@ -80,6 +80,21 @@ constexpr std::array kVerbs{
              "NAME is a component (poisson), module/component (standard/poisson), a module (standard), or a "
              "path of a .so.",
              "tokometer plugin describe vllm\ntokometer plugin describe poisson --yaml"},
+    VerbInfo{
+        Verb::plugin_check, "plugin check", "FILE",
+        "test a plugin against the rules of the ABI; needs no server",
+        "FILE is the path of a .so. Each test runs in a process of its own with a time limit, and says in a "
+        "sentence why\n"
+        "it failed and how to run it alone. Exit codes: 0 none failed, 2 FILE cannot be loaded, 4 a test "
+        "failed or crashed.",
+        "tokometer plugin check ./my-backend.so\n"
+        "tokometer plugin check ./my-backend.so --fixtures fixtures --json\n"
+        "tokometer plugin check ./my-backend.so --only '^responses' --in-process"},
+    VerbInfo{Verb::plugin_doctor, "plugin doctor", "[NAME|FILE]",
+             "where plugins are looked for, and why a file there is or is not loaded",
+             "Each file is loaded in a process of its own. Exit code 2 if one of them cannot be loaded.",
+             "tokometer plugin doctor\ntokometer plugin doctor my-backend\ntokometer plugin doctor "
+             "./build/my-backend.so"},
     VerbInfo{Verb::version, "version", "", "print version, plugin ABI and build id", "", "tokometer version"},
 };
 

@@ -22,6 +22,8 @@ enum class Verb {
   init,
   plugin_list,
   plugin_describe,
+  plugin_check,
+  plugin_doctor,
   version
 };
 
