@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arrival_times.hpp"
 #include "chat_messages.hpp"
 #include "components.hpp"
 #include "readers.hpp"
@@ -20,7 +21,11 @@ namespace {
 
 struct JsonlOptions {
   std::string file;
-  std::optional<std::string> prompt, messages, system, output_tokens;
+  std::optional<std::string> prompt, messages, system, output_tokens, timestamp;
+  std::string timestamp_unit = "s";
+  std::optional<double> from_s, to_s;
+
+  ArrivalOptions arrivals() const { return {timestamp, timestamp_unit, from_s, to_s}; }
 
   static void options(tkm::OptionSet<JsonlOptions>& o) {
     o.add("file", &JsonlOptions::file)
@@ -48,6 +53,24 @@ struct JsonlOptions {
     o.add("output_tokens", &JsonlOptions::output_tokens)
         .not_empty()
         .help("Field with the number of tokens to ask for. Unset: output_tokens, where a record has it.");
+    o.add("timestamp", &JsonlOptions::timestamp)
+        .not_empty()
+        .help(
+            "Field with the time at which the request arrives, for load trace: a number. Unset: timestamp, "
+            "where a record has it.");
+    o.add("timestamp_unit", &JsonlOptions::timestamp_unit)
+        .one_of({"s", "ms", "us", "ns"})
+        .help("What such a number counts.");
+    o.add("from", &JsonlOptions::from_s)
+        .duration()
+        .at_least(0)
+        .help("Only records that arrive so long after the first one, or later.")
+        .example("\"10m\"");
+    o.add("to", &JsonlOptions::to_s)
+        .duration()
+        .above(0)
+        .help("Only records that arrive less than so long after the first one.")
+        .example("\"20m\"");
   }
 };
 
@@ -69,7 +92,7 @@ const tkm::Json* first_of(const tkm::Json& record, const Names& fields) {
 class Jsonl {
  public:
   static constexpr auto kId = "jsonl", kSummary = "JSON records with a prompt or chat messages";
-  static constexpr std::array<const char*, 0> kCapabilities{};
+  static constexpr std::array kCapabilities{"arrival"};
   using Options = JsonlOptions;
 
   explicit Jsonl(const Options& options)
@@ -79,24 +102,35 @@ class Jsonl {
         messages_(names(options.messages, options.prompt ? Names{} : Names{"messages"})),
         system_(names(options.system, {"system", "system_prompt"})),
         output_tokens_(names(options.output_tokens, {"output_tokens"})),
+        timestamp_(names(options.timestamp, {"timestamp"})),
+        times_(options.arrivals()),
         records_(options.file) {}
 
   int64_t size() const { return -2; }
 
   bool next(tkm::SampleOut& out) {
-    if (!records_.next()) return false;
-    const tkm::Json& record = records_.value();
-    if (!record.IsObject()) throw records_.fault("must be an object (got " + shown(record) + ")");
+    std::optional<int64_t> at_ns;
+    do {
+      if (!records_.next()) return false;
+      const tkm::Json& record = records_.value();
+      if (!record.IsObject()) throw records_.fault("must be an object (got " + shown(record) + ")");
+      at_ns = arrival(record);
+    } while (at_ns && !times_.is_inside(*at_ns));
+    if (at_ns) out.arrival(*at_ns);
+    say(records_.value(), out);
+    return true;
+  }
+
+ private:
+  void say(const tkm::Json& record, tkm::SampleOut& out) {
     if (const tkm::Json* messages = optional_field(record, messages_, options_.messages)) {
       say_messages(*messages, records_, out);
       out.lengths(-1, output_length(record));
     } else {
       say_prompt(record, out);
     }
-    return true;
   }
 
- private:
   static const Options& checked(const Options& options) {
     if (options.messages && options.prompt) throw tkm::config_error("prompt, messages: give one of the two");
     if (options.messages && options.system) {
@@ -148,6 +182,18 @@ class Jsonl {
     out.tokens(ids_);
   }
 
+  // A field of the usual name may hold other things: it counts only where it is needed, or is a number.
+  std::optional<int64_t> arrival(const tkm::Json& record) {
+    const tkm::Json* timestamp = first_of(record, timestamp_);
+    const bool needed = options_.timestamp || times_.cuts();
+    if (timestamp == nullptr && needed) throw records_.missing(record, timestamp_.front());
+    if (timestamp == nullptr) return std::nullopt;
+    const auto at_ns = times_.at_ns(*timestamp);
+    if (at_ns || !needed) return at_ns;
+    throw records_.fault("\"" + timestamp_.front() + "\" must be a number of " + options_.timestamp_unit +
+                         " (got " + shown(*timestamp) + ")");
+  }
+
   std::string_view system_text(const tkm::Json& record) const {
     const tkm::Json* system = optional_field(record, system_, options_.system);
     if (system == nullptr) return {};
@@ -166,7 +212,8 @@ class Jsonl {
   }
 
   Options options_;
-  Names prompt_, messages_, system_, output_tokens_;
+  Names prompt_, messages_, system_, output_tokens_, timestamp_;
+  ArrivalTimes times_;
   JsonRecords records_;
   std::vector<int32_t> ids_;
 };

@@ -131,6 +131,7 @@ struct Sample {
   std::vector<Message> messages;
   int64_t prompt_tokens = -1, output_tokens = -1;
   int32_t output_mode = -1;
+  std::vector<int64_t> arrivals;
 };
 
 inline tkm_sample_out sink(Sample& sample) {
@@ -151,6 +152,7 @@ inline tkm_sample_out sink(Sample& sample) {
     auto& it = *static_cast<Sample*>(ctx);
     it.prompt_tokens = prompt, it.output_tokens = output, it.output_mode = mode;
   };
+  out.arrival = [](void* ctx, int64_t ns) { static_cast<Sample*>(ctx)->arrivals.push_back(ns); };
   out.answer = [](void* ctx, tkm_str text) { static_cast<Sample*>(ctx)->answer = copy(text); };
   return out;
 }
