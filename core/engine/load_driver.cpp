@@ -23,7 +23,6 @@ constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
 // In one turn: replies to the first of a thousand must not wait until the last is sent.
 constexpr int kMostReleases = 32;
-constexpr double kMostPreconnected = 1024;  // where requests begin one after the other
 
 Span span_of(const RunFile::Span& span) {
   static constexpr std::array kKinds{Span::Kind::automatic, Span::Kind::none, Span::Kind::duration,
@@ -46,11 +45,12 @@ std::string_view overload_name(RunFile::Limits::Overload overload) {
 }  // namespace
 
 struct LoadDriver::Active {
-  Active(size_t phase, const PhasePlan& phase_plan, Pattern&& made, int64_t start)
+  Active(size_t phase, const PhasePlan& phase_plan, Pattern&& made, int64_t start,
+         PhaseScheduler::NextArrival next_arrival)
       : index(phase),
         plan(phase_plan),
         pattern(std::move(made)),
-        scheduler(pattern, phase_plan.limits),
+        scheduler(pattern, phase_plan.limits, std::move(next_arrival)),
         start_ns(start),
         counted_to_ns(start) {}
 
@@ -109,19 +109,16 @@ void LoadDriver::run() {
 Result<std::unique_ptr<LoadDriver::Active>> LoadDriver::open_phase(size_t index) {
   auto pattern = make_pattern(plan_.phases[index]);
   if (!pattern) return pattern.errors();
-  return std::make_unique<Active>(index, plan_.phases[index], std::move(*pattern), now_ns() + kPhaseLeadNs);
+  PhaseScheduler::NextArrival next_arrival;
+  if (plan_.phases[index].follows_data) next_arrival = [this] { return this->next_arrival(); };
+  return std::make_unique<Active>(index, plan_.phases[index], std::move(*pattern), now_ns() + kPhaseLeadNs,
+                                  std::move(next_arrival));
 }
 
 void LoadDriver::preconnect(const PhasePlan& phase) {
-  tkm::JsonDocument options;
-  if (!tkm::parse_json(phase.file.load.options_json, options)) return;
   if (!context_.keep_alive) return;
-  const double users = tkm::get_number(options, "users", 0);
-  const bool all_at_once = users > 0 && tkm::get_number(options, "ramp_up", 0) <= 0;
-  double wanted = users > 0 ? users : tkm::get_number(options, "rate", 1);
-  if (!all_at_once) wanted = std::min(wanted, kMostPreconnected);
-  wanted = std::min(wanted, static_cast<double>(plan_.max_in_flight));
-  const size_t each = (static_cast<size_t>(wanted) + workers_.size() - 1) / workers_.size();
+  const uint64_t wanted = std::min(phase.first_connections, plan_.max_in_flight);
+  const size_t each = (wanted + workers_.size() - 1) / workers_.size();
   std::atomic<size_t> left = workers_.size();
   for (const auto& worker : workers_) {
     worker->preconnect(each, [&](const Result<void>&) {  // a refusal shows in the requests, with its class
@@ -449,11 +446,23 @@ Progress LoadDriver::progress() const {
 }
 
 // While data are late, a worker that hosts us must go on reading.
-std::shared_ptr<const Sample> LoadDriver::next_sample() {
+void LoadDriver::wait_for_data() {
   bool interrupted = false;
   while (host_ != nullptr && !feeder_.is_ready()) interrupted |= host_->serve(now_ns() + kDataPollNs);
   if (interrupted) host_->interrupt();  // what came meanwhile is for the turn's own sleep
+}
+
+std::shared_ptr<const Sample> LoadDriver::next_sample() {
+  wait_for_data();
   return feeder_.take();
+}
+
+// A trace ends where its data end, be it by a fault.
+std::optional<int64_t> LoadDriver::next_arrival() {
+  wait_for_data();
+  const auto arrival_ns = feeder_.next_arrival_ns();
+  if (!arrival_ns && !feeder_.fault().empty()) end_run("dataset", feeder_.fault());
+  return arrival_ns;
 }
 
 void LoadDriver::sleep_until(int64_t at_ns) {

@@ -92,7 +92,9 @@ class LoadDriver {
   void check_stop();
   void sleep_until(int64_t at_ns);  // or until something has come: completions, a stop order
   void interrupt();
+  void wait_for_data();
   std::shared_ptr<const Sample> next_sample();
+  std::optional<int64_t> next_arrival();
   void count_users(Active& active, int64_t now_ns);
   void publish(const Active& active);
   void serve_ticks(int64_t now);

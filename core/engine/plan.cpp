@@ -9,8 +9,8 @@
 
 #include <tokometer/json.hpp>
 
-#include "base/hash.hpp"
 #include "base/text.hpp"
+#include "engine/plan_hash.hpp"
 
 namespace tokometer {
 namespace {
@@ -59,6 +59,18 @@ PhaseLimits limits_of(const RunFile::Phase& phase, bool open_loop) {
   return limits;
 }
 
+// By the names of options that the bundled closed loops use.
+void count_users(PhasePlan& phase) {
+  tkm::JsonDocument options;
+  if (phase.open_loop || !tkm::parse_json(phase.file.load.options_json, options)) return;
+  const auto number = [&](const char* name) {
+    return static_cast<uint64_t>(std::max<int64_t>(tkm::get_int(options, name), 0));
+  };
+  phase.most_users = std::max({number("users"), number("from"), number("to")});
+  const bool ramps_up = tkm::get_number(options, "ramp_up", 0) > 0;
+  phase.users_at_once = std::max(ramps_up ? 1 : number("users"), number("from"));
+}
+
 Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Registry& registry) {
   auto load = registry.find(TKM_KIND_PATTERN, phase.load.use);
   if (!load) return load.errors();
@@ -67,48 +79,52 @@ Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Reg
   plan.load = *load;
   plan.open_loop = !(*load)->has_capability("closed-loop");
   plan.unsteady = (*load)->has_capability("unsteady");
+  plan.follows_data = plan.open_loop && (*load)->has_capability("trace");
+  count_users(plan);
   plan.seed = run_seed;
   plan.limits = limits_of(phase, plan.open_loop);
   return plan;
 }
 
-int64_t option_users(const RunFile::Component& load) {
-  tkm::JsonDocument options;
-  if (!tkm::parse_json(load.options_json, options)) return 0;
-  return tkm::get_int(options, "users");
-}
-
 Result<void> check_capacity(const Plan& plan, uint64_t descriptors) {
   for (const PhasePlan& phase : plan.phases) {
-    const int64_t users = option_users(phase.file.load);
-    if (users > 0 && static_cast<uint64_t>(users) + kSpareDescriptors > descriptors) {
-      return Error{"load.options.users: " + std::to_string(users) + " need " +
-                   std::to_string(static_cast<uint64_t>(users) + kSpareDescriptors) +
-                   " file descriptors; the limit is " + std::to_string(descriptors) + " (ulimit -n)"};
+    const uint64_t users = phase.most_users;
+    if (users > 0 && users + kSpareDescriptors > descriptors) {
+      return Error{"load.options: " + std::to_string(users) + " users need " +
+                   std::to_string(users + kSpareDescriptors) + " file descriptors; the limit is " +
+                   std::to_string(descriptors) + " (ulimit -n)"};
     }
   }
   return {};
 }
 
-Result<std::string> plan_hash(const Plan& plan) {
-  std::string text;
-  tkm::JsonWriter json(text);
-  json.begin_object().member("seed", plan.file.seed);
-  json.member("dataset", plan.file.dataset.use).raw_member("options", plan.file.dataset.options_json);
-  json.key("phases").begin_array();
-  for (const PhasePlan& phase : plan.phases) {
-    auto arrivals = first_arrivals(phase, kHashedArrivals);
-    if (!arrivals) return arrivals.errors();
-    json.begin_object().member("name", phase.file.name).member("load", phase.file.load.use);
-    json.raw_member("options", phase.file.load.options_json);
-    json.member("duration_ns", phase.file.duration_ns.value_or(-1))
-        .member("requests", phase.file.requests.value_or(0));
-    json.key("arrivals").begin_array();
-    for (const int64_t at_ns : *arrivals) json.value(at_ns);
-    json.end_array().end_object();
+// A trace needs data that say when, in the order of the file.
+Result<void> check_trace(const Plan& plan) {
+  const auto follows = [](const PhasePlan& phase) { return phase.follows_data; };
+  const auto trace = std::find_if(plan.phases.begin(), plan.phases.end(), follows);
+  if (trace == plan.phases.end()) return {};
+  const std::string load = "load \"" + trace->file.load.use + "\"";
+  if (!plan.dataset->has_capability("arrival")) {
+    return Error{"dataset.use: \"" + plan.file.dataset.use + "\" has no arrival times, which " + load +
+                 " takes from the data; use a dataset that has, such as jsonl"};
   }
-  json.end_array().end_object();
-  return sha256_hex(text);
+  if (plan.file.rows.order == RunFile::Rows::Order::shuffle) {
+    return Error{"dataset.rows.order: shuffle cannot go with " + load +
+                 ", whose times follow the records; use sequential"};
+  }
+  return {};
+}
+
+// At the start of a phase, or soon after it: opening them then would delay the requests that need them.
+uint64_t first_connections(const PhasePlan& phase, const std::vector<int64_t>& arrivals) {
+  constexpr uint64_t kMost = 1024;  // where requests begin one after the other
+  constexpr int64_t kSoonNs = 1'000'000'000;
+  if (!phase.open_loop) return std::max(phase.users_at_once, std::min(phase.most_users, kMost));
+  const auto soon =
+      static_cast<uint64_t>(std::lower_bound(arrivals.begin(), arrivals.end(), kSoonNs) - arrivals.begin());
+  const auto at_once =
+      static_cast<uint64_t>(std::upper_bound(arrivals.begin(), arrivals.end(), 0) - arrivals.begin());
+  return std::max({uint64_t{1}, std::min(soon, kMost), at_once});
 }
 
 std::string describe_length(const PhasePlan& phase) {
@@ -150,9 +166,16 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   plan.max_in_flight = file.limits.max_in_flight > 0 ? file.limits.max_in_flight : possible;
   plan.file = std::move(file);
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
-  auto hash = plan_hash(plan);
-  if (!hash) return hash.errors();
-  plan.hash = std::move(*hash);
+  if (auto usable = check_trace(plan); !usable) return usable.errors();
+  plan.data_files = find_data_files(plan);
+  std::vector<std::vector<int64_t>> arrivals;
+  for (PhasePlan& phase : plan.phases) {
+    auto times = first_arrivals(phase, kHashedArrivals);
+    if (!times) return times.errors();
+    phase.first_connections = first_connections(phase, *times);
+    arrivals.push_back(std::move(*times));
+  }
+  plan.hash = plan_hash(plan, arrivals);
   return plan;
 }
 
@@ -162,7 +185,7 @@ Result<Pattern> make_pattern(const PhasePlan& phase) {
 
 Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_most) {
   std::vector<int64_t> times;
-  if (!phase.open_loop) return times;
+  if (!phase.open_loop || phase.follows_data) return times;
   auto pattern = make_pattern(phase);
   if (!pattern) return pattern.errors();
   PhaseLimits limits = phase.limits;

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "config/run_file.hpp"
 #include "engine/scheduler.hpp"
+#include "metrics/manifest.hpp"
 #include "plugin/registry.hpp"
 
 namespace tokometer {
@@ -19,6 +20,10 @@ struct PhasePlan {
   bool open_loop = true;
   bool unsteady =
       false;  // the pattern's load is meant to change: no automatic warm-up, no steady-state check
+  bool follows_data = false;       // a trace: the times of requests come with the samples
+  uint64_t most_users = 0;         // closed loop: by its options; 0: not known
+  uint64_t users_at_once = 0;      // of them those who begin with the phase
+  uint64_t first_connections = 1;  // worth opening before the phase begins
   uint64_t seed = 0;
   PhaseLimits limits;
 };
@@ -28,6 +33,7 @@ struct Plan {
   const Component* processor = nullptr;
   const Component* dataset = nullptr;
   std::vector<PhasePlan> phases;
+  std::vector<Manifest::DataFile> data_files;  // what the dataset's options name; no digest: unreadable
   uint32_t io_threads = 1;
   uint64_t max_in_flight = 0;
   bool spin = false;  // workers spin for the last 150 us before a send; off on two cores or fewer
@@ -43,7 +49,8 @@ Result<Plan> make_plan(RunFile file, Registry& registry);
 // The load pattern of a phase, made afresh.
 Result<Pattern> make_pattern(const PhasePlan& phase);
 
-// The first times of an open loop, in ns since the phase start; empty for a closed loop.
+// The first times of an open loop, in ns since the phase start; empty for a closed loop, and for a trace,
+// whose times are in the data.
 Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_most);
 
 // For `tokometer plan`: phases, requests, first arrivals, limits, hash.

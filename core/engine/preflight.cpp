@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include <tokometer/json.hpp>
@@ -242,7 +243,9 @@ Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::stri
   rules.word_limit = word_limit;
   auto source = SampleSource::open(std::move(*dataset), std::move(rules));
   if (!source) return source.errors();
-  return (*source)->next();
+  auto row = (*source)->next();
+  if (!row) return row.errors();
+  return std::move(row->sample);
 }
 
 // Gives the prompt tokens that the server counted, -1 if it did not.
@@ -400,6 +403,10 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   SampleRules rules;
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
+  for (const PhasePlan& phase : plan.phases) rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
+  if (!plan.data_files.empty()) {
+    rules.data_name = escape_terminal(std::filesystem::path(plan.data_files.front().path).filename().string());
+  }
   rules.text_as_chat = profile.has_feature("form.chat") && !profile.has_feature("form.text");
   const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
   if (cold && !profile.has_feature("cache.salt") && plan.dataset->has_capability("made-text"))

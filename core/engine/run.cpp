@@ -8,7 +8,6 @@
 #include <tokometer/json.hpp>
 
 #include "base/file.hpp"
-#include "base/hash.hpp"
 #include "plugin/crash.hpp"
 
 namespace tokometer {
@@ -25,26 +24,6 @@ Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& p
   auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, preflight.profile, salt));
   if (!source) return source.errors();
   return std::make_unique<Feeder>(std::move(*source));
-}
-
-// The files that the dataset's options name: a changed file is another run.
-Result<std::vector<Manifest::DataFile>> data_files(const Plan& plan) {
-  std::vector<Manifest::DataFile> files;
-  tkm::JsonDocument schema;
-  tkm::JsonDocument options;
-  if (!tkm::parse_json(plan.dataset->config_schema(), schema)) return files;
-  if (!tkm::parse_json(plan.file.dataset.options_json, options)) return files;
-  const tkm::Json* properties = tkm::find(schema, "properties");
-  if (properties == nullptr || !properties->IsObject()) return files;
-  for (const auto& property : properties->GetObject()) {
-    const std::string path(tkm::get_string(options, tkm::text_of(property.name)));
-    if (tkm::get_string(property.value, "format") != "path" || path.empty()) continue;
-    auto digest = sha256_file(path);
-    if (!digest) return digest.errors();
-    std::error_code error;
-    files.push_back({path, *digest, static_cast<int64_t>(std::filesystem::file_size(path, error))});
-  }
-  return files;
 }
 
 // A dataset that can share prefixes does so in this run unless its option says that they are empty.
@@ -174,9 +153,7 @@ Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& prefl
   context.id_prefix = settings.id_prefix;
   manifest.start_monotonic_ns = context.start_ns;
   manifest.clock_offset_ns = wall_clock_offset_ns();
-  auto files = data_files(plan);
-  if (!files) return files.errors();
-  manifest.data_files = std::move(*files);
+  manifest.data_files = plan.data_files;
   if (auto written = publish_file(settings.directory / "manifest.json", manifest_json(manifest)); !written) {
     return written.errors();
   }

@@ -2,6 +2,8 @@
 
 #include <tokometer/random.hpp>
 
+#include "base/text.hpp"
+
 namespace tokometer {
 namespace {
 
@@ -61,7 +63,7 @@ class SampleBuilder {
               of(self).sample_->model_ = copy(model);
               of(self).sample_->adapter_ = copy(adapter);
             },
-        .arrival = [](void*, int64_t) {},
+        .arrival = [](void* self, int64_t ns) { of(self).sample_->arrival_ns = ns; },
         .extra = [](void* self, tkm_str json) { of(self).sample_->extra_ = copy(json); },
         .tag = [](void*, tkm_str, tkm_str) {},
         .header = [](void* self, tkm_str name,
@@ -143,6 +145,24 @@ Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, Sample
   return source;
 }
 
+// Times of a trace are followed as they stand: each record has one, and they never fall.
+Result<void> SampleSource::check_arrival(const Sample& sample) {
+  const std::string record = (rules_.data_name.empty() ? "the dataset" : rules_.data_name) + ": record " +
+                             std::to_string(index_ + skipped_);
+  if (!sample.arrival_ns) {
+    return Error{record +
+                 " has no arrival time, which this load takes from each record; name its field in the "
+                 "dataset's options, or use a load with a rate of its own"};
+  }
+  if (last_arrival_ns_ && *sample.arrival_ns < *last_arrival_ns_) {
+    return Error{record + " arrives " + format_duration(*last_arrival_ns_ - *sample.arrival_ns) +
+                 " before the record in front of it; sort the data by time"};
+  }
+  last_arrival_ns_ = sample.arrival_ns;
+  if (!first_arrival_ns_) first_arrival_ns_ = sample.arrival_ns;
+  return {};
+}
+
 Result<void> SampleSource::read_all() {
   const auto limit = rules_.rows.limit < 0 ? SIZE_MAX : static_cast<size_t>(rules_.rows.limit);
   while (rows_.size() < limit) {
@@ -168,26 +188,53 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
     if (status == TKM_OK && builder.has_sessions()) {
       return Error{"the dataset gives sessions of several turns, which this version cannot play"};
     }
-    if (status == TKM_OK) return builder.finish(index_++, rules_);
+    if (status == TKM_OK) {
+      auto sample = builder.finish(index_++, rules_);
+      if (!rules_.needs_arrivals) return sample;
+      auto due = check_arrival(*sample);
+      return due ? Result(std::move(sample)) : due.errors();
+    }
     if (status != TKM_E_INPUT || rules_.rows.on_bad != RunFile::Rows::OnBad::skip) return Error{sentence};
     ++skipped_;
   }
 }
 
-Result<std::shared_ptr<const Sample>> SampleSource::next() {
-  if (!stored_) return read_one();
+// A trace goes on at its own mean rate: the gap between two rounds is the mean gap of the data.
+Result<void> SampleSource::begin_again() {
+  position_ = 0;
+  if (!rules_.needs_arrivals) return {};
+  const int64_t span_ns = *last_arrival_ns_ - *first_arrival_ns_;
+  if (span_ns == 0) {
+    return Error{
+        "all records of the data arrive at the same time, so they cannot be repeated; set "
+        "dataset.rows.on_end: stop"};
+  }
+  arrival_shift_ns_ += span_ns + span_ns / static_cast<int64_t>(rows_.size() - 1);
+  return {};
+}
+
+Result<Row> SampleSource::next() {
+  if (!stored_) {
+    auto read = read_one();
+    if (!read) return read.errors();
+    const auto arrival_ns = *read == nullptr ? std::nullopt : (*read)->arrival_ns;
+    return Row{std::move(*read), arrival_ns};
+  }
   if (position_ == rows_.size()) {
     switch (rules_.rows.on_end) {
       case RunFile::Rows::OnEnd::stop:
-        return std::shared_ptr<const Sample>();
+        return Row{};
       case RunFile::Rows::OnEnd::error:
         return Error{std::to_string(rows_.size()) +
                      " records, more are needed: set dataset.rows.on_end: repeat"};
       case RunFile::Rows::OnEnd::repeat:
-        position_ = 0;
+        if (auto begun = begin_again(); !begun) return begun.errors();
     }
   }
-  return rows_[position_++];
+  const auto& sample = rows_[position_++];
+  Row row{sample, sample->arrival_ns};
+  if (row.arrival_ns) *row.arrival_ns += arrival_shift_ns_;
+  return row;
 }
 
 Feeder::Feeder(std::unique_ptr<SampleSource> source)
@@ -209,11 +256,11 @@ void Feeder::feed() {
       changed_.wait(lock, [this] { return stop_ || ready_.size() < kReadAhead; });
       if (stop_) return;
     }
-    auto sample = source_->next();
+    auto row = source_->next();
     const std::lock_guard lock(mutex_);
-    if (!sample) fault_ = sample.error().message;
-    at_end_ = !sample || *sample == nullptr;
-    if (!at_end_) ready_.push_back(std::move(*sample));
+    if (!row) fault_ = row.error().message;
+    at_end_ = !row || row->sample == nullptr;
+    if (!at_end_) ready_.push_back(std::move(*row));
     changed_.notify_all();
     if (at_end_) return;
   }
@@ -233,10 +280,16 @@ std::shared_ptr<const Sample> Feeder::take() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return at_end_ || !ready_.empty(); });
   if (ready_.empty()) return nullptr;
-  auto sample = std::move(ready_.front());
+  auto sample = std::move(ready_.front().sample);
   ready_.pop_front();
   if (ready_.size() == kReadAhead / 2) changed_.notify_all();  // refill in bulk: not one wake-up a sample
   return sample;
+}
+
+std::optional<int64_t> Feeder::next_arrival_ns() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return at_end_ || !ready_.empty(); });
+  return ready_.empty() ? std::nullopt : ready_.front().arrival_ns;
 }
 
 std::string Feeder::fault() const {

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -32,6 +33,7 @@ class Sample {
   int64_t prompt_tokens = -1;    // as the dataset declares; -1: not known
   int64_t output_tokens = -1;
   int32_t output_mode = TKM_OUTPUT_AT_MOST;
+  std::optional<int64_t> arrival_ns;  // when it is due, from a zero of the dataset's own; for traces
   std::vector<int32_t> tokens;
   std::vector<std::pair<std::string, std::string>> headers;
 
@@ -58,9 +60,18 @@ class Sample {
 struct SampleRules {
   RunFile::Rows rows;
   uint64_t seed = 0;
-  bool text_as_chat = false;  // the processor takes chat only: a text becomes one user message
-  std::string nonce;          // put in front of the text: cold prompts on servers that know no cache salt
-  size_t word_limit = 0;      // cuts texts to this many words, for calibration; 0: whole
+  bool text_as_chat = false;    // the processor takes chat only: a text becomes one user message
+  std::string nonce;            // put in front of the text: cold prompts on servers that know no cache salt
+  size_t word_limit = 0;        // cuts texts to this many words, for calibration; 0: whole
+  bool needs_arrivals = false;  // a phase's load takes the times of its requests from the data
+  std::string data_name;        // the dataset's file, for sentences; empty: it has none
+};
+
+// A sample and when it is due: the arrival that its dataset gave, shifted so that times go on where data
+// repeat.
+struct Row {
+  std::shared_ptr<const Sample> sample;  // null: there are no more
+  std::optional<int64_t> arrival_ns;
 };
 
 // Reads samples in the order of the run. One thread at a time.
@@ -69,8 +80,7 @@ class SampleSource {
   // Reads a finite dataset at once. Errors: a bad record (unless rows.on_bad is skip), no record at all.
   static Result<std::unique_ptr<SampleSource>> open(Dataset dataset, SampleRules rules);
 
-  // The next sample; null when there are no more.
-  Result<std::shared_ptr<const Sample>> next();
+  Result<Row> next();
 
   uint64_t skipped() const noexcept { return skipped_; }  // bad records left out
 
@@ -78,6 +88,8 @@ class SampleSource {
   SampleSource(Dataset dataset, SampleRules rules) : dataset_(std::move(dataset)), rules_(std::move(rules)) {}
   Result<void> read_all();
   Result<std::shared_ptr<const Sample>> read_one();
+  Result<void> check_arrival(const Sample& sample);
+  Result<void> begin_again();
 
   Dataset dataset_;
   SampleRules rules_;
@@ -86,6 +98,8 @@ class SampleSource {
   size_t position_ = 0;
   uint64_t index_ = 0;
   uint64_t skipped_ = 0;
+  std::optional<int64_t> first_arrival_ns_, last_arrival_ns_;  // of the records read
+  int64_t arrival_shift_ns_ = 0;                               // of all rounds before this one
 };
 
 // The feeder thread: keeps samples ready, so that a slow dataset never delays the schedule while its queue
@@ -103,6 +117,9 @@ class Feeder {
   // The next sample, waiting for it if need be; null when there are no more or a fault has come.
   std::shared_ptr<const Sample> take();
 
+  // The arrival of what take() would give, waiting likewise; none: there are no more, or it has none.
+  std::optional<int64_t> next_arrival_ns();
+
   uint64_t skipped_at_start() const noexcept {
     return skipped_at_start_;
   }  // bad records left out before the run
@@ -117,7 +134,7 @@ class Feeder {
   const uint64_t skipped_at_start_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::shared_ptr<const Sample>> ready_;
+  std::deque<Row> ready_;
   std::string fault_;
   bool at_end_ = false;
   bool stop_ = false;

@@ -38,7 +38,7 @@ void PhaseScheduler::release(int64_t at_ns, int64_t now_ns) {
                 std::to_string(now_ns) + " ns); a closed loop never does");
   }
   if (active_ >= kMostActive) return fail("the load pattern releases without end (10,000,000 are active)");
-  latest_ns_ = at_ns;
+  latest_ns_ = std::max(latest_ns_, at_ns);
   if (at_ns >= last_time_ns()) {  // outside the phase: of an open loop all that follow are, too
     done_ = done_ || limits_.open_loop;
     ++active_;  // the pattern holds it for active, so do we
@@ -53,7 +53,19 @@ void PhaseScheduler::release(int64_t at_ns, int64_t now_ns) {
 void PhaseScheduler::wait(int64_t until_ns) {
   if (until_ns == kNever && active_ == 0)
     return fail("load pattern deadlock: it waits for ever and nothing is active");
-  wait_until_ns_ = until_ns;
+  wait_until_ns_ = until_ns == kNever ? kNever : until_ns + pattern_shift_ns();
+}
+
+// How far the clock of an open loop is behind, because it stood still.
+int64_t PhaseScheduler::pattern_shift_ns() const noexcept {
+  return limits_.open_loop ? shift_ns_ : 0;
+}
+
+int64_t PhaseScheduler::next_arrival_ns() {
+  const auto arrival_ns = next_arrival_ ? next_arrival_() : std::nullopt;
+  if (!arrival_ns) return -1;
+  if (!first_arrival_ns_) first_arrival_ns_ = arrival_ns;
+  return *arrival_ns - *first_arrival_ns_;
 }
 
 void PhaseScheduler::ask(int64_t now_ns) {
@@ -61,8 +73,8 @@ void PhaseScheduler::ask(int64_t now_ns) {
                              .active = active_,
                              .in_flight = in_flight_,
                              .reserved = 0,
-                             .now_ns = now_ns,
-                             .next_arrival_ns = -1,
+                             .now_ns = now_ns - pattern_shift_ns(),
+                             .next_arrival_ns = next_arrival_ns(),
                              .released = asked_releases_,
                              .completed = completed_,
                              .failed = failed_};
@@ -79,22 +91,24 @@ void PhaseScheduler::ask(int64_t now_ns) {
     case TKM_LOAD_WAIT:
       return wait(step.at_ns);
     case TKM_LOAD_DONE:
-      done_ = true;
+      done_ = said_done_ = true;
       return;
     default:
       fail("the load pattern answered with action " + std::to_string(step.action) + ", which does not exist");
   }
 }
 
-void PhaseScheduler::ask_until_it_waits(int64_t now_ns, int64_t horizon_ns) {
+void PhaseScheduler::ask_until_it_waits(int64_t now_ns) {
   while (!done_ && !ended_ && wait_until_ns_ < 0) {
-    if (limits_.open_loop && latest_ns_ > horizon_ns) return;  // far enough ahead
+    // One commitment is far enough ahead, since times never fall; the sample it will get is the next one.
+    if (limits_.open_loop && !committed_.empty()) return;
     ask(now_ns);
   }
 }
 
 void PhaseScheduler::end_if_window_is_done(int64_t now_ns) {
   if (done_ && committed_.empty() && !limits_.duration_ns) ended_ = true;
+  if (said_done_ && committed_.empty() && now_ns > latest_ns_) ended_ = true;
   if (!limits_.duration_ns || now_ns < *limits_.duration_ns) return;
   // However late we are asked: what the plan has in the window is released, and shows as lag.
   if (!committed_.empty() && committed_.top() < *limits_.duration_ns) return;
@@ -105,9 +119,9 @@ std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_
   if (!ended_ && wait_until_ns_ >= 0 && wait_until_ns_ <= now_ns) {
     const int64_t then_ns = std::exchange(wait_until_ns_, -1);
     ask(then_ns);  // a closed loop plans by "now": the time it asked for, not our late arrival
-    ask_until_it_waits(then_ns, horizon_ns);
+    ask_until_it_waits(then_ns);
   } else if (!ended_) {
-    ask_until_it_waits(limits_.open_loop ? std::max<int64_t>(now_ns, 0) : 0, horizon_ns);
+    ask_until_it_waits(limits_.open_loop ? std::max<int64_t>(now_ns, 0) : 0);
   }
   end_if_window_is_done(now_ns);
   if (ended_ || committed_.empty() || committed_.top() > horizon_ns) return std::nullopt;
@@ -126,7 +140,7 @@ void PhaseScheduler::entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok) 
   if (limits_.duration_ns && scheduled_ns < *limits_.duration_ns) --open_in_window_;
   if (ended_ || done_ || limits_.open_loop) return;
   ask(end_ns);
-  ask_until_it_waits(end_ns, end_ns);
+  ask_until_it_waits(end_ns);
 }
 
 void PhaseScheduler::shift(int64_t at_ns, int64_t by_ns) {
@@ -150,6 +164,7 @@ int64_t PhaseScheduler::next_time_ns() const noexcept {
   if (limits_.duration_ns && open_in_window_ == 0) next = std::min(next, *limits_.duration_ns);
   if (!committed_.empty()) next = std::min(next, committed_.top());
   if (wait_until_ns_ >= 0) next = std::min(next, wait_until_ns_);
+  if (said_done_ && committed_.empty()) next = std::min(next, latest_ns_ + 1);
   return next;
 }
 

@@ -1,9 +1,9 @@
 // When requests start: drives one load pattern through one phase. Pure logic; the caller brings the time.
 //
-// All times are nanoseconds since the start of the phase. An open loop is asked ahead of time, up to the
-// horizon; a closed loop is asked at the start and then at the end of each entry. What the pattern commits to
-// comes out of `take_due` in order of time. The phase's own limits (time, count, cool-down) are applied here;
-// the pattern knows none of them.
+// All times are nanoseconds since the start of the phase. An open loop is asked ahead of time, for
+// one release after the other up to the horizon; a closed loop is asked at the start and then at the end of
+// each entry. What the pattern commits to comes out of `take_due` in order of time. The phase's own limits
+// (time, count, cool-down) are applied here; the pattern knows none of them.
 //
 //   PhaseScheduler scheduler(pattern, limits);
 //   while (auto at_ns = scheduler.take_due(now_ns, now_ns + look_ahead_ns)) send(*at_ns);
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <queue>
 #include <string>
@@ -30,8 +31,13 @@ struct PhaseLimits {
 
 class PhaseScheduler {
  public:
+  // For patterns that follow a trace: when the sample that the next release will get is due, on the data's
+  // own clock; none: there are no more.
+  using NextArrival = std::function<std::optional<int64_t>()>;
+
   // `pattern` outlives the scheduler.
-  PhaseScheduler(Pattern& pattern, const PhaseLimits& limits) : pattern_(pattern), limits_(limits) {}
+  PhaseScheduler(Pattern& pattern, const PhaseLimits& limits, NextArrival next_arrival = {})
+      : pattern_(pattern), limits_(limits), next_arrival_(std::move(next_arrival)) {}
 
   // The next release with a time up to `horizon_ns`, or nothing for now. `now_ns` only serves waits of the
   // pattern.
@@ -60,17 +66,21 @@ class PhaseScheduler {
 
  private:
   void ask(int64_t now_ns);
-  void ask_until_it_waits(int64_t now_ns, int64_t horizon_ns);
+  void ask_until_it_waits(int64_t now_ns);
   void release(int64_t at_ns, int64_t now_ns);
   void wait(int64_t until_ns);
+  int64_t next_arrival_ns();
+  int64_t pattern_shift_ns() const noexcept;
   void fail(std::string sentence);
   void end_if_window_is_done(int64_t now_ns);
   int64_t last_time_ns() const noexcept;  // releases at or after it are outside the phase
 
   Pattern& pattern_;
   PhaseLimits limits_;
+  NextArrival next_arrival_;
+  std::optional<int64_t> first_arrival_ns_;  // the time 0 of the phase, on the data's clock
   std::priority_queue<int64_t, std::vector<int64_t>, std::greater<>> committed_;  // times, not yet taken
-  int64_t latest_ns_ = INT64_MIN;  // open loop: the last time committed to; times never fall
+  int64_t latest_ns_ = INT64_MIN;  // the latest time committed to; those of an open loop never fall
   int64_t wait_until_ns_ = -1;     // -1: the pattern may be asked now
   int64_t shift_ns_ = 0;
   uint64_t asked_releases_ = 0;  // RELEASEs inside the phase, taken or not
@@ -81,7 +91,8 @@ class PhaseScheduler {
   uint32_t active_ = 0;          // entries from RELEASE to their end
   uint32_t in_flight_ = 0;
   uint32_t users_ = 0;
-  bool done_ = false;  // the pattern said DONE or ran past the phase
+  bool done_ = false;       // no more is asked: it said DONE, ran past the phase, or gave all that are wanted
+  bool said_done_ = false;  // the load ends with the last commitment, before the phase does
   bool ended_ = false;
   std::string fault_;
 };

@@ -1,70 +1,35 @@
-// Closed loops: a number of users, each of whom sends the next request when the last one has ended and a
-// think time has passed. Asked after each ended entry with that entry's end as `now_ns`, which may lie before
-// an earlier one.
+// Closed loops with a fixed number of users (closed_loop.hpp says how they work).
 #include <tokometer/options.hpp>
 #include <tokometer/plugin.hpp>
-#include <tokometer/random.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 
+#include "closed_loop.hpp"
 #include "components.hpp"
 #include "distribution.hpp"
 
 namespace standard {
 namespace {
 
-// The users of one shard. Shard s of n has the users s, s + n, s + 2n, ... of the whole, so the shares add up
-// exactly and each shard's ramp is spread over the whole ramp.
+// They start evenly spread over the ramp and stay.
 class Users {
  public:
   Users(int64_t users, double ramp_up_ns, const tkm_create_args& args)
-      : users_(static_cast<uint32_t>(users)),
-        shard_(args.shard),
-        shard_count_(std::max(args.shard_count, 1u)),
-        ramp_up_ns_(ramp_up_ns) {}
+      : share_(args), users_(static_cast<uint32_t>(users)), ramp_up_ns_(ramp_up_ns) {}
 
-  uint32_t share() const { return shard_ < users_ ? (users_ - shard_ - 1) / shard_count_ + 1 : 0; }
-  // When the n-th user of this shard sends its first request.
+  uint32_t most() const { return share_.of(users_); }
   int64_t start_ns(uint32_t user) const {
-    const uint64_t of_all = shard_ + uint64_t{user} * shard_count_;
-    return std::llround(ramp_up_ns_ * static_cast<double>(of_all) / users_);
+    return std::llround(ramp_up_ns_ * static_cast<double>(share_.number_in_all(user)) / users_);
   }
+  int64_t leave_ns(uint32_t) const { return INT64_MAX; }
 
  private:
-  uint32_t users_, shard_, shard_count_;
+  Share share_;
+  uint32_t users_;
   double ramp_up_ns_;
 };
-
-class ClosedLoop {
- public:
-  ClosedLoop(const Users& users, const ThinkTime& think_time, const tkm_create_args& args)
-      : users_(users), think_time_(think_time, "think_time", 0), thinking_(args.seed, "think_time") {}
-
-  tkm::LoadStep next(const tkm_load_state& state) {
-    if (users_.share() == 0) return tkm::load_done();
-    if (state.active < started_) return tkm::release_at(after_thinking(state.now_ns), started_);
-    if (started_ == users_.share()) return tkm::wait_for_end(started_);
-    const int64_t start_ns = users_.start_ns(started_);
-    if (state.now_ns < start_ns) return tkm::wait_until(start_ns, started_);
-    return tkm::release_at(state.now_ns, ++started_);
-  }
-
- private:
-  int64_t after_thinking(int64_t end_ns) {
-    constexpr double kLongestNs = 4.6e18;  // half of all times: the sum below cannot overflow
-    return end_ns + std::llround(std::min(think_time_.draw(thinking_) * 1e9, kLongestNs));
-  }
-
-  Users users_;
-  Distribution think_time_;
-  tkm::Random thinking_;
-  uint32_t started_ = 0;  // users that have sent their first request
-};
-
-constexpr double kMostUsers = 1'000'000;
 
 struct ConcurrencyOptions {
   int64_t users = 1;
@@ -90,7 +55,7 @@ struct ConcurrencyOptions {
   }
 };
 
-class Concurrency : public ClosedLoop {
+class Concurrency : public ClosedLoop<Users> {
  public:
   static constexpr auto kId = "concurrency", kSummary = "closed loop: a fixed number of users";
   static constexpr std::array kCapabilities{"closed-loop"};
@@ -99,7 +64,7 @@ class Concurrency : public ClosedLoop {
       : ClosedLoop(Users(options.users, options.ramp_up_s * 1e9, args), options.think_time, args) {}
 };
 
-class Synchronous : public ClosedLoop {
+class Synchronous : public ClosedLoop<Users> {
  public:
   static constexpr auto kId = "synchronous", kSummary = "closed loop: one request at a time";
   static constexpr std::array kCapabilities{"closed-loop"};
@@ -117,7 +82,7 @@ struct ThroughputOptions {
   }
 };
 
-class Throughput : public ClosedLoop {
+class Throughput : public ClosedLoop<Users> {
  public:
   static constexpr auto kId = "throughput", kSummary = "closed loop: as many requests as the server can take";
   static constexpr std::array kCapabilities{"closed-loop"};

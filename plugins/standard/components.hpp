@@ -6,11 +6,17 @@
 
 namespace standard {
 
-// Load patterns. Open loops (open_loop.cpp) never look at what has ended; closed loops (closed_loop.cpp) do.
+// Load patterns. Open loops never look at what has ended; closed loops (the last four) do.
 const tkm_component* constant_pattern();
 const tkm_component* poisson_pattern();
 const tkm_component* gamma_pattern();
+const tkm_component* burst_pattern();
+const tkm_component* ramp_pattern();
+const tkm_component* steps_pattern();
+const tkm_component* sine_pattern();
+const tkm_component* trace_pattern();
 const tkm_component* concurrency_pattern();
+const tkm_component* ramp_users_pattern();
 const tkm_component* synchronous_pattern();
 const tkm_component* throughput_pattern();
 

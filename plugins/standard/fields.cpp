@@ -6,11 +6,6 @@
 #include "chat_messages.hpp"
 
 namespace standard {
-namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
-
-}  // namespace
 
 bool FieldPrompts::Source::is_empty_cell(const tkm::Json& value) const {
   return records.all_texts() && value.GetStringLength() == 0;
@@ -41,23 +36,42 @@ std::string_view FieldPrompts::Source::text(const Field& field, std::string_view
   return is_blank(tkm::text_of(*found)) ? std::string_view() : tkm::text_of(*found);
 }
 
-FieldPrompts::FieldPrompts(Fields fields) : fields_(std::move(fields)) {
-  if (!fields_.timestamp.empty()) arrivals_.emplace(fields_.timestamp, kSecond);
+FieldPrompts::FieldPrompts(Fields fields, const ArrivalOptions& arrivals)
+    : fields_(std::move(fields)), times_(arrivals) {
+  fields_.timestamp.needed = fields_.timestamp.needed || times_.cuts();
 }
 
-void FieldPrompts::say(const Records& records, tkm::SampleOut& out) {
-  const Source from{records.object(), records};
+bool FieldPrompts::next(Records& records, tkm::SampleOut& out) {
+  while (records.next()) {
+    const Source from{records.object(), records};
+    const auto at_ns = arrival(from);
+    if (at_ns && !times_.is_inside(*at_ns)) continue;
+    if (at_ns) out.arrival(*at_ns);
+    say(from, out);
+    return true;
+  }
+  return false;
+}
+
+// A field of the usual name may hold other things: it counts only where it is needed, or is a time.
+std::optional<int64_t> FieldPrompts::arrival(const Source& from) {
+  const tkm::Json* timestamp = from.find(fields_.timestamp);
+  if (timestamp == nullptr) return std::nullopt;
+  const auto at_ns = times_.at_ns(*timestamp);
+  if (at_ns || !fields_.timestamp.needed) return at_ns;
+  throw from.records.fault("\"" + fields_.timestamp.names.front() + "\" must be a time (got " +
+                           shown(*timestamp) + ")");
+}
+
+void FieldPrompts::say(const Source& from, tkm::SampleOut& out) {
   if (const tkm::Json* messages = from.find(fields_.messages)) {
-    say_messages(*messages, records, out);
+    say_messages(*messages, from.records, out);
     out.lengths(-1, output_length(from));
   } else {
     say_prompt(from, out);
   }
   if (const std::string_view answer = from.text(fields_.answer, "answer"); !answer.empty())
     out.answer(answer);
-  if (!arrivals_) return;
-  arrivals_->take(from.record, records);
-  out.arrival(arrivals_->arrival_ns());
 }
 
 void FieldPrompts::say_prompt(const Source& from, tkm::SampleOut& out) {

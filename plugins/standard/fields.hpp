@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "arrival_times.hpp"
 #include "readers.hpp"
-#include "timestamps.hpp"
 
 namespace standard {
 
@@ -30,14 +30,15 @@ struct Fields {
   Field system;      // a text
   Field answer;      // a text, the scripted one
   Field output_tokens;
-  std::string timestamp;  // seconds, or a date with a time; empty: none
+  Field timestamp;
 };
 
-// Says records one after the other. Bad ones are thrown.
+// Says records as samples. Bad ones are thrown.
 class FieldPrompts {
  public:
-  explicit FieldPrompts(Fields fields);
-  void say(const Records& records, tkm::SampleOut& out);
+  explicit FieldPrompts(Fields fields, const ArrivalOptions& arrivals = {});
+  // The next record that arrives inside of `from` and `to`. False: there are no more.
+  bool next(Records& records, tkm::SampleOut& out);
 
  private:
   // One record, and how its faults are said.
@@ -51,13 +52,15 @@ class FieldPrompts {
     std::string_view text(const Field& field, std::string_view called) const;  // empty: not there
   };
 
+  std::optional<int64_t> arrival(const Source& from);
+  void say(const Source& from, tkm::SampleOut& out);
   void say_prompt(const Source& from, tkm::SampleOut& out);
   void say_text(const Source& from, const tkm::Json& prompt, std::string_view system, tkm::SampleOut& out);
   void say_ids(const Source& from, const tkm::Json& prompt, std::string_view system, tkm::SampleOut& out);
   int64_t output_length(const Source& from) const;
 
   Fields fields_;
-  std::optional<Arrivals> arrivals_;
+  ArrivalTimes times_;
   std::vector<int32_t> ids_;
   std::string text_;
 };

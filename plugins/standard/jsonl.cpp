@@ -22,6 +22,10 @@ namespace {
 struct CsvOptions {
   std::string file;
   std::optional<std::string> prompt, system, answer, output_tokens, timestamp;
+  std::string timestamp_unit = "s";
+  std::optional<double> from_s, to_s;
+
+  ArrivalOptions arrivals() const { return {timestamp, timestamp_unit, from_s, to_s}; }
 
   template <class T>
   using Name = std::optional<std::string> T::*;
@@ -49,9 +53,13 @@ struct CsvOptions {
     o.add("timestamp", static_cast<Name<T>>(&CsvOptions::timestamp))
         .not_empty()
         .help(
-            "Field with the time at which the request arrives, for the pattern trace: seconds, or a date "
-            "with a time.")
-        .example("\"timestamp\"");
+            "Field with the time at which the request arrives, for load trace: a number, or a date with a "
+            "time. Unset: timestamp, where a record has it.");
+    o.add("timestamp_unit", static_cast<std::string T::*>(&CsvOptions::timestamp_unit))
+        .one_of({"s", "ms", "us", "ns"})
+        .help("What such a number counts.");
+    add_window(o, static_cast<std::optional<double> T::*>(&CsvOptions::from_s),
+               static_cast<std::optional<double> T::*>(&CsvOptions::to_s));
   }
   static void options(tkm::OptionSet<CsvOptions>& o) {
     o.add("file", &CsvOptions::file)
@@ -95,7 +103,7 @@ Fields fields_of(const CsvOptions& options) {
   fields.system = field(options.system, {"system", "system_prompt"});
   fields.answer = field(options.answer, {});
   fields.output_tokens = field(options.output_tokens, {"output_tokens"});
-  fields.timestamp = options.timestamp.value_or("");
+  fields.timestamp = field(options.timestamp, {"timestamp"});
   return fields;
 }
 
@@ -122,17 +130,14 @@ CsvRecords open_csv(const CsvOptions& options) {
 class Jsonl {
  public:
   static constexpr auto kId = "jsonl", kSummary = "JSON records with a prompt or chat messages";
-  static constexpr std::array<const char*, 0> kCapabilities{};
+  static constexpr std::array kCapabilities{"arrival"};
   using Options = JsonlOptions;
 
-  explicit Jsonl(const Options& options) : prompts_(fields_of(options)), records_(options.file) {}
+  explicit Jsonl(const Options& options)
+      : prompts_(fields_of(options), options.arrivals()), records_(options.file) {}
 
   int64_t size() const { return -2; }
-  bool next(tkm::SampleOut& out) {
-    if (!records_.next()) return false;
-    prompts_.say(records_, out);
-    return true;
-  }
+  bool next(tkm::SampleOut& out) { return prompts_.next(records_, out); }
 
  private:
   FieldPrompts prompts_;
@@ -142,17 +147,14 @@ class Jsonl {
 class Csv {
  public:
   static constexpr auto kId = "csv", kSummary = "CSV rows with a prompt, columns by name";
-  static constexpr std::array<const char*, 0> kCapabilities{};
+  static constexpr std::array kCapabilities{"arrival"};
   using Options = CsvOptions;
 
-  explicit Csv(const Options& options) : prompts_(fields_of(options)), records_(open_csv(options)) {}
+  explicit Csv(const Options& options)
+      : prompts_(fields_of(options), options.arrivals()), records_(open_csv(options)) {}
 
   int64_t size() const { return -2; }
-  bool next(tkm::SampleOut& out) {
-    if (!records_.next()) return false;
-    prompts_.say(records_, out);
-    return true;
-  }
+  bool next(tkm::SampleOut& out) { return prompts_.next(records_, out); }
 
  private:
   FieldPrompts prompts_;

@@ -1,25 +1,20 @@
-// Open loops: each release follows from the seed and the options alone. What has ended, and when it is asked,
-// changes nothing. None of them ever says DONE: limits of time and count are the core's.
+// Open loops with a steady rate: each release follows from the seed and the options alone. What has ended,
+// and when it is asked, changes nothing. None of them ever says DONE: limits of time and count are the
+// core's.
 #include <tokometer/options.hpp>
 #include <tokometer/plugin.hpp>
 #include <tokometer/random.hpp>
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 
+#include "arrivals.hpp"
 #include "components.hpp"
 
 namespace standard {
 namespace {
 
 constexpr double kNsPerS = 1e9;
-
-// Very slow rates reach times that no int64_t holds; they stay at the end of time (292 years).
-int64_t whole_ns(double at_ns) {
-  return std::llround(std::min(at_ns, 9.2e18));
-}
 
 struct RateOptions {
   double rate = 1;

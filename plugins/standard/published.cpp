@@ -62,11 +62,7 @@ class Published {
   explicit Published(const Options& options) : prompts_(fields(options)), records_(options.file) {}
 
   int64_t size() const { return -2; }
-  bool next(tkm::SampleOut& out) {
-    if (!records_.next()) return false;
-    prompts_.say(records_, out);
-    return true;
-  }
+  bool next(tkm::SampleOut& out) { return prompts_.next(records_, out); }
 
  private:
   static Fields fields(const Options& options) {

@@ -98,30 +98,4 @@ std::optional<int64_t> date_time_ns(std::string_view text) {
   return *day + *time - *offset;
 }
 
-std::optional<int64_t> Arrivals::read(const tkm::Json& value) const {
-  if (value.IsInt64() && value.GetInt64() <= INT64_MAX / unit_ns_ && value.GetInt64() >= 0)
-    return value.GetInt64() * unit_ns_;
-  if (value.IsDouble() && value.GetDouble() >= 0 && value.GetDouble() < 9e18 / static_cast<double>(unit_ns_))
-    return static_cast<int64_t>(value.GetDouble() * static_cast<double>(unit_ns_) + 0.5);
-  if (!value.IsString() || value.GetStringLength() == 0) return std::nullopt;
-  const auto number = decimal_ns(tkm::text_of(value), unit_ns_);
-  return number ? number : date_time_ns(tkm::text_of(value));
-}
-
-Arrivals::Place Arrivals::take(const tkm::Json& record, const Records& records) {
-  const tkm::Json* value = tkm::find(record, name_);
-  if (value == nullptr) throw records.missing(record, name_);
-  const auto ns = read(*value);
-  if (!ns) throw records.fault("\"" + name_ + "\" must be a time (got " + shown(*value) + ")");
-  if (*ns < last_ns_)
-    throw records.fault("\"" + name_ + "\" goes back: " + shown(*value) + " is before the record in front");
-  last_ns_ = *ns;
-  if (!first_ns_) first_ns_ = *ns;
-  const int64_t since_first_ns = *ns - *first_ns_;
-  if (since_first_ns < window_.from_ns) return Place::before;
-  if (since_first_ns >= window_.to_ns) return Place::behind;
-  if (!first_inside_ns_) first_inside_ns_ = *ns;
-  return Place::inside;
-}
-
 }  // namespace standard

@@ -6,7 +6,6 @@
 #include <tokometer/random.hpp>
 
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,11 +14,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "arrival_times.hpp"
 #include "components.hpp"
 #include "csv.hpp"
 #include "prompt_maker.hpp"
 #include "readers.hpp"
-#include "timestamps.hpp"
 
 namespace standard {
 namespace {
@@ -27,7 +26,7 @@ namespace {
 struct Trace {
   const char *id, *summary;
   const char *timestamp, *input, *output;
-  int64_t unit_ns;  // of a plain number as timestamp
+  const char* unit;  // of a plain number as timestamp
   bool csv;
   bool blocks;                 // has Mooncake's hash_ids and text_input
   const char* none_generated;  // said of a record whose answer has no token
@@ -38,7 +37,7 @@ constexpr Trace kMooncake{.id = "mooncake",
                           .timestamp = "timestamp",
                           .input = "input_length",
                           .output = "output_length",
-                          .unit_ns = 1'000'000,
+                          .unit = "ms",
                           .csv = false,
                           .blocks = true,
                           .none_generated = nullptr};
@@ -47,7 +46,7 @@ constexpr Trace kAzure{.id = "azure",
                        .timestamp = "TIMESTAMP",
                        .input = "ContextTokens",
                        .output = "GeneratedTokens",
-                       .unit_ns = 1'000'000'000,
+                       .unit = "s",
                        .csv = true,
                        .blocks = false,
                        .none_generated = nullptr};
@@ -56,7 +55,7 @@ constexpr Trace kBurstGpt{.id = "burstgpt",
                           .timestamp = "Timestamp",
                           .input = "Request tokens",
                           .output = "Response tokens",
-                          .unit_ns = 1'000'000'000,
+                          .unit = "s",
                           .csv = true,
                           .blocks = false,
                           .none_generated =
@@ -65,8 +64,7 @@ constexpr Trace kBurstGpt{.id = "burstgpt",
 
 struct TraceOptions : PromptForm {
   std::string file;
-  double from_s = 0;
-  std::optional<double> to_s;
+  std::optional<double> from_s, to_s;
 
   // The options that all traces have, for a struct derived from this.
   template <class T>
@@ -76,18 +74,8 @@ struct TraceOptions : PromptForm {
         .required()
         .not_empty()
         .help("The trace as it is published.");
-    o.add("from", static_cast<double T::*>(&TraceOptions::from_s))
-        .duration()
-        .at_least(0)
-        .at_most(1e9)
-        .help("Leaves out what arrived earlier, counted from the first record.")
-        .example("\"10m\"");
-    o.add("to", static_cast<std::optional<double> T::*>(&TraceOptions::to_s))
-        .duration()
-        .above(0)
-        .at_most(1e9)
-        .help("Ends before what arrived then or later, counted from the first record.")
-        .example("\"20m\"");
+    add_window(o, static_cast<std::optional<double> T::*>(&TraceOptions::from_s),
+               static_cast<std::optional<double> T::*>(&TraceOptions::to_s));
     PromptForm::add_to(o);
   }
   static void options(tkm::OptionSet<TraceOptions>& o) { add_all(o); }
@@ -104,13 +92,6 @@ struct MooncakeOptions : TraceOptions {
         .help("Tokens that each of hash_ids stands for.");
   }
 };
-
-TimeWindow window_of(const TraceOptions& options) {
-  if (options.to_s && *options.to_s <= options.from_s) throw tkm::config_error("to: must lie behind from");
-  TimeWindow window{.from_ns = std::llround(options.from_s * 1e9)};
-  if (options.to_s) window.to_ns = std::llround(*options.to_s * 1e9);
-  return window;
-}
 
 std::unique_ptr<Records> open_trace(const Trace& trace, const std::string& file) {
   if (!trace.csv) return std::make_unique<JsonRecords>(file);
@@ -133,7 +114,7 @@ class TraceDataset {
 
   TraceDataset(const Options& options, const tkm_create_args& args)
       : maker_(options, args, kId),
-        arrivals_(kTrace.timestamp, kTrace.unit_ns, window_of(options)),
+        times_({kTrace.timestamp, kTrace.unit, options.from_s, options.to_s}),
         seed_(args.seed),
         content_(args.seed, "content"),
         records_(open_trace(kTrace, options.file)) {
@@ -143,19 +124,26 @@ class TraceDataset {
   int64_t size() const { return -2; }
 
   bool next(tkm::SampleOut& out) {
-    while (!ended_ && records_->next()) {
+    while (records_->next()) {
       const tkm::Json& record = records_->object();
-      const Arrivals::Place place = arrivals_.take(record, *records_);
-      ended_ = place == Arrivals::Place::behind;
-      if (place != Arrivals::Place::inside) continue;
+      const int64_t at_ns = arrival(record);
+      if (!times_.is_inside(at_ns)) continue;
       say(record, out);
-      out.arrival(arrivals_.arrival_ns());
+      out.arrival(at_ns);
       return true;
     }
     return false;
   }
 
  private:
+  int64_t arrival(const tkm::Json& record) {
+    const tkm::Json* value = tkm::find(record, kTrace.timestamp);
+    if (value == nullptr) throw records_->missing(record, kTrace.timestamp);
+    if (const auto at_ns = times_.at_ns(*value)) return *at_ns;
+    throw records_->fault("\"" + std::string(kTrace.timestamp) + "\" must be a time (got " + shown(*value) +
+                          ")");
+  }
+
   int64_t length(const tkm::Json& record, const char* name, const char* none = nullptr) const {
     const tkm::Json* value = tkm::find(record, name);
     if (value == nullptr) throw records_->missing(record, name);
@@ -192,12 +180,11 @@ class TraceDataset {
   }
 
   PromptMaker maker_;
-  Arrivals arrivals_;
+  ArrivalTimes times_;
   int64_t block_tokens_ = 0;  // 0: no blocks
   uint64_t seed_;
   tkm::Random content_;
   std::unique_ptr<Records> records_;
-  bool ended_ = false;
 };
 
 }  // namespace

@@ -44,9 +44,9 @@ std::string text_of(const Sample& sample) {
 std::vector<std::string> texts(SampleSource& source, size_t at_most) {
   std::vector<std::string> all;
   while (all.size() < at_most) {
-    auto sample = source.next();
-    if (!sample || *sample == nullptr) break;
-    all.push_back(text_of(**sample));
+    auto row = source.next();
+    if (!row || row->sample == nullptr) break;
+    all.push_back(text_of(*row->sample));
   }
   return all;
 }
@@ -125,7 +125,7 @@ TEST_CASE("the text becomes a chat message, gets a nonce, is cut for calibration
   rules.nonce = "k3f9";
   rules.word_limit = 1;
   auto source = SampleSource::open(fake_dataset(-2, prompts(1)), rules);
-  const auto sample = *(*source)->next();
+  const auto sample = (*source)->next()->sample;
   REQUIRE(sample->messages().size() == 1);
   CHECK(sample->form == TKM_FORM_CHAT);
   const tkm_message& message = sample->messages()[0];

@@ -107,18 +107,18 @@ TEST_CASE("mooncake: token ids, the size of a block, and a text in place of a le
   CHECK(text[0].arrival_ns == 0);
 }
 
-TEST_CASE("traces: from and to cut out a part, whose first record arrives at 0") {
+TEST_CASE("traces: from and to cut out a part; times count from the first record of the file") {
   std::string file = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n";
   for (int second = 100; second < 200; second += 10)
     file += std::to_string(second) + ",m," + std::to_string(second) + ",1,1,l\n";
   const auto samples = read("burstgpt", file, R"(,"from":25,"to":50)");
   REQUIRE(samples.size() == 2);
-  check_lengths(samples[0], 130, 1, 0);
-  check_lengths(samples[1], 140, 1, 10'000'000'000);
+  check_lengths(samples[0], 130, 1, 30'000'000'000);
+  check_lengths(samples[1], 140, 1, 40'000'000'000);
   CHECK(read("burstgpt", file, R"(,"from":1000)").empty());
   const Folder folder;
   Dataset bad("burstgpt", reading(folder.write("t", file), R"(,"from":5,"to":5)"));
-  CHECK(bad.error() == "to: must lie behind from");
+  CHECK(bad.error() == "from, to: \"to\" must lie behind \"from\"");
 }
 
 TEST_CASE("traces: equal for equal seeds") {
@@ -142,10 +142,8 @@ TEST_CASE("traces: bad records are named, and reading goes on behind them") {
        R"("timestamp" is missing; found: input_length, output_length)"},
       {"mooncake", R"({"timestamp":"soon","input_length":5,"output_length":1})",
        R"("timestamp" must be a time (got "soon"))"},
-      {"mooncake", R"({"timestamp":-1,"input_length":5,"output_length":1})",
-       R"("timestamp" must be a time (got -1))"},
-      {"mooncake", R"({"timestamp":4,"input_length":5,"output_length":1})",
-       R"("timestamp" goes back: 4 is before the record in front)"},
+      {"mooncake", R"({"timestamp":null,"input_length":5,"output_length":1})",
+       R"("timestamp" must be a time (got null))"},
       {"mooncake", R"({"timestamp":10,"output_length":1})",
        R"("input_length" is missing; found: timestamp, output_length)"},
       {"mooncake", R"({"timestamp":10,"input_length":0,"output_length":1})",
@@ -163,8 +161,6 @@ TEST_CASE("traces: bad records are named, and reading goes on behind them") {
       {"azure", "2023-11-16 18:17:03x,5,1", R"("TIMESTAMP" must be a time (got "2023-11-16 18:17:03x"))"},
       {"azure", "2023-11-16 18:17,5,1", R"("TIMESTAMP" must be a time (got "2023-11-16 18:17"))"},
       {"azure", ",5,1", R"("TIMESTAMP" must be a time (got ""))"},
-      {"azure", "1999-11-16 18:17:03,5,1",
-       R"("TIMESTAMP" goes back: "1999-11-16 18:17:03" is before the record in front)"},
       {"azure", "2023-11-16 18:17:03,-5,1",
        R"("ContextTokens" must be a whole number from 1 to 10,000,000 (got "-5"))"},
       {"azure", "2023-11-16 18:17:03,5", "the header has 3 columns, this row 2"},

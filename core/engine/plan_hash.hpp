@@ -1,0 +1,23 @@
+// The one number that says whether two runs put the same load: the same requests, in the same order, at the
+// same scheduled times. make_plan() calls it once; main thread, before the run.
+//
+// In it: seed, dataset (contents of files, not their paths), rows, request, and of each phase its load,
+// limits and first scheduled times. Not in it: target, tags, output.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/plan.hpp"
+
+namespace tokometer {
+
+// The files that the dataset's options name: a changed file is another run. A file that cannot be read stays
+// without a digest: the dataset itself says what is wrong with it.
+std::vector<Manifest::DataFile> find_data_files(const Plan& plan);
+
+// `arrivals`: the first times of each phase, as first_arrivals() gives them; plan.data_files is filled.
+std::string plan_hash(const Plan& plan, const std::vector<std::vector<int64_t>>& arrivals);
+
+}  // namespace tokometer
