@@ -403,6 +403,7 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   SampleRules rules;
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
+  rules.output_tokens = plan.file.request.output_tokens;
   for (const PhasePlan& phase : plan.phases) rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
   if (!plan.data_files.empty()) {
     rules.data_name = escape_terminal(std::filesystem::path(plan.data_files.front().path).filename().string());
