@@ -85,7 +85,7 @@ class SectionReader {
       filter.turns = 2;
     } else if (json.IsString()) {
       const Node* node = node_at(root_, {"dataset", "rows", "filter"});
-      fault_at(node, "must be none, vllm, sglang, inference-perf, or rules of your own" + got(*node));
+      fault_at(node, "must be none, vllm, sglang, inference-perf, or rules of your own " + got(*node));
     } else {
       own_filter(json, filter);
     }

@@ -143,6 +143,34 @@ TEST_CASE("jsonl: bad lines are named, and reading goes on behind them") {
   }
 }
 
+TEST_CASE("jsonl: arrival times, by number or date, and a part cut out of them") {
+  const std::string rows = R"({"prompt":"a","timestamp":1700000000000,"at":"2024-05-10T00:00:00Z"}
+{"prompt":"b","timestamp":1700000000250.5,"at":"2024-05-10 00:00:01.5"}
+{"prompt":"c","timestamp":1700000004000,"at":"2024-05-10T02:00:03+02:00"}
+)";
+  const auto arrivals = [&](std::string_view options) {
+    std::vector<int64_t> all;
+    for (const Sample& sample : read(rows, options)) all.push_back(sample.arrival_ns);
+    return all;
+  };
+  CHECK(arrivals(R"(,"timestamp_unit":"ms")") == std::vector<int64_t>{0, 250'500'000, 4'000'000'000});
+  CHECK(arrivals(R"(,"timestamp":"at")") == std::vector<int64_t>{0, 1'500'000'000, 3'000'000'000});
+  CHECK(arrivals(R"(,"timestamp":"at","from":1,"to":3)") == std::vector<int64_t>{1'500'000'000});
+  // A field of the usual name that holds something else is none; one that was asked for must be a time.
+  const std::string other = R"({"prompt":"a","timestamp":"yesterday"})";
+  CHECK(read(other)[0].arrival_ns == -1);
+  CHECK(read(other, R"(,"timestamp":"timestamp")")[0].error.ends_with(
+      R"(:1: "timestamp" must be a time (got "yesterday"))"));
+  CHECK(read(R"({"prompt":"a"})", R"(,"from":1)")[0].error.ends_with(
+      R"(:1: "timestamp" is missing; found: prompt)"));
+}
+
+TEST_CASE("jsonl: an answer is kept where its field is named") {
+  const std::string row = R"({"prompt":"p","reply":"r"})";
+  CHECK(read(row)[0].answer == "");
+  CHECK(read(row, R"(,"answer":"reply")")[0].answer == "r");
+}
+
 TEST_CASE("jsonl: foreign text in a sentence is cut at a character and shows no control characters") {
   std::string keys = "{";
   for (int index = 0; index < 20; ++index) keys += "\"k" + std::to_string(index) + "\":1,";
