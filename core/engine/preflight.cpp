@@ -404,9 +404,11 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
   rules.output_tokens = plan.file.request.output_tokens;
-  for (const PhasePlan& phase : plan.phases) rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
+  for (const PhasePlan& phase : plan.phases)
+    rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
   if (!plan.data_files.empty()) {
-    rules.data_name = escape_terminal(std::filesystem::path(plan.data_files.front().path).filename().string());
+    rules.data_name =
+        escape_terminal(std::filesystem::path(plan.data_files.front().path).filename().string());
   }
   rules.text_as_chat = profile.has_feature("form.chat") && !profile.has_feature("form.text");
   const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
