@@ -127,6 +127,17 @@ uint64_t first_connections(const PhasePlan& phase, const std::vector<int64_t>& a
   return std::max({uint64_t{1}, std::min(soon, kMost), at_once});
 }
 
+Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
+  auto dataset =
+      Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
+  if (!dataset) return dataset.errors();
+  SampleRules rules;
+  rules.rows = plan.file.rows;
+  rules.seed = plan.file.seed;
+  rules.needs_arrivals = true;
+  return SampleSource::open(std::move(*dataset), std::move(rules));
+}
+
 std::string describe_length(const PhasePlan& phase) {
   if (phase.file.duration_ns) return format_duration(*phase.file.duration_ns);
   if (phase.file.requests) return std::to_string(*phase.file.requests) + " requests";
@@ -183,23 +194,26 @@ Result<Pattern> make_pattern(const PhasePlan& phase) {
   return Pattern::create(*phase.load, {.config_json = phase.file.load.options_json, .seed = phase.seed});
 }
 
-Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_most) {
+Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_most, SampleSource* data) {
   std::vector<int64_t> times;
-  if (!phase.open_loop || phase.follows_data) return times;
+  if (!phase.open_loop || (phase.follows_data && data == nullptr)) return times;
   auto pattern = make_pattern(phase);
   if (!pattern) return pattern.errors();
   PhaseLimits limits = phase.limits;
   limits.cooldown_ns = 0;
-  PhaseScheduler scheduler(*pattern, limits);
+  auto row = phase.follows_data ? data->next() : Result(Row{});
+  PhaseScheduler scheduler(*pattern, limits, [&row] { return row ? row->arrival_ns : std::nullopt; });
   for (int64_t horizon_ns = 0; times.size() < at_most;) {
     if (const auto at_ns = scheduler.take_due(0, horizon_ns)) {
       times.push_back(*at_ns);
+      if (phase.follows_data) row = data->next();
       continue;
     }
     const int64_t next_ns = scheduler.next_time_ns();
     if (next_ns <= horizon_ns || next_ns == INT64_MAX) break;
     horizon_ns = next_ns;
   }
+  if (!row) return row.errors();
   if (!scheduler.fault().empty()) return Error{scheduler.fault()};
   return times;
 }
@@ -207,15 +221,22 @@ Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_mo
 Result<std::string> describe_plan(const Plan& plan) {
   constexpr size_t kCounted = 1'000'000;
   constexpr size_t kShown = 5;
+  std::unique_ptr<SampleSource> data;
+  if (plan.phases.front().follows_data) {
+    auto opened = open_data(plan);
+    if (!opened) return opened.errors();
+    data = std::move(*opened);
+  }
   std::string text = "processor  " + plan.file.processor.use + "\ndataset    " + plan.file.dataset.use + '\n';
   for (const PhasePlan& phase : plan.phases) {
-    auto arrivals = first_arrivals(phase, kCounted);
+    auto arrivals = first_arrivals(phase, kCounted, data.get());
     if (!arrivals) return arrivals.errors();
+    data.reset();  // where a later phase begins in the data is known when it begins
     text += "phase      " + phase.file.name + ": " + phase.file.load.use + " " +
             phase.file.load.options_json + ", " + describe_length(phase) +
             (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
     if (arrivals->empty()) continue;
-    if (phase.file.duration_ns || phase.file.requests) {
+    if (phase.file.duration_ns || phase.file.requests || phase.follows_data) {
       text += "           " + std::string(arrivals->size() == kCounted ? "at least " : "") +
               std::to_string(arrivals->size()) + " requests up to the end of the window\n";
     }

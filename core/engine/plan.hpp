@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "config/run_file.hpp"
+#include "engine/samples.hpp"
 #include "engine/scheduler.hpp"
 #include "metrics/manifest.hpp"
 #include "plugin/registry.hpp"
@@ -49,9 +50,10 @@ Result<Plan> make_plan(RunFile file, Registry& registry);
 // The load pattern of a phase, made afresh.
 Result<Pattern> make_pattern(const PhasePlan& phase);
 
-// The first times of an open loop, in ns since the phase start; empty for a closed loop, and for a trace,
-// whose times are in the data.
-Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_most);
+// The first times of an open loop, in ns since the phase start; empty for a closed loop. Those of a trace are
+// in `data`, which goes on behind them; without it they are not known.
+Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_most,
+                                            SampleSource* data = nullptr);
 
 // For `tokometer plan`: phases, requests, first arrivals, limits, hash.
 Result<std::string> describe_plan(const Plan& plan);

@@ -242,8 +242,7 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
 
 // A trace goes on at its own mean rate: the gap between two rounds is the mean gap of the data.
 Result<void> SampleSource::begin_again() {
-  position_ = 0;
-  if (!rules_.needs_arrivals) return {};
+  if (!rules_.needs_arrivals) return position_ = 0, Result<void>();
   const int64_t span_ns = *last_arrival_ns_ - *first_arrival_ns_;
   if (span_ns == 0) {
     return Error{
@@ -251,6 +250,7 @@ Result<void> SampleSource::begin_again() {
         "dataset.rows.on_end: stop"};
   }
   arrival_shift_ns_ += span_ns + span_ns / static_cast<int64_t>(rows_.size() - 1);
+  position_ = 0;
   return {};
 }
 

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 
-from harness import BIN, SIM, TOKOMETER, Case, Run, environment, main, run_text
+from harness import BIN, ROOT, SIM, TOKOMETER, Case, Run, environment, main, run_text
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
@@ -478,6 +478,99 @@ class Keys(Case):
         self.assertNotEqual(times[0], times[2])
         self.assertEqual(runs[0].summary["plan_hash"], runs[1].summary["plan_hash"])
         self.assertNotEqual(runs[0].summary["plan_hash"], runs[2].summary["plan_hash"])
+
+
+class Traces(Case):
+    """Load `trace`: requests start when the records of the dataset say."""
+
+    TIMES = [1000, 1000, 1003.5, 1010, 1010, 1040, 1300]     # ms
+
+    def data(self, times):
+        lines = [{"prompt": f"row {i}", "output_tokens": 2, **({} if at is None else {"at": at})} for i, at in enumerate(times)]
+        return self.write("trace.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+
+    def text(self, url, times=TIMES, options="timestamp: at, timestamp_unit: ms", rows="{on_end: stop}", load="{use: trace}", phase="duration: 5s"):
+        return run_text(url, dataset=f"{{use: jsonl, options: {{file: {self.data(times)}, {options}}}, rows: {rows}}}", load=load, phase=phase)
+
+    def scheduled(self, run):
+        begins = {line["phase"]: line["at_ns"] for line in run.lines if line.get("event") == "begin"}
+        return [r["scheduled_ns"] - begins[r["phase"]] for r in sorted(run.requests, key=lambda r: r["seq"])]
+
+    def test_times_of_the_file(self):
+        sim = self.sim("--ttft", "2ms", "--itl", "1ms")
+        for speed in (1, 4, 0.5):
+            run = self.run_ok(self.text(sim.url, load=f"{{use: trace, options: {{speed: {speed}}}}}"))
+            expected = [round((at - self.TIMES[0]) * 1e6 / speed) for at in self.TIMES]
+            self.assertEqual(self.scheduled(run), expected)
+            self.assertEqual([r["sample"] for r in sorted(run.requests, key=lambda r: r["seq"])], list(range(7)))
+            self.assertEqual(run.summary["totals"]["ok"], 7)
+            self.assertNotIn("V10", [c["id"] for c in run.summary["checks"]])
+
+    def test_window_and_phases(self):
+        sim = self.sim("--ttft", "2ms", "--itl", "1ms")
+        run = self.run_ok(self.text(sim.url, options="timestamp: at, timestamp_unit: ms, from: 2ms, to: 300ms"))
+        self.assertEqual(self.scheduled(run), [0, 6_500_000, 6_500_000, 36_500_000])
+        text = self.text(sim.url).replace("phases: [", "phases: [{name: first, requests: 3, warmup: none}, ")
+        run = self.run_ok(text)
+        self.assertEqual(self.scheduled(run), [0, 0, 3_500_000, 0, 0, 30_000_000, 290_000_000])
+
+    def test_repeat(self):
+        sim = self.sim("--ttft", "2ms", "--itl", "1ms")
+        run = self.run_ok(self.text(sim.url, rows="{on_end: repeat}", phase="requests: 9"))
+        self.assertEqual(self.scheduled(run)[6:], [300_000_000, 350_000_000, 350_000_000], "goes on at the mean rate")
+
+    def refused(self, text, *words):
+        for verb in ("plan", "run"):
+            code, _, err = self.tokometer(verb, self.write("run.yaml", text))
+            self.assertEqual(code, 2, err)
+            for word in words:
+                self.assertIn(word, err)
+
+    def test_refused(self):
+        url = "http://127.0.0.1:1"
+        self.refused(self.text(url, rows="{order: shuffle}"), "dataset.rows.order: shuffle cannot go with load \"trace\"")
+        self.refused(self.text(url, times=[1, 2, None], options="timestamp: at"), "trace.jsonl:3:", "\"at\" is missing")
+        self.refused(self.text(url, options="timestamp_unit: ms"), "trace.jsonl: record 1 has no arrival time")
+        self.refused(self.text(url, times=[5, 9, 8]), "trace.jsonl: record 3 arrives 1ms before the record in front of it")
+        self.refused(run_text(url, load="{use: trace}"), "dataset.use: \"synthetic\" has no arrival times")
+
+
+class Plans(Case):
+    """The plan hash: equal for equal load, another for any other."""
+
+    def plan(self, text, name="run.yaml"):
+        code, out, err = self.tokometer("plan", self.write(name, text))
+        self.assertEqual(code, 0, err)
+        return re.search(r"plan hash +([0-9a-f]{64})", out)[1], out
+
+    def test_hash(self):
+        for place in ("here", "there"):
+            (self.tmp / place).mkdir()
+            self.write(f"{place}/p.jsonl", '{"prompt": "a"}\n{"prompt": "b"}\n')
+        text = run_text("http://127.0.0.1:1", dataset="{use: jsonl, options: {file: p.jsonl}}",
+                        load="{use: sine, options: {mean: 20, amplitude: 5, period: 10s, arrivals: poisson}}", phase="duration: 10s")
+        first = self.plan(text, "here/run.yaml")[0]
+        self.assertEqual(first, self.plan(text, "here/run.yaml")[0])
+        self.assertEqual(first, self.plan(text, "there/run.yaml")[0], "contents count, not paths")
+        self.assertEqual(first, self.plan(text.replace("127.0.0.1:1", "127.0.0.1:2"), "here/run.yaml")[0])
+        others = [text + "seed: 7\n", text.replace("mean: 20", "mean: 21"), text.replace("duration: 10s", "duration: 9s"),
+                  text.replace("p.jsonl}", "p.jsonl}, rows: {order: shuffle}"), text + "request: {output_tokens: 9}\n"]
+        hashes = [self.plan(other, "here/run.yaml")[0] for other in others]
+        self.write("here/p.jsonl", '{"prompt": "b"}\n{"prompt": "a"}\n')
+        hashes.append(self.plan(text, "here/run.yaml")[0])
+        self.assertEqual(len({first, *hashes}), 1 + len(hashes), "each differs")
+
+    def test_examples(self):
+        for name in ("burst", "ramp", "steps", "sine", "trace", "ramp_users"):
+            with self.subTest(name):
+                file = ROOT / "examples" / f"{name}.yaml"
+                code, _, err = self.tokometer("validate", file)
+                self.assertEqual(code, 0, err)
+                parent = self.tmp / name
+                phase = [] if name == "trace" else ["--set", "phases.main.duration=1s"]
+                code, out, err = self.tokometer("run", file, "--set", f"output.dir={parent}", *phase)
+                self.assertIn(code, (0, 5), out + err)
+                self.assertEqual(Run(code, out, err, parent).summary["totals"]["failed"], 0)
 
 
 if __name__ == "__main__":

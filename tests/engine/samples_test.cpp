@@ -213,4 +213,72 @@ TEST_CASE("the feeder hands out the same samples, ends, and tells why") {
   CHECK(feeder.fault() == "3000 records, more are needed: set dataset.rows.on_end: repeat");
 }
 
+// A record for each arrival; -1: a record without one.
+test::DatasetStep arrivals(std::vector<int64_t> times) {
+  return [times = std::move(times), at = size_t{0}](const tkm_sample_out& out,
+                                                    const tkm_writer&) mutable -> tkm_status {
+    if (at == times.size()) return TKM_END;
+    out.text(out.ctx, str("prompt"));
+    if (times[at] >= 0) out.arrival(out.ctx, times[at]);
+    return ++at, TKM_OK;
+  };
+}
+
+std::vector<int64_t> arrivals_of(SampleSource& source, size_t at_most) {
+  std::vector<int64_t> all;
+  while (all.size() < at_most) {
+    const auto row = source.next();
+    if (!row || row->sample == nullptr) break;
+    all.push_back(row->arrival_ns.value_or(-1));
+  }
+  return all;
+}
+
+TEST_CASE("arrivals come with the samples; a repeated trace goes on at its mean rate") {
+  SampleRules rules;
+  rules.needs_arrivals = true;
+  auto source = SampleSource::open(fake_dataset(-2, arrivals({100, 100, 160})), rules);
+  REQUIRE(source);
+  CHECK(arrivals_of(**source, 7) == std::vector<int64_t>{100, 100, 160, 190, 190, 250, 280});
+  rules.rows.on_end = Rows::OnEnd::stop;
+  source = SampleSource::open(fake_dataset(-2, arrivals({100, 100, 160})), rules);
+  CHECK(arrivals_of(**source, 7) == std::vector<int64_t>{100, 100, 160});
+  Feeder feeder(std::move(*SampleSource::open(fake_dataset(-2, arrivals({5, 9})), rules)));
+  for (const int64_t expected : {5, 9}) {
+    CHECK(feeder.next_arrival_ns() == expected);
+    CHECK(feeder.next_arrival_ns() == expected);  // until it is taken
+    feeder.take();
+  }
+  CHECK_FALSE(feeder.next_arrival_ns());
+}
+
+TEST_CASE("data that cannot be followed as a trace are refused, with file and record") {
+  struct Bad {
+    std::vector<int64_t> times;
+    const char* sentence;
+  };
+  const Bad cases[] = {
+      {{0, 5, -1, 9},
+       "t.jsonl: record 3 has no arrival time, which this load takes from each record; name its field in the "
+       "dataset's options, or use a load with a rate of its own"},
+      {{0, 2'000'000'000, 500'000'000},
+       "t.jsonl: record 3 arrives 1.5s before the record in front of it; sort the data by time"}};
+  SampleRules rules;
+  rules.needs_arrivals = true;
+  rules.data_name = "t.jsonl";
+  for (const Bad& it : cases) {
+    auto source = SampleSource::open(fake_dataset(-2, arrivals(it.times)), rules);
+    REQUIRE_FALSE(source);
+    CHECK(source.error().message == it.sentence);
+    rules.needs_arrivals = false;
+    CHECK(SampleSource::open(fake_dataset(-2, arrivals(it.times)), rules));  // as prompts they are good
+    rules.needs_arrivals = true;
+  }
+  auto source = SampleSource::open(fake_dataset(-2, arrivals({7, 7})), rules);
+  CHECK(arrivals_of(**source, 9).size() == 2);
+  CHECK((*source)->next().error().message ==
+        "all records of the data arrive at the same time, so they cannot be repeated; set "
+        "dataset.rows.on_end: stop");
+}
+
 }  // namespace tokometer

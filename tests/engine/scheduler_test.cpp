@@ -205,4 +205,75 @@ TEST_CASE("a release that blocking shifts out of the window is not waited for in
   CHECK(scheduler.load_ended());  // the one at 30 still runs: it is none of the window's
 }
 
+TEST_CASE("DONE ends the load behind its last release, before the phase does") {
+  Pattern pattern = fake_pattern([asked = 0](const tkm_load_state&, tkm_load_step& step) mutable {
+    step.action = asked < 3 ? TKM_LOAD_RELEASE : TKM_LOAD_DONE;
+    step.at_ns = 10 * asked++;
+  });
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .cooldown_ns = 500});
+  CHECK(take_all(scheduler, 0, 100) == std::vector<int64_t>{0, 10, 20});
+  CHECK_FALSE(scheduler.load_ended());  // the last one is still to come
+  CHECK(scheduler.next_time_ns() == 21);
+  take_all(scheduler, 20, 100);
+  CHECK_FALSE(scheduler.load_ended());
+  take_all(scheduler, 21, 100);
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE(
+    "an open loop that waits before it is done keeps the phase open until then, shifted as it was blocked") {
+  Pattern pattern = fake_pattern([asked = 0](const tkm_load_state& state, tkm_load_step& step) mutable {
+    step.action = asked++ == 0 ? TKM_LOAD_RELEASE : state.now_ns < 50 ? TKM_LOAD_WAIT : TKM_LOAD_DONE;
+    step.at_ns = step.action == TKM_LOAD_WAIT ? 50 : 0;
+  });
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000});
+  CHECK(take_all(scheduler, 0, 5) == std::vector<int64_t>{0});
+  CHECK(scheduler.next_time_ns() == 50);
+  scheduler.shift(0, 100);
+  take_all(scheduler, 50, 55);
+  CHECK_FALSE(scheduler.load_ended());
+  CHECK(scheduler.next_time_ns() == 150);
+  take_all(scheduler, 150, 155);
+  CHECK(scheduler.load_ended());
+}
+
+// Follows the data's times as a trace does.
+test::PatternStep follow() {
+  return [](const tkm_load_state& state, tkm_load_step& step) {
+    step.action = state.next_arrival_ns < 0 ? TKM_LOAD_DONE : TKM_LOAD_RELEASE;
+    step.at_ns = state.next_arrival_ns;
+  };
+}
+
+TEST_CASE(
+    "a trace hears of each sample's arrival once, counted from the phase's first, and ends with the data") {
+  const std::vector<int64_t> arrivals{1'000'000, 1'000'000, 1'000'040, 1'000'070};
+  size_t taken = 0;
+  Pattern pattern = fake_pattern(follow());
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000}, [&] {
+    return taken < arrivals.size() ? std::optional(arrivals[taken]) : std::nullopt;
+  });
+  std::vector<int64_t> times;
+  for (int64_t now_ns = 0; now_ns <= 80; now_ns += 10) {
+    while (const auto at_ns = scheduler.take_due(now_ns, now_ns + 50)) times.push_back(*at_ns), ++taken;
+  }
+  CHECK(times == std::vector<int64_t>{0, 0, 40, 70});
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("a trace leaves what lies behind the phase to the next one, which counts from there") {
+  const std::vector<int64_t> arrivals{0, 90, 150, 170};
+  size_t taken = 0;
+  const auto next_arrival = [&]() -> std::optional<int64_t> {
+    return taken < arrivals.size() ? std::optional(arrivals[taken]) : std::nullopt;
+  };
+  for (const auto& expected : {std::vector<int64_t>{0, 90}, std::vector<int64_t>{0, 20}}) {
+    Pattern pattern = fake_pattern(follow());
+    PhaseScheduler scheduler(pattern, {.duration_ns = 100}, next_arrival);
+    std::vector<int64_t> times;
+    while (const auto at_ns = scheduler.take_due(0, 1000)) times.push_back(*at_ns), ++taken;
+    CHECK(times == expected);
+  }
+}
+
 }  // namespace tokometer

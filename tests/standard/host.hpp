@@ -132,6 +132,7 @@ struct Sample {
   int64_t prompt_tokens = -1, output_tokens = -1;
   int32_t output_mode = -1;
   int64_t arrival_ns = -1;
+  std::vector<int64_t> arrivals;  // each time one was said
 };
 
 inline tkm_sample_out sink(Sample& sample) {
@@ -152,7 +153,10 @@ inline tkm_sample_out sink(Sample& sample) {
     auto& it = *static_cast<Sample*>(ctx);
     it.prompt_tokens = prompt, it.output_tokens = output, it.output_mode = mode;
   };
-  out.arrival = [](void* ctx, int64_t ns) { static_cast<Sample*>(ctx)->arrival_ns = ns; };
+  out.arrival = [](void* ctx, int64_t ns) {
+    static_cast<Sample*>(ctx)->arrival_ns = ns;
+    static_cast<Sample*>(ctx)->arrivals.push_back(ns);
+  };
   out.answer = [](void* ctx, tkm_str text) { static_cast<Sample*>(ctx)->answer = copy(text); };
   return out;
 }

@@ -191,4 +191,59 @@ TEST_CASE("jsonl: options that contradict each other") {
   CHECK(system.error() == "system: messages bring their own; give it with a prompt only");
 }
 
+TEST_CASE("jsonl: arrivals count from the first record, exactly, in the unit of the file") {
+  struct Case {
+    const char *lines, *options;
+    std::vector<int64_t> arrivals;  // INT64_MIN: none was said
+  };
+  const Case cases[] = {{R"({"text":"a","timestamp":10}
+{"text":"b","timestamp":12.25}
+{"text":"c","timestamp":"noon"}
+{"text":"d"})",
+                         "",
+                         {0, 2'250'000'000, INT64_MIN, INT64_MIN}},
+                        {R"({"text":"a","t":1700000000123456789}
+{"text":"b","t":1700000000123456790}
+{"text":"c","t":1700000000123456788})",
+                         R"(,"timestamp":"t","timestamp_unit":"ns")",
+                         {0, 1, -1}},
+                        {R"({"text":"a","t":1700000000123}
+{"text":"b","t":1700000000124}
+{"text":"c","t":1700000000124.5})",
+                         R"(,"timestamp":"t","timestamp_unit":"ms")",
+                         {0, 1'000'000, 1'500'000}},
+                        {R"({"text":"a","t":0}
+{"text":"b","t":30}
+{"text":"c","t":60}
+{"text":"d","t":89})",
+                         R"(,"timestamp":"t","from":30,"to":89)",
+                         {30'000'000'000, 60'000'000'000}}};
+  for (const Case& it : cases) {
+    CAPTURE(it.lines);
+    std::vector<int64_t> arrivals;
+    for (const Sample& sample : read(it.lines, it.options)) {
+      CHECK(sample.error == "");
+      arrivals.push_back(sample.arrivals.empty() ? INT64_MIN : sample.arrivals.front());
+    }
+    CHECK(arrivals == it.arrivals);
+  }
+}
+
+TEST_CASE("jsonl: a time that an option asks for must be there and be a time") {
+  for (const char* options : {R"(,"timestamp":"at")", R"(,"from":5)"}) {
+    CAPTURE(options);
+    const std::string field = std::string(options).find("at") != std::string::npos ? "at" : "timestamp";
+    const auto samples = read(R"({"text":"a"})"
+                              "\n{\"text\":\"b\",\"" +
+                                  field + R"(":"noon"})",
+                              options);
+    REQUIRE(samples.size() == 2);
+    CHECK(samples[0].error.ends_with("p.jsonl:1: \"" + field + "\" is missing; found: text"));
+    CHECK(samples[1].error.ends_with("p.jsonl:2: \"" + field + "\" must be a time (got \"noon\")"));
+  }
+  const Folder folder;
+  Dataset nothing("jsonl", reading(folder.write("p.jsonl", "{}"), R"(,"from":5,"to":5)"));
+  CHECK(nothing.error() == "from, to: \"to\" must lie behind \"from\"");
+}
+
 }  // namespace

@@ -429,7 +429,8 @@ typedef struct tkm_sample_out {
   void (*answer)(void* ctx, tkm_str text); /* the scripted reply of this turn */
   /* Beats the run file's weighted mix of models, which beats the processor's option. */
   void (*route)(void* ctx, tkm_str model, tkm_str adapter);
-  /* For trace patterns: when turn 0 is due, in ns since the first sample of the phase. */
+  /* For trace patterns: when turn 0 is due, in ns from a zero of the dataset's own; the host counts from the
+   * first sample of the phase. */
   void (*arrival)(void* ctx, int64_t ns_since_start);
   void (*extra)(void* ctx, tkm_str json);                 /* JSON object to merge into the request */
   void (*tag)(void* ctx, tkm_str name, tkm_str value);    /* groups reports */
@@ -473,7 +474,8 @@ typedef struct tkm_load_state {
   uint32_t in_flight; /* requests on the wire */
   uint32_t reserved;
   int64_t now_ns;          /* closed loop: the end of the entry that ended; may lie before the last one's */
-  int64_t next_arrival_ns; /* the next sample's arrival; -1: none */
+  int64_t next_arrival_ns; /* with the capability trace: when the sample of the next RELEASE is due, since the
+                              first one of the phase; -1: there are no more */
   uint64_t released;
   uint64_t completed; /* entries that ended well */
   uint64_t failed;    /* entries that ended in any other way */
