@@ -4,6 +4,13 @@ find_package(OpenSSL REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(ZLIB REQUIRED)
+# Debian's libzstd-dev brings no CMake package.
+find_library(TOKOMETER_ZSTD zstd REQUIRED)
+find_path(TOKOMETER_ZSTD_INCLUDE zstd.h REQUIRED)
+add_library(tokometer_zstd INTERFACE)
+target_link_libraries(tokometer_zstd INTERFACE ${TOKOMETER_ZSTD})
+target_include_directories(tokometer_zstd SYSTEM INTERFACE ${TOKOMETER_ZSTD_INCLUDE})
 
 # tokometer_add_library(NAME SOURCES... DEPENDS... PRIVATE_DEPENDS...): one static library a folder of core/.
 function(tokometer_add_library name)

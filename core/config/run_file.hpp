@@ -79,6 +79,15 @@ struct RunFile {
     std::string extra_json = "{}";     // an object, merged into the request's body by the processor
   };
 
+  // Lengths in tokens; rows outside are left out.
+  struct RowFilter {
+    std::string name;  // as reports call it: vllm, sglang, inference-perf, own; empty: none
+    int64_t turns = 1;
+    int64_t min_prompt = 0, max_prompt = INT64_MAX;
+    int64_t min_output = 0, max_output = INT64_MAX;
+    int64_t max_total = INT64_MAX;
+  };
+
   struct Rows {
     enum class Order { sequential, shuffle };
     enum class OnEnd { repeat, stop, error };
@@ -87,6 +96,7 @@ struct RunFile {
     Order order = Order::sequential;
     OnEnd on_end = OnEnd::repeat;
     OnBad on_bad = OnBad::error;
+    RowFilter filter;
   };
 
   // A warm-up or a cool-down.

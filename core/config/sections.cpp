@@ -65,6 +65,39 @@ class SectionReader {
     read_word(json, "order", std::array<std::string_view, 2>{"sequential", "shuffle"}, out_.rows.order);
     read_word(json, "on_end", std::array<std::string_view, 3>{"repeat", "stop", "error"}, out_.rows.on_end);
     read_word(json, "on_bad", std::array<std::string_view, 2>{"error", "skip"}, out_.rows.on_bad);
+    if (const Json* filter = tkm::find(json, "filter")) row_filter(*filter);
+  }
+
+  // The words are what other clients do with their data (docs/run-file.md).
+  void row_filter(const Json& json) {
+    RunFile::RowFilter& filter = out_.rows.filter;
+    const std::string_view word = json.IsString() ? tkm::text_of(json) : "own";
+    if (word == "none") return;
+    filter.name = word;
+    if (word == "vllm") {
+      filter.turns = 2;
+      filter.min_prompt = filter.min_output = 4;
+      filter.max_prompt = 1024;
+      filter.max_total = 2048;
+    } else if (word == "sglang") {
+      filter.min_prompt = filter.min_output = 2;
+    } else if (word == "inference-perf") {
+      filter.turns = 2;
+    } else if (json.IsString()) {
+      const Node* node = node_at(root_, {"dataset", "rows", "filter"});
+      fault_at(node, "must be none, vllm, sglang, inference-perf, or rules of your own " + got(*node));
+    } else {
+      own_filter(json, filter);
+    }
+  }
+
+  void own_filter(const Json& json, RunFile::RowFilter& filter) {
+    filter.turns = tkm::get_int(json, "turns", filter.turns);
+    filter.min_prompt = tkm::get_int(json, "min_prompt", filter.min_prompt);
+    filter.max_prompt = tkm::get_int(json, "max_prompt", filter.max_prompt);
+    filter.min_output = tkm::get_int(json, "min_output", filter.min_output);
+    filter.max_output = tkm::get_int(json, "max_output", filter.max_output);
+    filter.max_total = tkm::get_int(json, "max_total", filter.max_total);
   }
 
   void limits(const Json& json) {

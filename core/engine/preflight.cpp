@@ -336,7 +336,7 @@ Result<void> PreflightRun::first_requests(Processor& processor) {
     sent = send_sample(encoder, processor, context, **sample, adapter.name);
     if (!sent) return sent.errors();
   }
-  const bool made_text = plan_.dataset->has_capability("endless") && (*sample)->form != TKM_FORM_TOKENS;
+  const bool made_text = plan_.dataset->has_capability("made-text") && (*sample)->form != TKM_FORM_TOKENS;
   return made_text ? calibrate(encoder, processor, context) : Result<void>();
 }
 
@@ -405,6 +405,7 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   SampleRules rules;
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
+  rules.output_tokens = plan.file.request.output_tokens;
   for (const PhasePlan& phase : plan.phases)
     rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
   if (!plan.data_files.empty()) {
@@ -413,7 +414,7 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   }
   rules.text_as_chat = profile.has_feature("form.chat") && !profile.has_feature("form.text");
   const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
-  if (cold && !profile.has_feature("cache.salt") && plan.dataset->has_capability("endless"))
+  if (cold && !profile.has_feature("cache.salt") && plan.dataset->has_capability("made-text"))
     rules.nonce = salt;
   return rules;
 }

@@ -96,6 +96,8 @@ Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& 
     warnings.emplace_back("rows_skipped",
                           std::to_string(skipped) + " bad records of the dataset were left out");
   }
+  if (!feeder_->filtered_at_start().empty())
+    warnings.emplace_back("rows_filtered", feeder_->filtered_at_start());
   driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_,
                                          std::move(warnings));
   start_threads();

@@ -1,5 +1,7 @@
 #include "engine/samples.hpp"
 
+#include <algorithm>
+
 #include <tokometer/random.hpp>
 
 #include "base/text.hpp"
@@ -57,7 +59,11 @@ class SampleBuilder {
             [](void* self, const tkm_turn* turn) {
               if (turn->turn != 0 || turn->last == 0) of(self).sessions_ = true;
             },
-        .answer = [](void*, tkm_str) {},  // the scripted reply matters for the next turn only
+        .answer =
+            [](void* self, tkm_str text) {
+              of(self).answer_bytes_ = text.size;
+              of(self).answered_ = true;
+            },
         .route =
             [](void* self, tkm_str model, tkm_str adapter) {
               of(self).sample_->model_ = copy(model);
@@ -72,6 +78,24 @@ class SampleBuilder {
 
   const tkm_sample_out& sink() const { return sink_; }
   bool has_sessions() const { return sessions_; }
+
+  // Where the dataset gives an answer and no length, the answer's is the one to ask for. To be called once,
+  // before finish().
+  RowSize fit_lengths() {
+    RowSize row{.prompt_tokens = sample_->prompt_tokens, .output_tokens = -1, .turns = 1};
+    if (sample_->output_tokens < 0 && answer_bytes_ > 0) {
+      sample_->output_tokens = estimated_tokens(answer_bytes_);
+      sample_->output_mode = TKM_OUTPUT_AT_MOST;
+    }
+    if (row.prompt_tokens < 0) row.prompt_tokens = estimated_tokens(prompt_bytes());
+    row.output_tokens = sample_->output_tokens;
+    if (!sample_->owned_.empty()) {
+      row.turns = std::count_if(sample_->owned_.begin(), sample_->owned_.end(),
+                                [](const auto& message) { return message.role != "system"; });
+    }
+    row.turns += answered_ ? 1 : 0;
+    return row;
+  }
 
   std::shared_ptr<const Sample> finish(uint64_t index, const SampleRules& rules) {
     sample_->index = index;
@@ -93,6 +117,14 @@ class SampleBuilder {
     tkm_part kept = part;
     kept.type = {};  // media types come with the media parts that a later version sends
     sample_->owned_.back().parts.emplace_back(kept, copy(part.data));
+  }
+
+  size_t prompt_bytes() const {
+    size_t bytes = sample_->text_.size() + 4 * sample_->tokens.size();
+    for (const Sample::Message& message : sample_->owned_) {
+      for (const auto& [part, text] : message.parts) bytes += part.kind == TKM_PART_TEXT ? text.size() : 0;
+    }
+    return bytes;
   }
 
   void text_to_message() {
@@ -128,6 +160,8 @@ class SampleBuilder {
   }
 
   std::shared_ptr<Sample> sample_;
+  size_t answer_bytes_ = 0;
+  bool answered_ = false;
   bool sessions_ = false;
   tkm_sample_out sink_{};
 };
@@ -135,6 +169,9 @@ class SampleBuilder {
 Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, SampleRules rules) {
   std::unique_ptr<SampleSource> source(new SampleSource(std::move(dataset), std::move(rules)));
   const bool endless = source->dataset_.size() == -1;
+  if (endless && !source->rules_.rows.filter.name.empty()) {
+    return Error{"dataset.rows.filter: needs data with an end"};
+  }
   if (endless && source->rules_.rows.limit < 0) {
     if (source->rules_.rows.order == RunFile::Rows::Order::shuffle) {
       return Error{"dataset.rows.order: shuffle needs data with an end, or dataset.rows.limit"};
@@ -148,7 +185,7 @@ Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, Sample
 // Times of a trace are followed as they stand: each record has one, and they never fall.
 Result<void> SampleSource::check_arrival(const Sample& sample) {
   const std::string record = (rules_.data_name.empty() ? "the dataset" : rules_.data_name) + ": record " +
-                             std::to_string(index_ + skipped_);
+                             std::to_string(index_ + skipped_ + filter_.left_out());
   if (!sample.arrival_ns) {
     return Error{record +
                  " has no arrival time, which this load takes from each record; name its field in the "
@@ -171,7 +208,10 @@ Result<void> SampleSource::read_all() {
     if (*sample == nullptr) break;
     rows_.push_back(std::move(*sample));
   }
-  if (rows_.empty()) return Error{"the dataset has no usable record"};
+  if (rows_.empty()) {
+    const std::string filtered = filter_.report();
+    return Error{"the dataset has no usable record" + (filtered.empty() ? "" : ": " + filtered)};
+  }
   stored_ = true;
   if (rules_.rows.order != RunFile::Rows::Order::shuffle) return {};
   tkm::Random random(rules_.seed, "rows");
@@ -188,6 +228,7 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
     if (status == TKM_OK && builder.has_sessions()) {
       return Error{"the dataset gives sessions of several turns, which this version cannot play"};
     }
+    if (status == TKM_OK && !filter_.passes(builder.fit_lengths())) continue;
     if (status == TKM_OK) {
       auto sample = builder.finish(index_++, rules_);
       if (!rules_.needs_arrivals) return sample;
@@ -238,7 +279,10 @@ Result<Row> SampleSource::next() {
 }
 
 Feeder::Feeder(std::unique_ptr<SampleSource> source)
-    : source_(std::move(source)), skipped_at_start_(source_->skipped()), thread_([this] { feed(); }) {}
+    : source_(std::move(source)),
+      skipped_at_start_(source_->skipped()),
+      filtered_at_start_(source_->filter().report()),
+      thread_([this] { feed(); }) {}
 
 Feeder::~Feeder() {
   {

@@ -18,6 +18,7 @@
 
 #include "base/error.hpp"
 #include "config/run_file.hpp"
+#include "engine/row_filter.hpp"
 #include "plugin/handles.hpp"
 
 #include <tokometer/abi.h>
@@ -49,10 +50,10 @@ class Sample {
 
   struct Message {
     std::string role, extra;
-    std::deque<std::pair<tkm_part, std::string>> parts;  // the string holds the bytes of the part
+    std::vector<std::pair<tkm_part, std::string>> parts;  // the string holds the bytes of the part
   };
   std::string text_, model_, adapter_, extra_;
-  std::deque<Message> owned_;  // addresses stay
+  std::vector<Message> owned_;  // not changed once there are views
   std::vector<tkm_part> parts_;
   std::vector<tkm_message> messages_;  // views into the two above
 };
@@ -62,6 +63,7 @@ struct SampleRules {
   uint64_t seed = 0;
   bool text_as_chat = false;    // the processor takes chat only: a text becomes one user message
   std::string nonce;            // put in front of the text: cold prompts on servers that know no cache salt
+  int64_t output_tokens = -1;   // the run file's, in place of the rows' own; -1: none
   size_t word_limit = 0;        // cuts texts to this many words, for calibration; 0: whole
   bool needs_arrivals = false;  // a phase's load takes the times of its requests from the data
   std::string data_name;        // the dataset's file, for sentences; empty: it has none
@@ -83,9 +85,13 @@ class SampleSource {
   Result<Row> next();
 
   uint64_t skipped() const noexcept { return skipped_; }  // bad records left out
+  const RowFilter& filter() const noexcept { return filter_; }
 
  private:
-  SampleSource(Dataset dataset, SampleRules rules) : dataset_(std::move(dataset)), rules_(std::move(rules)) {}
+  SampleSource(Dataset dataset, SampleRules rules)
+      : dataset_(std::move(dataset)),
+        rules_(std::move(rules)),
+        filter_(rules_.rows.filter, rules_.output_tokens) {}
   Result<void> read_all();
   Result<std::shared_ptr<const Sample>> read_one();
   Result<void> check_arrival(const Sample& sample);
@@ -93,6 +99,7 @@ class SampleSource {
 
   Dataset dataset_;
   SampleRules rules_;
+  RowFilter filter_;
   std::vector<std::shared_ptr<const Sample>> rows_;  // finite or limited datasets
   bool stored_ = false;
   size_t position_ = 0;
@@ -124,6 +131,9 @@ class Feeder {
     return skipped_at_start_;
   }  // bad records left out before the run
 
+  // What rows.filter left out before the run, one sentence; empty: there is none.
+  const std::string& filtered_at_start() const noexcept { return filtered_at_start_; }
+
   // What ended the data early; empty if nothing did.
   std::string fault() const;
 
@@ -132,6 +142,7 @@ class Feeder {
 
   std::unique_ptr<SampleSource> source_;
   const uint64_t skipped_at_start_;
+  const std::string filtered_at_start_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Row> ready_;

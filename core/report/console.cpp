@@ -223,6 +223,15 @@ std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   return text + client_lines(phase, summary.manifest.host.cores);
 }
 
+// Results differ by the rows that were used, so the reader is told.
+std::string data_lines(const Summary& summary) {
+  std::string text;
+  for (const WarnLine& warning : summary.warnings) {
+    if (warning.id.starts_with("rows_")) text += "Data        " + escape_terminal(warning.text) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string render_table(const Summary& summary, const ConsoleOptions& options) {
@@ -231,6 +240,7 @@ std::string render_table(const Summary& summary, const ConsoleOptions& options) 
   for (const PhaseSummary& phase : summary.phases) {
     text += verdict_lines(summary, phase, options) + phase_lines(summary, phase);
   }
+  text += data_lines(summary);
   if (!options.directory.empty()) {
     text += "Wrote " + options.directory + (options.directory.back() == '/' ? "" : "/") + "   " +
             escape_terminal(summary.manifest.command) + "   " +

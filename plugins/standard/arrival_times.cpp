@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "timestamps.hpp"
+
 namespace standard {
 namespace {
 
@@ -30,7 +32,16 @@ std::optional<int64_t> ArrivalTimes::since_origin(int64_t whole) const {
   return ns;
 }
 
+std::optional<int64_t> ArrivalTimes::of_text(std::string_view text) {
+  auto ns = decimal_ns(text, unit_ns_);
+  if (!ns) ns = date_time_ns(text);
+  if (!ns) return std::nullopt;
+  if (!text_origin_ns_) text_origin_ns_ = ns;
+  return *ns - *text_origin_ns_;
+}
+
 std::optional<int64_t> ArrivalTimes::at_ns(const tkm::Json& timestamp) {
+  if (timestamp.IsString()) return of_text(tkm::text_of(timestamp));
   if (!timestamp.IsNumber()) return std::nullopt;
   const auto whole = tkm::int_of(timestamp);
   if (!origin_) origin_ = timestamp.GetDouble(), whole_origin_ = whole;

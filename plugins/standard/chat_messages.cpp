@@ -10,7 +10,7 @@ namespace {
 struct Message {
   const tkm::Json& json;
   std::string where;
-  const JsonRecords& records;
+  const Records& records;
 
   [[noreturn]] void refuse(const std::string& what) const { throw records.fault(where + what); }
 };
@@ -90,7 +90,7 @@ bool say_message(const Message& message, tkm::SampleOut& out) {
 
 }  // namespace
 
-void say_messages(const tkm::Json& list, const JsonRecords& records, tkm::SampleOut& out) {
+void say_messages(const tkm::Json& list, const Records& records, tkm::SampleOut& out) {
   if (!list.IsArray()) throw records.fault("the messages must be a list (got " + shown(list) + ")");
   bool asks = false;
   for (rapidjson::SizeType index = 0; index < list.Size(); ++index) {

@@ -11,6 +11,6 @@ namespace standard {
 
 // Says all messages of `list`; one of the assistant at the very end becomes the scripted answer instead.
 // Throws a bad record (`records` says where) if it is no such list or asks nothing.
-void say_messages(const tkm::Json& list, const JsonRecords& records, tkm::SampleOut& out);
+void say_messages(const tkm::Json& list, const Records& records, tkm::SampleOut& out);
 
 }  // namespace standard

@@ -24,6 +24,17 @@ const tkm_component* throughput_pattern();
 const tkm_component* synthetic_dataset();
 const tkm_component* sharegpt_dataset();
 const tkm_component* jsonl_dataset();
+const tkm_component* csv_dataset();
 const tkm_component* text_dataset();
+const tkm_component* openorca_dataset();
+const tkm_component* cnn_dailymail_dataset();
+const tkm_component* billsum_dataset();
+const tkm_component* code_alpaca_dataset();
+const tkm_component* quac_dataset();
+const tkm_component* sonnet_dataset();
+const tkm_component* shared_prefix_dataset();
+const tkm_component* mooncake_dataset();
+const tkm_component* azure_dataset();
+const tkm_component* burstgpt_dataset();
 
 }  // namespace standard

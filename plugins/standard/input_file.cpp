@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <tokometer/plugin.hpp>
 
 #include <cerrno>
 #include <system_error>
@@ -62,7 +61,18 @@ void InputFile::open() {
 void InputFile::rewind() {
   ::lseek(descriptor_.number, 0, SEEK_SET);
   begin_ = end_ = 0;
-  block_offset_ = 0;
+  block_offset_ = packed_offset_ = 0;
+  undecoded_ = {};
+  decoder_.reset();
+  end_ = read_into(block_);
+  decoder_ = make_decoder({block_.data(), end_});
+  if (decoder_ != nullptr) {
+    packed_.swap(block_);
+    undecoded_ = {packed_.data(), end_};
+    packed_offset_ = end_;
+    block_.resize(kBlockBytes);
+    end_ = decode_into_block();
+  }
   if (ahead().substr(0, kByteOrderMark.size()) == kByteOrderMark) consume(kByteOrderMark.size());
 }
 
@@ -76,7 +86,7 @@ void InputFile::find_first_visible() {
     }
     consume(bytes.size());
   }
-  throw tkm::config_error(path_ + ": empty (only blanks, " + with_commas(size_) + " bytes)");
+  throw tkm::config_error(path_ + ": empty (only blanks, " + with_commas(offset()) + " bytes)");
 }
 
 std::string_view InputFile::ahead() {
@@ -87,20 +97,48 @@ std::string_view InputFile::ahead() {
 void InputFile::fill() {
   block_offset_ += end_;
   begin_ = end_ = 0;
+  end_ = decoder_ != nullptr ? decode_into_block() : read_into(block_);
+}
+
+size_t InputFile::decode_into_block() {
+  for (;;) {
+    const Decoder::Step step = decoder_->decode(undecoded_, block_.data(), block_.size());
+    undecoded_.remove_prefix(step.taken);
+    if (step.damaged) {
+      throw unreadable(path_ + ": damaged " + decoder_->name() + " data (before byte " +
+                       with_commas(packed_offset_ - undecoded_.size() + 1) + " of the file)");
+    }
+    if (step.made > 0) return step.made;
+    if (!undecoded_.empty()) continue;
+    const size_t got = read_into(packed_);
+    undecoded_ = {packed_.data(), got};
+    packed_offset_ += got;
+    if (got > 0) continue;
+    if (decoder_->complete()) return 0;
+    throw unreadable(path_ + ": ends inside its " + decoder_->name() + " data (byte " +
+                     with_commas(packed_offset_) + " of the file)");
+  }
+}
+
+size_t InputFile::read_into(std::vector<char>& to) {
   ssize_t got = 0;
   do {
-    got = ::read(descriptor_.number, block_.data(), block_.size());
+    got = ::read(descriptor_.number, to.data(), to.size());
   } while (got < 0 && errno == EINTR);
-  if (got < 0) throw tkm::Error(TKM_E_INTERNAL, reason("cannot be read"));
+  if (got < 0) throw unreadable(reason("cannot be read"));
   check_unchanged();
-  end_ = static_cast<size_t>(got);
+  return static_cast<size_t>(got);
 }
 
 void InputFile::check_unchanged() const {
   struct stat now {};
   const bool same = ::fstat(descriptor_.number, &now) == 0 && static_cast<uint64_t>(now.st_size) == size_ &&
                     now.st_mtim.tv_sec == modified_.tv_sec && now.st_mtim.tv_nsec == modified_.tv_nsec;
-  if (!same) throw tkm::Error(TKM_E_INTERNAL, path_ + ": changed while it was being read");
+  if (!same) throw unreadable(path_ + ": changed while it was being read");
+}
+
+tkm::Error InputFile::unreadable(std::string text) const {
+  return {first_visible_ == 0 ? TKM_E_CONFIG : TKM_E_INTERNAL, std::move(text)};
 }
 
 }  // namespace standard

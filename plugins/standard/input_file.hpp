@@ -1,15 +1,21 @@
-// A regular file, read once from front to back in blocks; never mapped, never held whole. Used by the
-// readers, on the thread that calls them. Errors are thrown: TKM_E_CONFIG where the file cannot be opened or
-// holds nothing, TKM_E_INTERNAL where it cannot be read on or is changed while it is being read (the data
-// would be neither the old nor the new).
+// A regular file, read once from front to back in blocks; never mapped, never held whole. One that begins as
+// gzip or zstd does is decoded on the way: all offsets are of the text in it. Used by the readers, on the
+// thread that calls them. Errors are thrown: TKM_E_CONFIG where the file cannot be opened or holds nothing,
+// TKM_E_INTERNAL where it cannot be read on, is damaged, or is changed while it is being read (the data would
+// be neither the old nor the new).
 #pragma once
+
+#include <tokometer/plugin.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "decoder.hpp"
 
 namespace standard {
 
@@ -28,7 +34,7 @@ class InputFile {
   std::string_view ahead();
   // Takes `count` bytes of ahead().
   void consume(size_t count) { begin_ += count; }
-  // Of the next byte, from the start of the file.
+  // Of the next byte, from the start of the text.
   uint64_t offset() const { return block_offset_ + begin_; }
   // The first byte that is no blank.
   char first_visible() const { return first_visible_; }
@@ -47,7 +53,11 @@ class InputFile {
   void find_first_visible();
   void rewind();
   void fill();
+  size_t decode_into_block();               // 0 at the end
+  size_t read_into(std::vector<char>& to);  // 0 at the end
   void check_unchanged() const;
+  // TKM_E_CONFIG while the file is being opened, TKM_E_INTERNAL later.
+  tkm::Error unreadable(std::string text) const;
   std::string reason(std::string_view what) const;  // with errno's text
 
   std::string path_;
@@ -55,9 +65,13 @@ class InputFile {
   uint64_t size_ = 0;
   timespec modified_{};
   std::vector<char> block_;
-  size_t begin_ = 0, end_ = 0;  // of what is left in the block
-  uint64_t block_offset_ = 0;   // of the block in the file
-  char first_visible_ = 0;
+  size_t begin_ = 0, end_ = 0;        // of what is left in the block
+  uint64_t block_offset_ = 0;         // of the block in the text
+  char first_visible_ = 0;            // 0: still being opened
+  std::unique_ptr<Decoder> decoder_;  // null: not compressed
+  std::vector<char> packed_;          // a block of the compressed file
+  std::string_view undecoded_;        // what is left of it
+  uint64_t packed_offset_ = 0;        // of its end in the file
 };
 
 }  // namespace standard

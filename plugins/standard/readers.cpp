@@ -1,26 +1,19 @@
 #include "readers.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <utility>
 
 namespace standard {
 namespace {
 
-constexpr std::string_view kBlank = " \t\r\n";
 constexpr size_t kShownBytes = 40;  // of foreign text in a sentence
 constexpr size_t kShownKeys = 12;
+constexpr int64_t kMostTokens = 10'000'000;
 
 bool is_blank_byte(char byte) {
   return kBlank.find(byte) != kBlank.npos;
-}
-
-// Foreign text for a sentence: cut, and without control characters.
-std::string excerpt(std::string_view text) {
-  size_t size = std::min(text.size(), kShownBytes);
-  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0u) == 0x80u) --size;
-  std::string shown;
-  tkm::append_json_escaped(shown, text.substr(0, size));
-  return size < text.size() ? shown + "..." : shown;
 }
 
 // Finds the end of one JSON value by its brackets and quotes alone, in pieces that may be cut anywhere.
@@ -66,10 +59,30 @@ class ValueScanner {
   bool in_string_ = false, escaped_ = false, ended_ = false;
 };
 
+// Where the array `"key": [` of the file's one object begins; only plain members may stand before it, as
+// "version" does in some files. npos: there is none.
+size_t wrapped_array_at(std::string_view head, std::string_view key) {
+  const std::string quoted = '"' + std::string(key) + '"';
+  const size_t name = head.find(quoted);
+  if (key.empty() || name == head.npos) return head.npos;
+  if (head.substr(0, name).find('[') != head.npos || head.substr(0, name).rfind('{') != head.find('{'))
+    return head.npos;
+  const size_t colon = head.find_first_not_of(kBlank, name + quoted.size());
+  if (colon == head.npos || head[colon] != ':') return head.npos;
+  const size_t bracket = head.find_first_not_of(kBlank, colon + 1);
+  return bracket != head.npos && head[bracket] == '[' ? bracket : head.npos;
+}
+
 }  // namespace
 
-RecordReader::RecordReader(std::string path, Form form)
-    : file_(std::move(path)), array_(form == Form::lines_or_array && file_.first_visible() == '[') {}
+RecordReader::RecordReader(std::string path, Form form, std::string_view key)
+    : file_(std::move(path)), array_(form == Form::lines_or_array && file_.first_visible() == '[') {
+  if (file_.first_visible() != '{') return;
+  const size_t bracket = wrapped_array_at(file_.ahead(), key);
+  if (bracket == std::string_view::npos) return;
+  file_.consume(bracket);
+  array_ = wrapped_ = true;
+}
 
 bool RecordReader::next(std::string_view& record) {
   if (state_ == State::ended) return false;
@@ -146,11 +159,22 @@ void RecordReader::read_element() {
 bool RecordReader::end_of_array() {
   file_.consume(1);
   state_ = State::ended;
+  if (wrapped_) check_wrapper();
   if (skip_blanks() != 0) {
     throw tkm::input_error(file_.path() + ": more follows after the end of the array (byte " +
                            with_commas(file_.offset() + 1) + ")");
   }
   return false;
+}
+
+// What follows the array in the file's one object, up to its end.
+void RecordReader::check_wrapper() {
+  ValueScanner scanner;
+  scanner.scan("{");
+  for (std::string_view bytes = file_.ahead(); !bytes.empty() && !scanner.ended(); bytes = file_.ahead()) {
+    file_.consume(scanner.scan(bytes));
+  }
+  if (scanner.open()) throw cut_off("ends after record ");
 }
 
 tkm::Error RecordReader::cut_off(std::string_view where) {
@@ -207,8 +231,12 @@ const tkm::Json& JsonRecords::unwrap(const tkm::Json& value) {
   return inside_;
 }
 
-tkm::Error JsonRecords::missing(const tkm::Json& object, std::string_view name,
-                                std::string_view where) const {
+const tkm::Json& Records::object() const {
+  if (!document_.IsObject()) throw fault("must be an object (got " + shown(document_) + ")");
+  return document_;
+}
+
+tkm::Error Records::missing(const tkm::Json& object, std::string_view name, std::string_view where) const {
   std::string found;
   size_t count = 0;
   for (const auto& member : object.GetObject()) {
@@ -223,6 +251,14 @@ tkm::Error JsonRecords::missing(const tkm::Json& object, std::string_view name,
                "\" is missing; found: " + (found.empty() ? "nothing" : found));
 }
 
+std::string excerpt(std::string_view text) {
+  size_t size = std::min(text.size(), kShownBytes);
+  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0u) == 0x80u) --size;
+  std::string shown;
+  tkm::append_json_escaped(shown, text.substr(0, size));
+  return size < text.size() ? shown + "..." : shown;
+}
+
 std::string shown(const tkm::Json& value) {
   if (value.IsObject()) return "an object";
   if (value.IsArray()) return "a list";
@@ -230,6 +266,28 @@ std::string shown(const tkm::Json& value) {
   std::string text;
   tkm::JsonWriter(text).value(value);
   return text;
+}
+
+std::string_view text_member(const tkm::Json& object, std::string_view name, const Records& records,
+                             std::string_view where) {
+  const tkm::Json* found = tkm::find(object, name);
+  if (found == nullptr) throw records.missing(object, name, where);
+  if (found->IsString()) return tkm::text_of(*found);
+  throw records.fault(std::string(where) + "\"" + std::string(name) + "\" must be text (got " +
+                      shown(*found) + ")");
+}
+
+int64_t token_count(const tkm::Json& value, std::string_view name, const Records& records, int64_t lowest) {
+  std::optional<int64_t> tokens = tkm::int_of(value);
+  if (records.all_texts() && value.IsString()) {
+    const std::string_view text = tkm::text_of(value);
+    int64_t number = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (fault == std::errc() && end == text.data() + text.size()) tokens = number;
+  }
+  if (tokens && *tokens >= lowest && *tokens <= kMostTokens) return *tokens;
+  throw records.fault("\"" + std::string(name) + "\" must be a whole number from " + std::to_string(lowest) +
+                      " to " + with_commas(kMostTokens) + " (got " + shown(value) + ")");
 }
 
 bool is_blank(std::string_view text) {

@@ -18,13 +18,15 @@
 namespace standard {
 
 inline constexpr size_t kMaxRecordBytes = 64 * 1024 * 1024;
+inline constexpr std::string_view kBlank = " \t\r\n";
 
 // The bytes of one record after the other.
 class RecordReader {
  public:
   enum class Form { lines, lines_or_array };  // the second: an array if the file's first visible byte is '['
 
-  RecordReader(std::string path, Form form);
+  // `key`: see JsonRecords; empty: none.
+  RecordReader(std::string path, Form form, std::string_view key = {});
 
   // The next record, valid UTF-8, without its line end; valid until the next call. Lines of blanks are
   // skipped. False: no more.
@@ -43,6 +45,7 @@ class RecordReader {
   bool read_line();     // false: nothing is left
   void read_element();  // up to its end; throws where the file ends inside
   bool end_of_array();
+  void check_wrapper();
   void append(std::string_view bytes);
   char skip_blanks();  // the next visible byte, not taken; 0 at the end of the file
   void check() const;  // size and UTF-8
@@ -50,6 +53,7 @@ class RecordReader {
 
   InputFile file_;
   bool array_;
+  bool wrapped_ = false;  // the array is a member of the file's one object
   State state_ = State::begin;
   std::string buffer_;
   std::string_view record_;  // in buffer_
@@ -58,30 +62,59 @@ class RecordReader {
   bool too_large_ = false;
 };
 
-// The same, parsed.
-class JsonRecords {
+// Parsed records, whatever the form of the file: JSON values here, rows of CSV as objects of texts in
+// csv.hpp.
+class Records {
  public:
-  explicit JsonRecords(std::string path) : reader_(std::move(path), RecordReader::Form::lines_or_array) {}
+  virtual ~Records() = default;
 
-  // False: no more. A record that is not JSON is thrown as a bad record.
-  bool next();
+  // False: no more. A record that cannot be parsed is thrown as a bad one.
+  virtual bool next() = 0;
+  // About the record that next() read last, with its place in front.
+  virtual tkm::Error fault(std::string_view what) const = 0;
+
+  // Are all values texts, numbers too?
+  virtual bool all_texts() const { return false; }
+
   // What next() read; valid until it is called again.
   const tkm::Json& value() const { return document_; }
+  // The same, which must be an object.
+  const tkm::Json& object() const;
+  // `"prompt" is missing; found: id, items`, with `where` in front.
+  tkm::Error missing(const tkm::Json& object, std::string_view name, std::string_view where = {}) const;
+
+ protected:
+  tkm::JsonDocument document_;
+};
+
+class JsonRecords : public Records {
+ public:
+  // `key`: the file may also be one object whose member of that name is the array of records.
+  explicit JsonRecords(std::string path, std::string_view key = {})
+      : reader_(std::move(path), RecordReader::Form::lines_or_array, key) {}
+
+  bool next() override;
+  tkm::Error fault(std::string_view what) const override { return reader_.fault(what); }
   // Some files hold JSON inside a string: what is in there, or `value` itself if it is no string. Valid until
   // the next call of next() or unwrap().
   const tkm::Json& unwrap(const tkm::Json& value);
 
-  tkm::Error fault(std::string_view what) const { return reader_.fault(what); }
-  // `"prompt" is missing; found: id, items`, with `where` in front.
-  tkm::Error missing(const tkm::Json& object, std::string_view name, std::string_view where = {}) const;
-
  private:
   RecordReader reader_;
-  tkm::JsonDocument document_, inside_;
+  tkm::JsonDocument inside_;
 };
+
+// The member `name` of `object`, which must be there and be text.
+std::string_view text_member(const tkm::Json& object, std::string_view name, const Records& records,
+                             std::string_view where = {});
+// A number of tokens: a whole number from `lowest`.
+int64_t token_count(const tkm::Json& value, std::string_view name, const Records& records,
+                    int64_t lowest = 1);
 
 // A JSON value in a sentence: `3`, `"text that is cut..."`, `null`, `an object`, `a list`.
 std::string shown(const tkm::Json& value);
+// Foreign text for a sentence: cut, and without control characters.
+std::string excerpt(std::string_view text);
 // Nothing but blanks.
 bool is_blank(std::string_view text);
 

@@ -80,14 +80,8 @@ class ShareGpt {
 
   std::string_view member(const tkm::Json& turn, std::string_view name, std::string_view other,
                           std::string_view where) const {
-    const tkm::Json* found = tkm::find(turn, name);
-    if (found == nullptr) found = tkm::find(turn, other);
-    if (found == nullptr) throw records_.missing(turn, name, where);
-    if (!found->IsString()) {
-      throw records_.fault(std::string(where) + "\"" + std::string(name) + "\" must be text (got " +
-                           shown(*found) + ")");
-    }
-    return tkm::text_of(*found);
+    const bool variant = tkm::find(turn, name) == nullptr && tkm::find(turn, other) != nullptr;
+    return text_member(turn, variant ? other : name, records_, where);
   }
 
   // Some conversations begin in the middle, with an answer.
@@ -117,10 +111,20 @@ class ShareGpt {
   JsonRecords records_;
 };
 
+// BillSum is published in this form for benchmarks.
+class BillSum : public ShareGpt {
+ public:
+  static constexpr auto kId = "billsum", kSummary = "BillSum in the ShareGPT form: bills to summarize";
+  using ShareGpt::ShareGpt;
+};
+
 }  // namespace
 
 const tkm_component* sharegpt_dataset() {
   return tkm::dataset<ShareGpt>();
+}
+const tkm_component* billsum_dataset() {
+  return tkm::dataset<BillSum>();
 }
 
 }  // namespace standard

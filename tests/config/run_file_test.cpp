@@ -93,7 +93,7 @@ request: {stream: false, output: best_effort, output_tokens: 64, choices: 2, cac
 dataset:
   use: text
   options: {file: /data/p.txt, block: 1MiB}
-  rows: {limit: 10, order: shuffle, on_end: stop, on_bad: skip}
+  rows: {limit: 10, order: shuffle, on_end: stop, on_bad: skip, filter: {turns: 2, max_prompt: 99}}
 load: {use: concurrency, options: {users: 4, think_time: 2s}}
 phases:
   - {name: warm, duration: 10s, warmup: none, measure: false, drain: none}
@@ -132,6 +132,10 @@ output: {dir: out, console: json, records: {events: none, sync: each}}
   CHECK(run.rows.limit == 10);
   CHECK(run.rows.order == RunFile::Rows::Order::shuffle);
   CHECK(run.rows.on_end == RunFile::Rows::OnEnd::stop);
+  CHECK(run.rows.filter.name == "own");
+  CHECK(run.rows.filter.turns == 2);
+  CHECK(run.rows.filter.max_prompt == 99);
+  CHECK(run.rows.filter.min_prompt == 0);
   CHECK(run.rows.on_bad == RunFile::Rows::OnBad::skip);
   CHECK(run.load.options_json == R"({"users":4,"ramp_up":0,"think_time":2})");
   REQUIRE(run.phases.size() == 3);

@@ -1,5 +1,6 @@
 """What a user gives: wrong words, wrong servers, several ways to say the same; and what the run file's keys do."""
 
+import gzip
 import json
 import os
 import pty
@@ -301,6 +302,44 @@ class Phases(Case):
                 run = self.run_ok(text.replace("cooldown: none", f"cooldown: {cooldown}"))
                 self.assertTrue(least <= len(run.requests) <= most, len(run.requests))
                 self.assertTrue(49 <= run.summary["phases"][0]["metrics"]["ttft_sent"]["count"] <= 50)
+
+
+class Datasets(Case):
+    """From a file to requests: what the records say was asked."""
+
+    def asked(self, dataset, requests, **sections):
+        sim = self.sim("--ttft", "1ms", "--itl", "100us")
+        run = self.run_ok(run_text(sim.url, dataset=dataset, phase=f"requests: {requests}", **sections))
+        records = sorted((r for r in run.requests), key=lambda r: r["seq"])
+        self.assertEqual(len(sim.requests()), requests, run.show())
+        return run, [r.get("asked_output_tokens") for r in records]
+
+    def test_answers_give_lengths_and_filters_count(self):
+        turns = "{{\"conversations\":[{{\"from\":\"human\",\"value\":\"{}\"}},{{\"from\":\"gpt\",\"value\":\"{}\"}}]}}"
+        rows = [turns.format("q" * 40, "a" * n) for n in (8, 40, 80, 9000)]
+        path = self.tmp / "s.json.gz"
+        path.write_bytes(gzip.compress(("[" + ",\n".join(rows) + "]").encode()))
+        run, asked = self.asked(f"{{use: sharegpt, options: {{file: {path}}}, rows: {{filter: vllm}}}}", 4)
+        self.assertEqual(asked, [10, 20, 10, 20])
+        self.assertIn("filter vllm left out 2 of 4 rows (min_output 1, max_total 1)", run.out)
+        _, asked = self.asked(f"{{use: sharegpt, options: {{file: {path}}}}}", 4, request="{output_tokens: 3}")
+        self.assertEqual(asked, [3, 3, 3, 3])
+
+    def test_trace_lengths(self):
+        path = self.write("t.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,374,4\n"
+                                   "2023-11-16 18:17:04.0319600,96,9\n")
+        run, asked = self.asked(f"{{use: azure, options: {{file: {path}}}}}", 2)
+        self.assertEqual(asked, [4, 9])
+        counted = [r["prompt_tokens"] for r in sorted(run.requests, key=lambda r: r["seq"])]
+        self.assertEqual(counted, [374, 96])     # the simulator's template and nonce are counted off
+
+    def test_damaged_archive(self):
+        path = self.tmp / "p.txt.gz"
+        path.write_bytes(gzip.compress(os.urandom(99).hex().encode())[:60])
+        file = self.write("run.yaml", run_text("http://127.0.0.1:1", dataset=f"{{use: text, options: {{file: {path}}}}}"))
+        code, _, err = self.tokometer("run", file)
+        self.assertEqual(code, 2, err)
+        self.assertIn("p.txt.gz: ends inside its gzip data (byte 60 of the file)", err)
 
 
 class Keys(Case):

@@ -108,6 +108,70 @@ TEST_CASE("a bad record refuses the data, or is counted and left out") {
   CHECK((*source)->skipped() == 1);
 }
 
+// Rows with a prompt and an answer of so many bytes; -1: no answer.
+test::DatasetStep answered(std::vector<std::pair<size_t, int>> rows) {
+  return [rows = std::move(rows), at = size_t{0}](const tkm_sample_out& out,
+                                                  const tkm_writer&) mutable -> tkm_status {
+    if (at == rows.size()) return TKM_END;
+    const auto [prompt, answer] = rows[at++];
+    out.text(out.ctx, str(std::string(prompt, 'p')));
+    if (answer >= 0) out.answer(out.ctx, str(std::string(static_cast<size_t>(answer), 'a')));
+    return TKM_OK;
+  };
+}
+
+TEST_CASE("an answer gives the length to ask for, where the data state none") {
+  auto source = SampleSource::open(fake_dataset(-2, answered({{8, 41}, {8, -1}, {8, 0}})), {});
+  REQUIRE(source);
+  CHECK((*source)->next()->sample->output_tokens == 11);
+  CHECK((*source)->next()->sample->output_tokens == -1);
+  CHECK((*source)->next()->sample->output_tokens == -1);
+}
+
+TEST_CASE("rows.filter: each rule leaves out what it says, and is counted") {
+  RunFile::RowFilter vllm{
+      .name = "vllm", .turns = 2, .min_prompt = 4, .max_prompt = 1024, .min_output = 4, .max_total = 2048};
+  SampleRules rules;
+  rules.rows.on_end = Rows::OnEnd::stop;
+  rules.rows.filter = vllm;
+  const std::vector<std::pair<size_t, int>> rows{{16, -1},     {12, 16},     {16, 12}, {4097, 16},
+                                                 {4096, 4097}, {4096, 4096}, {13, 13}};
+  SUBCASE("vllm") {
+    auto source = SampleSource::open(fake_dataset(-2, answered(rows)), rules);
+    REQUIRE(source);
+    CHECK(texts(**source, 9) == std::vector<std::string>{std::string(4096, 'p'), std::string(13, 'p')});
+    CHECK(
+        (*source)->filter().report() ==
+        "filter vllm left out 5 of 7 rows (turns 1, min_prompt 1, max_prompt 1, min_output 1, max_total 1); "
+        "lengths that the data do not state are estimated, 4 bytes a token");
+  }
+  SUBCASE("the answers do not matter where the run file fixes the length") {
+    rules.output_tokens = 1024;
+    auto source = SampleSource::open(fake_dataset(-2, answered(rows)), rules);
+    REQUIRE(source);
+    CHECK(texts(**source, 9).size() == 4);
+  }
+  SUBCASE("the limit counts what is used") {
+    rules.rows.limit = 1;
+    auto source = SampleSource::open(fake_dataset(-2, answered(rows)), rules);
+    REQUIRE(source);
+    CHECK(texts(**source, 9) == std::vector<std::string>{std::string(4096, 'p')});
+  }
+  SUBCASE("lengths that the data state are taken as they are") {
+    rules.rows.filter = {.name = "own", .min_output = 8};
+    auto source = SampleSource::open(fake_dataset(-2, prompts(3)), rules);
+    REQUIRE_FALSE(source);
+    CHECK(source.error().message ==
+          "the dataset has no usable record: filter own left out 3 of 3 rows (min_output 3); "
+          "lengths that the data do not state are estimated, 4 bytes a token");
+  }
+  SUBCASE("no end, no filter") {
+    auto source = SampleSource::open(fake_dataset(-1, prompts(UINT64_MAX)), rules);
+    REQUIRE_FALSE(source);
+    CHECK(source.error().message == "dataset.rows.filter: needs data with an end");
+  }
+}
+
 TEST_CASE("a dataset without a usable record is refused") {
   auto source = SampleSource::open(fake_dataset(-2, prompts(0)), {});
   REQUIRE_FALSE(source);

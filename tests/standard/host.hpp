@@ -131,7 +131,8 @@ struct Sample {
   std::vector<Message> messages;
   int64_t prompt_tokens = -1, output_tokens = -1;
   int32_t output_mode = -1;
-  std::vector<int64_t> arrivals;
+  int64_t arrival_ns = -1;
+  std::vector<int64_t> arrivals;  // each time one was said
 };
 
 inline tkm_sample_out sink(Sample& sample) {
@@ -152,7 +153,10 @@ inline tkm_sample_out sink(Sample& sample) {
     auto& it = *static_cast<Sample*>(ctx);
     it.prompt_tokens = prompt, it.output_tokens = output, it.output_mode = mode;
   };
-  out.arrival = [](void* ctx, int64_t ns) { static_cast<Sample*>(ctx)->arrivals.push_back(ns); };
+  out.arrival = [](void* ctx, int64_t ns) {
+    static_cast<Sample*>(ctx)->arrival_ns = ns;
+    static_cast<Sample*>(ctx)->arrivals.push_back(ns);
+  };
   out.answer = [](void* ctx, tkm_str text) { static_cast<Sample*>(ctx)->answer = copy(text); };
   return out;
 }
@@ -227,6 +231,18 @@ class Folder {
  private:
   std::filesystem::path path_;
 };
+
+// How many words a text has.
+inline int64_t words_in(std::string_view text) {
+  int64_t words = 0;
+  bool inside = false;
+  for (const char letter : text) {
+    const bool blank = letter == ' ' || letter == '\n';
+    words += !blank && !inside ? 1 : 0;
+    inside = !blank;
+  }
+  return words;
+}
 
 // {"file": path, more}, with `more` as it is.
 inline Setup reading(const std::string& path, std::string_view more = "") {

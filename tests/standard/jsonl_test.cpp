@@ -104,9 +104,10 @@ TEST_CASE("jsonl: bad lines are named, and reading goes on behind them") {
       {R"({"id":1})", R"(,"prompt":"ask")", R"("ask" is missing; found: id)"},
       {R"({"prompt":"p"})", R"(,"system":"sys")", R"("sys" is missing; found: prompt)"},
       {R"({"prompt":"p"})", R"(,"output_tokens":"n")", R"("n" is missing; found: prompt)"},
-      {R"({"prompt":"p","output_tokens":0})", "", R"("output_tokens" must be a whole number from 1 (got 0))"},
+      {R"({"prompt":"p","output_tokens":0})", "",
+       R"("output_tokens" must be a whole number from 1 to 10,000,000 (got 0))"},
       {R"({"prompt":"p","output_tokens":"9"})", "",
-       R"("output_tokens" must be a whole number from 1 (got "9"))"},
+       R"("output_tokens" must be a whole number from 1 to 10,000,000 (got "9"))"},
       {R"({"prompt":"p","system":3})", "", "the system prompt must be text (got 3)"},
       {"[1]", "", "must be an object (got a list)"},
       {"3", "", "must be an object (got 3)"},
@@ -140,6 +141,34 @@ TEST_CASE("jsonl: bad lines are named, and reading goes on behind them") {
     CHECK(samples[1].error == path + ":3: " + it.sentence);
     CHECK(samples[2].error == "");
   }
+}
+
+TEST_CASE("jsonl: arrival times, by number or date, and a part cut out of them") {
+  const std::string rows = R"({"prompt":"a","timestamp":1700000000000,"at":"2024-05-10T00:00:00Z"}
+{"prompt":"b","timestamp":1700000000250.5,"at":"2024-05-10 00:00:01.5"}
+{"prompt":"c","timestamp":1700000004000,"at":"2024-05-10T02:00:03+02:00"}
+)";
+  const auto arrivals = [&](std::string_view options) {
+    std::vector<int64_t> all;
+    for (const Sample& sample : read(rows, options)) all.push_back(sample.arrival_ns);
+    return all;
+  };
+  CHECK(arrivals(R"(,"timestamp_unit":"ms")") == std::vector<int64_t>{0, 250'500'000, 4'000'000'000});
+  CHECK(arrivals(R"(,"timestamp":"at")") == std::vector<int64_t>{0, 1'500'000'000, 3'000'000'000});
+  CHECK(arrivals(R"(,"timestamp":"at","from":1,"to":3)") == std::vector<int64_t>{1'500'000'000});
+  // A field of the usual name that holds something else is none; one that was asked for must be a time.
+  const std::string other = R"({"prompt":"a","timestamp":"yesterday"})";
+  CHECK(read(other)[0].arrival_ns == -1);
+  CHECK(read(other, R"(,"timestamp":"timestamp")")[0].error.ends_with(
+      R"(:1: "timestamp" must be a time (got "yesterday"))"));
+  CHECK(read(R"({"prompt":"a"})", R"(,"from":1)")[0].error.ends_with(
+      R"(:1: "timestamp" is missing; found: prompt)"));
+}
+
+TEST_CASE("jsonl: an answer is kept where its field is named") {
+  const std::string row = R"({"prompt":"p","reply":"r"})";
+  CHECK(read(row)[0].answer == "");
+  CHECK(read(row, R"(,"answer":"reply")")[0].answer == "r");
 }
 
 TEST_CASE("jsonl: foreign text in a sentence is cut at a character and shows no control characters") {
@@ -200,7 +229,7 @@ TEST_CASE("jsonl: arrivals count from the first record, exactly, in the unit of 
   }
 }
 
-TEST_CASE("jsonl: a time that an option asks for must be there and be a number") {
+TEST_CASE("jsonl: a time that an option asks for must be there and be a time") {
   for (const char* options : {R"(,"timestamp":"at")", R"(,"from":5)"}) {
     CAPTURE(options);
     const std::string field = std::string(options).find("at") != std::string::npos ? "at" : "timestamp";
@@ -210,7 +239,7 @@ TEST_CASE("jsonl: a time that an option asks for must be there and be a number")
                               options);
     REQUIRE(samples.size() == 2);
     CHECK(samples[0].error.ends_with("p.jsonl:1: \"" + field + "\" is missing; found: text"));
-    CHECK(samples[1].error.ends_with("p.jsonl:2: \"" + field + "\" must be a number of s (got \"noon\")"));
+    CHECK(samples[1].error.ends_with("p.jsonl:2: \"" + field + "\" must be a time (got \"noon\")"));
   }
   const Folder folder;
   Dataset nothing("jsonl", reading(folder.write("p.jsonl", "{}"), R"(,"from":5,"to":5)"));

@@ -23,7 +23,7 @@ tokometer::Checked check(int32_t kind, std::string_view id, const std::string& y
 
 TEST_CASE("every component of standard.so: its schema is within the subset, its texts are there") {
   const tkm_module* module = tkm_module_v1();
-  CHECK(module->component_count == 17);
+  CHECK(module->component_count == 28);
   for (size_t index = 0; index < module->component_count; ++index) {
     const tkm_component& it = *module->components[index];
     const std::string id = host::copy(it.id);
@@ -51,6 +51,10 @@ TEST_CASE("options written as users write them arrive") {
       {TKM_KIND_DATASET, "synthetic",
        "{input_tokens: {distribution: lognormal, mean: 512, stddev: 300, max: 4096}}"},
       {TKM_KIND_DATASET, "synthetic", "{input_tokens: 8, form: token_ids, vocab_size: 128000}"},
+      {TKM_KIND_DATASET, "shared_prefix",
+       "{groups: 4, prompts_per_group: 8, system_tokens: 100, question_tokens: {distribution: uniform, min: "
+       "8, max: 64}, "
+       "output_tokens: 32}"},
   };
   for (const Case& it : cases) {
     CAPTURE(it.yaml);
@@ -94,6 +98,12 @@ TEST_CASE("options that are wrong are found before create") {
       {TKM_KIND_DATASET, "synthetic", "{input_tokens: 1.5}"},
       {TKM_KIND_DATASET, "synthetic", "{input_tokens: {distribution: exponential, mean: 3}}"},
       {TKM_KIND_DATASET, "synthetic", "{input_tokens: 8, range_ratio: 1.5}"},
+      {TKM_KIND_DATASET, "shared_prefix", "{groups: 4, prompts_per_group: 8, system_tokens: 100}"},
+      {TKM_KIND_DATASET, "azure", "{file: a.csv, from: 10}"},
+      {TKM_KIND_DATASET, "azure", "{file: a.csv, block_tokens: 512}"},
+      {TKM_KIND_DATASET, "burstgpt", "{file: b.csv, to: 0s}"},
+      {TKM_KIND_DATASET, "sonnet", "{file: s.txt, input_tokens: 0}"},
+      {TKM_KIND_DATASET, "csv", "{file: p.csv, messages: m}"},
       {TKM_KIND_DATASET, "jsonl", "{}"},
       {TKM_KIND_DATASET, "text", "{file: \"\"}"},
   };

@@ -518,8 +518,9 @@ typedef struct tkm_component {
   tkm_str config_schema; /* JSON Schema (the subset of docs/plugins.md) of the options */
   /* Processor: proto.http proto.grpc reply.whole reply.stream output.exact choices.many channel.reasoning
    * channel.tools form.chat form.text form.tokens parts.media task.embed task.rank session.carry route.model
-   * route.adapter cache.salt count.server auth.own. Dataset: endless arrival sessions shared-prefix. Pattern:
-   * one of open-loop closed-loop; trace unsteady (no automatic warm-up, no steady-state check). Others:
+   * route.adapter cache.salt count.server auth.own. Dataset: endless arrival sessions shared-prefix made-text
+   * (prompts are not read but made: the core may put a word in front, and calibrates). Pattern: one of
+   * open-loop closed-loop; trace unsteady (no automatic warm-up, no steady-state check). Others:
    * com.vendor.name. Unknown ones are skipped. */
   const tkm_str* capabilities;
   size_t capability_count;
