@@ -23,6 +23,11 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   Core(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
       : poller_(poller), clock_(clock), options_(std::move(options)), alarm_(io, [this] { on_alarm(); }) {
     assert(!options_.endpoints.empty());
+    if (options_.tls == nullptr) return;
+    link_ = std::make_unique<TlsLink>();
+    link_->context = options_.tls;
+    link_->host = options_.tls_host;
+    link_->sessions.resize(options_.endpoints.size());
   }
   ~Core() { poller_.remove(-1, *this); }
 
@@ -80,8 +85,11 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
     set_alarm();
   }
 
+  void on_securing(Connection& connection) override { move(connection, last_address_); }
+
   void on_opened(Connection& connection) override {
     ++counters_.opened;
+    counters_.resumed += connection.is_resumed() ? 1 : 0;
     preferred_ = connection.endpoint();
     if (connection.has_handler()) return move(connection, active_);
     move_timed(connection, idle_);
@@ -113,7 +121,8 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   // --- lists ---
 
   Connection& add() {
-    Connection& connection = last_address_.emplace_back(poller_, *this, options_.limits, ++last_id_);
+    Connection& connection =
+        last_address_.emplace_back(poller_, *this, options_.limits, link_.get(), ++last_id_);
     connection.list = &last_address_;
     connection.position = std::prev(last_address_.end());
     return connection;
@@ -207,8 +216,9 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   Poller& poller_;
   const Clock& clock_;
   PoolOptions options_;
+  std::unique_ptr<TlsLink> link_;       // outlives the connections
   std::list<Connection> connecting_;    // another address is left to try
-  std::list<Connection> last_address_;  // connecting, none is left
+  std::list<Connection> last_address_;  // connecting or in the TLS handshake, none is left
   std::list<Connection> active_;
   std::list<Connection> idle_;  // the back was used last
   std::list<Connection> draining_;
