@@ -59,7 +59,9 @@ Result<std::string> request_bytes(const FetchRequest& request) {
 }
 
 Error named(const FetchRequest& request, const std::string& cls, const std::string& message) {
-  return Error{cls + ": " + request.method + " " + request.url.text() + request.path + ": " + message};
+  const bool may_be_tls = cls == "closed" && request.url.scheme == "http";
+  return Error{cls + ": " + request.method + " " + request.url.text() + request.path + ": " + message +
+               (may_be_tls ? "; if this port speaks TLS, write https:// in place of http://" : "")};
 }
 
 Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, int64_t deadline_ns) {

@@ -32,6 +32,8 @@ struct PoolOptions {
   int64_t max_idle_ns = 4'000'000'000;    // an idle connection is closed after this: most servers do at 5 s
   int64_t drain_ns = 1'000'000'000;       // how long a detached exchange may take to end
   int64_t next_address_ns = 300'000'000;  // a silent address gets a rival after this
+  // How long the TLS handshake of a connection may take that no request waits for (those have timers).
+  int64_t handshake_ns = 5'000'000'000;
   HttpLimits limits = {};
   std::shared_ptr<const TlsContext> tls = {};  // null: plain bytes
   std::string tls_host = {};                   // the URL's host, for which the certificate must be
