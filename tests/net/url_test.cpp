@@ -64,7 +64,7 @@ TEST_CASE("URLs that are refused") {
   const Bad cases[] = {
       {"h:8000", "a URL needs a scheme: http://host:port (got \"h:8000\")"},
       {"", "a URL needs a scheme: http://host:port (got \"\")"},
-      {"ftp://h", "the scheme must be http, https, grpc or grpcs (got \"ftp://h\")"},
+      {"ftp://h", "the scheme must be http, https, unix, grpc or grpcs (got \"ftp://h\")"},
       {"http://h:65536", "port must be 1-65535 (got 65536)"},
       {"http://h:0", "port must be 1-65535 (got 0)"},
       {"http://h:", "port must be 1-65535 (got )"},
