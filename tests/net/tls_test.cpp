@@ -85,6 +85,22 @@ TEST_CASE("connections opened before the load") {
   CHECK(client.pool.counters().opened == 3);
 }
 
+TEST_CASE("row 23: a handshake that no request waits for is given up") {
+  Server server([](Peer& peer, int) { peer.wait_for_close(); });
+  Client client({.endpoints = {server.endpoint()},
+                 .handshake_ns = 20'000'000,
+                 .tls = *TlsContext::make({}),
+                 .tls_host = "localhost"});
+  std::string message;
+  client.pool.preconnect(2, [&](const Result<void>& result) {
+    REQUIRE_FALSE(result);
+    message = result.error().message;
+  });
+  REQUIRE(client.run_until([&] { return !message.empty(); }));
+  CHECK(message == "timeout.tls: the handshake takes too long");
+  CHECK(client.pool.counters().connecting == 0);
+}
+
 TEST_CASE("rows 17 to 19: certificates that are not accepted") {
   struct Case {
     const char* certificate;
