@@ -15,8 +15,8 @@ namespace {
 constexpr size_t kLongestCut = 64;
 }
 
-Connection::Connection(Descriptor socket, uint32_t number, uint64_t seed)
-    : socket_(std::move(socket)), number_(number), cuts_(seed ^ number, "cuts") {
+Connection::Connection(Descriptor socket, uint32_t number, uint64_t seed, std::unique_ptr<TlsEnd> tls)
+    : socket_(std::move(socket)), tls_(std::move(tls)), number_(number), cuts_(seed ^ number, "cuts") {
   const int on = 1;
   ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -27,9 +27,18 @@ bool Connection::receive() {
     const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (got == 0) return false;
-    reader.append({buffer.data(), static_cast<size_t>(got)});
+    if (!take({buffer.data(), static_cast<size_t>(got)})) return false;
     if (static_cast<size_t>(got) < buffer.size()) return true;
   }
+}
+
+bool Connection::take(std::string_view bytes) {
+  if (tls_ == nullptr) return reader.append(bytes), true;
+  std::string plain;
+  const bool goes_on = tls_->open(bytes, plain);
+  reader.append(plain);
+  send_bytes(tls_->seal({}));  // the handshake, or an alert
+  return goes_on;
 }
 
 void Connection::send(std::string_view bytes, Split split) {
@@ -42,7 +51,15 @@ void Connection::send(std::string_view bytes, Split split) {
 }
 
 void Connection::send_piece(std::string_view bytes) {
-  if (broken_) return;
+  send_bytes(tls_ != nullptr && tls_->is_open() ? tls_->seal(bytes) : bytes);
+}
+
+void Connection::say_goodbye() {
+  if (tls_ != nullptr) send_bytes(tls_->close_notify());
+}
+
+void Connection::send_bytes(std::string_view bytes) {
+  if (broken_ || bytes.empty()) return;
   if (has_unsent()) return void(unsent_.append(bytes));
   const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return void(broken_ = true);

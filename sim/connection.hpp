@@ -13,18 +13,20 @@
 #include "sim/http.hpp"
 #include "sim/script.hpp"
 #include "sim/shape.hpp"
+#include "sim/tls.hpp"
 
 namespace tokometer::sim {
 
 class Connection {
  public:
-  Connection(Descriptor socket, uint32_t number, uint64_t seed);
+  // tls: null for plain bytes.
+  Connection(Descriptor socket, uint32_t number, uint64_t seed, std::unique_ptr<TlsEnd> tls);
 
   int fd() const { return socket_.get(); }
   uint32_t number() const { return number_; }
 
-  // Reads what is there into the reader. False: the peer is gone (or has closed its half, which counts as
-  // gone).
+  // Reads what is there into the reader. False: the peer is gone (or has closed its half, or TLS, which
+  // counts as gone).
   bool receive();
   // Sends at once what the socket takes; cut as `split` says, one send() a piece.
   void send(std::string_view bytes, Split split = Split::whole);
@@ -34,12 +36,14 @@ class Connection {
   // Bytes that the peer's kernel has not acknowledged: a reset would throw them away.
   bool is_delivered() const;
   void set_reset_on_close();  // closing will send RST
+  void say_goodbye();         // TLS: the end that follows is meant
 
   RequestReader reader;
   std::unique_ptr<Exchange> exchange;  // the request being answered
   std::unique_ptr<ScriptPlay> script;  // the case file being played instead
   bool keep_alive = true;              // of the request being answered
   bool close_when_sent = false;
+  bool abrupt = false;  // closes without a good-bye
   bool resets = false;  // will be reset when all is delivered
   bool watches_writable = false;
   uint32_t replies = 0;
@@ -47,9 +51,12 @@ class Connection {
       0;  // counts up when a request begins, so that an old idle deadline is known as stale
 
  private:
+  bool take(std::string_view bytes);
   void send_piece(std::string_view bytes);
+  void send_bytes(std::string_view bytes);
 
   Descriptor socket_;
+  std::unique_ptr<TlsEnd> tls_;
   uint32_t number_;
   bool broken_ = false;
   std::string unsent_;

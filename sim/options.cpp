@@ -67,11 +67,17 @@ void read_server(Options& out, const tkm::Json& json) {
   out.script = tkm::get_string(json, "script");
   out.script_every = static_cast<uint32_t>(count(json, "script_every", 1));
   out.truth = tkm::get_string(json, "truth");
+  out.tls = {.certificate = std::string(tkm::get_string(json, "tls_cert")),
+             .key = std::string(tkm::get_string(json, "tls_key")),
+             .client_ca = std::string(tkm::get_string(json, "tls_client_ca"))};
   out.busy = tkm::get_bool(json, "busy");
 }
 
 Result<void> check(const Options& out) {
   if (out.mode == Mode::script && out.script.empty()) return Error{"mode script needs a case file: script"};
+  if (out.tls.certificate.empty() != out.tls.key.empty() ||
+      (out.tls.certificate.empty() && !out.tls.client_ca.empty()))
+    return Error{"TLS needs both tls_cert and tls_key"};
   if (out.step && out.shape.itl_ns == 0) return Error{"phases: step needs an itl above 0s"};
   return {};
 }

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "sim/fault.hpp"
 #include "sim/shape.hpp"
+#include "sim/tls.hpp"
 
 namespace tokometer::sim {
 
@@ -42,6 +43,7 @@ struct Options {
   std::string script;
   uint32_t script_every = 1;
   std::string truth;  // folder; empty: no truth log
+  TlsFiles tls;       // no certificate: plain HTTP
   bool busy = false;
   uint64_t seed = 42;
 };

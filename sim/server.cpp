@@ -77,22 +77,30 @@ Result<std::unique_ptr<Server>> Server::listen(Options options, const Clock& clo
     if (!parsed) return parsed.errors();
     script = std::move(*parsed);
   }
+  std::optional<TlsServer> tls;
+  if (!options.tls.certificate.empty()) {
+    auto made = TlsServer::create(options.tls);
+    if (!made) return made.errors();
+    tls = std::move(*made);
+  }
   auto listener = listen_on(host, port);
   if (!listener) return listener.errors();
   auto loop = EventLoop::create(options.busy);
   if (!loop) return loop.errors();
   std::unique_ptr<Server> server(
-      new Server(std::move(options), clock, truth, std::move(*loop), std::move(*listener)));
+      new Server(std::move(options), clock, truth, std::move(*loop), std::move(*listener), std::move(tls)));
   server->script_ = std::move(script);
   return server;
 }
 
-Server::Server(Options options, const Clock& clock, TruthLog* truth, EventLoop loop, Descriptor listener)
+Server::Server(Options options, const Clock& clock, TruthLog* truth, EventLoop loop, Descriptor listener,
+               std::optional<TlsServer> tls)
     : options_(std::move(options)),
       clock_(clock),
       books_(clock),
       loop_(std::move(loop)),
       listener_(std::move(listener)),
+      tls_(std::move(tls)),
       pace_(pace_options(options_, clock.now_ns())),
       engine_(engine_options(options_)),
       prefixes_(options_.kv_tokens != 0 ? options_.kv_tokens : gpu_preset(options_.preset).kv_tokens),
@@ -106,7 +114,7 @@ std::string Server::url() const {
   ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
   char host[INET_ADDRSTRLEN] = {};
   ::inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
-  return std::string("http://") + host + ":" + std::to_string(ntohs(address.sin_port));
+  return (tls_ ? "https://" : "http://") + std::string(host) + ":" + std::to_string(ntohs(address.sin_port));
 }
 
 Result<void> Server::run(int signal_fd, int stdin_fd) {
@@ -258,7 +266,8 @@ void Server::accept_all() {
       slot = free_slots_.back();
       free_slots_.pop_back();
     }
-    slots_[slot] = std::make_unique<Connection>(std::move(socket), accepted_, options_.seed);
+    slots_[slot] = std::make_unique<Connection>(std::move(socket), accepted_, options_.seed,
+                                                tls_ ? tls_->accept() : nullptr);
     loop_.watch(slots_[slot]->fd(), tag_of(slot), EPOLLIN);
     if (!plays_script(accepted_++) || !script_.on_accept) continue;
     slots_[slot]->script = std::make_unique<ScriptPlay>(script_);

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "sim/pace.hpp"
 #include "sim/pages.hpp"
 #include "sim/script.hpp"
+#include "sim/tls.hpp"
 #include "sim/tokens.hpp"
 
 namespace tokometer::sim {
@@ -38,7 +40,8 @@ class Server {
   std::string lateness_report() const;
 
  private:
-  Server(Options options, const Clock& clock, TruthLog* truth, EventLoop loop, Descriptor listener);
+  Server(Options options, const Clock& clock, TruthLog* truth, EventLoop loop, Descriptor listener,
+         std::optional<TlsServer> tls);
 
   void on_socket(uint64_t tag, uint32_t events);
   void run_due(int64_t now_ns);
@@ -87,6 +90,7 @@ class Server {
   Books books_;
   EventLoop loop_;
   Descriptor listener_;
+  std::optional<TlsServer> tls_;
   Pace pace_;
   Engine engine_;
   PrefixCache prefixes_;

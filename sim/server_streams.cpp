@@ -73,6 +73,7 @@ void Server::finish_exchange(uint32_t slot, Exchange::Step step) {
   Connection& connection = *slots_[slot];
   const Fault& fault = connection.exchange->generation().fault;
   const bool closes = step.next == Exchange::Next::close || fault.kind == FaultKind::close;
+  const bool is_cut = fault.kind == FaultKind::fin || fault.kind == FaultKind::no_last_chunk;
   connection.exchange->end(connection.exchange->outcome());
   connection.exchange.reset();
   --running_;
@@ -82,6 +83,7 @@ void Server::finish_exchange(uint32_t slot, Exchange::Step step) {
     return reset(slot);
   }
   if (closes) connection.close_when_sent = true;
+  connection.abrupt = is_cut;
   end_of_reply(slot);
 }
 
@@ -103,7 +105,10 @@ void Server::end_of_reply(uint32_t slot) {
 void Server::settle(uint32_t slot) {
   Connection& connection = *slots_[slot];
   if (connection.broken()) return close(slot, "client_gone");
-  if (connection.close_when_sent && !connection.resets && !connection.has_unsent()) return close(slot, {});
+  if (connection.close_when_sent && !connection.resets && !connection.has_unsent()) {
+    if (!connection.abrupt) connection.say_goodbye();
+    return close(slot, {});
+  }
   if (connection.has_unsent() == connection.watches_writable) return;
   connection.watches_writable = connection.has_unsent();
   const uint32_t events = connection.watches_writable ? EPOLLIN | EPOLLOUT : EPOLLIN;

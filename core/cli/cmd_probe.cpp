@@ -47,6 +47,8 @@ struct PageFacts {
 // Fetches each page once, whoever asks.
 class MetricsPages {
  public:
+  explicit MetricsPages(std::shared_ptr<const TlsContext> tls) : tls_(std::move(tls)) {}
+
   PageFacts look(const Url& server, const Profile& profile, const MetricsPage& page) {
     Url url = server;
     const auto port = profile.ports.find(page.port);
@@ -54,8 +56,10 @@ class MetricsPages {
     const std::string name = url.text() + page.path;
     auto found = texts_.find(name);
     if (found == texts_.end())
-      found =
-          texts_.emplace(name, fetch({.url = url, .path = page.path, .timeout_ns = kPageTimeoutNs})).first;
+      found = texts_
+                  .emplace(name,
+                           fetch({.url = url, .path = page.path, .timeout_ns = kPageTimeoutNs, .tls = tls_}))
+                  .first;
     PageFacts facts{.url = name, .fault = {}, .known = 0, .asked = page.quantities.size()};
     const Result<Answer>& answer = found->second;
     if (!answer) return facts.fault = answer.error().message, facts;
@@ -71,6 +75,7 @@ class MetricsPages {
   }
 
  private:
+  std::shared_ptr<const TlsContext> tls_;
   std::map<std::string, Result<Answer>> texts_;
 };
 
@@ -103,8 +108,11 @@ std::vector<const Component*> all_processors(Registry& registry) {
 }
 
 // The processor that knows most of the server's metrics page.
-std::string guess_processor(Registry& registry, const std::string& target_url) {
-  MetricsPages pages;
+std::string guess_processor(Registry& registry, const RunFile::Target& target) {
+  auto tls = make_tls(target);
+  if (!tls || target.urls.empty()) return kFallback;  // the look itself will say why
+  MetricsPages pages(*tls);
+  const std::string& target_url = target.urls.front();
   std::string best = kFallback;
   size_t most = 0;
   for (const Component* component : all_processors(registry)) {
@@ -129,17 +137,23 @@ Result<Input> input_for(const std::string& url, const CommandLine& line) {
   Registry registry(Registry::default_search_path(line.plugins));
   Sources sources{.files = {{url, std::string(kFirstLook)}}, .sets = {}, .environment = {}};
   sources.sets.push_back({SetOption::Kind::text, "target.url=" + url});
-  sources.sets.push_back({SetOption::Kind::text,
-                          "processor=" + (parse_url(url, 0) ? guess_processor(registry, url) : kFallback)});
-  sources.sets.insert(sources.sets.end(), line.sets.begin(), line.sets.end());
-  return read_input(line, sources);
+  const auto read_with = [&](const std::string& processor) {
+    Sources all = sources;
+    all.sets.push_back({SetOption::Kind::text, "processor=" + processor});
+    all.sets.insert(all.sets.end(), line.sets.begin(), line.sets.end());
+    return read_input(line, all);
+  };
+  auto input = read_with(kFallback);
+  if (!input) return input;
+  const std::string guess = guess_processor(registry, input->file.target);
+  return guess == kFallback ? std::move(input) : read_with(guess);
 }
 
 struct Look {
   Plan plan;
   Preflight preflight;
   std::vector<PageFacts> pages;
-  std::string url;
+  std::vector<std::string> urls;
 };
 
 struct Failure {
@@ -157,12 +171,12 @@ std::variant<Look, Failure> ask_server(Input& input) {
   auto target = Target::start(plan->file);
   if (!target) return Failure{kNotReady, target.errors()};
   const SteadyClock clock;
-  auto preflight = run_preflight(*plan, target->url(), random_hex(6), clock, redactor);
+  auto preflight = run_preflight(*plan, target->urls(), random_hex(6), clock, redactor);
   if (!preflight) return Failure{kNotReady, preflight.errors()};
-  Look look{std::move(*plan), std::move(*preflight), {}, target->url()};
-  MetricsPages pages;
+  Look look{std::move(*plan), std::move(*preflight), {}, target->urls()};
+  MetricsPages pages(look.preflight.tls);
   for (const MetricsPage& page : look.preflight.profile.telemetry) {
-    look.pages.push_back(pages.look(look.preflight.url, look.preflight.profile, page));
+    look.pages.push_back(pages.look(look.preflight.servers.front().url, look.preflight.profile, page));
   }
   target->stop();
   return look;
@@ -175,7 +189,8 @@ std::string in_quotes(const std::string& text) {
 }
 
 std::string run_file_lines(const Look& look) {
-  const std::string target = look.plan.file.target.simulate ? "sim" : "{url: " + in_quotes(look.url) + "}";
+  const std::string target =
+      look.plan.file.target.simulate ? "sim" : "{url: " + in_quotes(look.urls.front()) + "}";
   return "target: " + target + "\nmodel: {name: " + in_quotes(look.preflight.model) +
          "}\nprocessor: " + look.plan.file.processor.use + "\n";
 }
@@ -201,10 +216,13 @@ std::string page_text(const PageFacts& page) {
 
 std::string text_of(const Look& look) {
   const Preflight& found = look.preflight;
-  std::string addresses;
-  for (const Endpoint& endpoint : found.endpoints)
-    addresses += (addresses.empty() ? "" : ", ") + endpoint.text;
-  std::string text = line_of("target", found.url.text() + " (" + addresses + ")");
+  std::string text;
+  for (const TargetServer& server : found.servers) {
+    std::string addresses;
+    for (const Endpoint& endpoint : server.endpoints)
+      addresses += (addresses.empty() ? "" : ", ") + endpoint.text;
+    text += line_of("target", server.url.text() + " (" + addresses + ")");
+  }
   text += line_of("server", found.server.empty() ? "does not say" : found.server);
   text += line_of("processor", look.plan.file.processor.use);
   if (found.models.empty())
@@ -225,7 +243,7 @@ std::string json_of(const Look& look) {
   const Preflight& found = look.preflight;
   std::string text;
   tkm::JsonWriter json(text);
-  json.begin_object().member("url", found.url.text()).member("server", found.server);
+  json.begin_object().member("url", found.servers.front().url.text()).member("server", found.server);
   json.member("processor", look.plan.file.processor.use)
       .member("model", found.model)
       .key("models")

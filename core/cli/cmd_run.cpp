@@ -124,7 +124,7 @@ Result<Preflight> RunCommand::preflight_or_leave(const Plan& plan, Target& targe
   std::atomic<bool> done{false};
   std::thread thread([&] {
     const SignalStack stack;
-    result = run_preflight(plan, target.url(), names_.salt, clock_, redactor_);
+    result = run_preflight(plan, target.urls(), names_.salt, clock_, redactor_);
     done = true;
   });
   while (!done) {

@@ -75,7 +75,7 @@ Result<Summary> SelfTestRuns::run(const std::string& name, const std::string& ru
   if (!place) return place.errors();
   auto target = Target::start(plan->file);
   if (!target) return target.errors();
-  auto preflight = run_preflight(*plan, target->url(), random_hex(kSaltDigits), clock_, redactor_);
+  auto preflight = run_preflight(*plan, target->urls(), random_hex(kSaltDigits), clock_, redactor_);
   if (!preflight) return preflight.errors();
   auto loaded = load(*plan, *preflight, place->path());
   target->stop();

@@ -43,8 +43,14 @@ struct RunFile {
     int64_t max_idle_ns = 4'000'000'000;
   };
 
+  struct Tls {
+    bool verify = true;
+    std::string ca_file, cert_file,
+        key_file;  // absolute; empty: the system's authorities, no certificate of ours
+  };
+
   struct Target {
-    std::vector<std::string> urls;        // as written; one for now, none with `simulate`
+    std::vector<std::string> urls;        // as written; none with `simulate`
     bool simulate = false;                // target: sim
     std::string sim_options_json = "{}";  // as in Component::options_json, by share/schema/sim-1.schema.json
     Secret api_key;                       // empty: none
@@ -52,6 +58,7 @@ struct RunFile {
         headers;  // values may be secret: never print them unredacted
     Timeouts timeouts;
     Connections connections;
+    Tls tls;
     int64_t wait_ready_ns = 0;  // 0: the readiness probe must answer at once
     bool reset_cache = false;
   };

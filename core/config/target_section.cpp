@@ -34,6 +34,7 @@ class TargetReader {
     read_word(connections, "policy", std::array<std::string_view, 2>{"reuse", "fresh"},
               out_.connections.policy);
     read_ns(connections, "max_idle", out_.connections.max_idle_ns);
+    tls(child(json, "tls"));
     read_ns(json, "wait_ready", out_.wait_ready_ns);
     out_.reset_cache = tkm::get_bool(child(json, "prepare"), "reset_cache");
   }
@@ -46,7 +47,6 @@ class TargetReader {
   void urls(const Node* node) {
     if (node == nullptr) return;
     if (node->kind == Node::Kind::sequence) {
-      if (node->items.size() > 1) fault_at(node, "more than one URL is not available in this version");
       for (const Node& item : node->items) url(item);
     } else {
       url(*node);
@@ -56,11 +56,11 @@ class TargetReader {
   void url(const Node& node) {
     if (node.kind != Node::Kind::scalar || node.type() != Node::Type::text || node.unresolved) return;
     const std::string sentence = url_fault(node.text);
-    const std::string scheme = node.text.substr(0, node.text.find(':'));
     if (!sentence.empty()) {
       fault_at(&node, sentence);
-    } else if (scheme != "http") {
-      fault_at(&node, scheme + " is not available in this version; use http");
+    } else if (node.text.starts_with("grpc")) {
+      fault_at(&node,
+               node.text.substr(0, node.text.find(':')) + " is not available in this version; use http");
     }
     out_.urls.push_back(node.text);
   }
@@ -98,6 +98,16 @@ class TargetReader {
       if (lower == own) return "this header is set by tokometer itself";
     }
     return {};
+  }
+
+  void tls(const Json& json) {
+    out_.tls = {.verify = tkm::get_bool(json, "verify", true),
+                .ca_file = std::string(tkm::get_string(json, "ca_file")),
+                .cert_file = std::string(tkm::get_string(json, "cert_file")),
+                .key_file = std::string(tkm::get_string(json, "key_file"))};
+    const Node* node = node_at(root_, {"target", "tls"});
+    if (node == nullptr || out_.tls.cert_file.empty() == out_.tls.key_file.empty()) return;
+    faults_.push_back(fault_at_key(*node, "a client certificate needs both cert_file and key_file"));
   }
 
   void timeouts(const Json& json) {

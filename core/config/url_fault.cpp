@@ -1,6 +1,7 @@
 #include "config/url_fault.hpp"
 
 #include <arpa/inet.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -13,7 +14,7 @@ namespace {
 constexpr std::string_view kDigits = "0123456789";
 
 bool is_scheme(std::string_view word) {
-  constexpr std::array<std::string_view, 4> kSchemes{"http", "https", "grpc", "grpcs"};
+  constexpr std::array<std::string_view, 5> kSchemes{"http", "https", "unix", "grpc", "grpcs"};
   return std::find(kSchemes.begin(), kSchemes.end(), word) != kSchemes.end();
 }
 
@@ -33,6 +34,16 @@ std::string port_fault(std::string_view port) {
 bool is_ipv6(const std::string& text) {
   in6_addr ignored{};
   return ::inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
+}
+
+// "/run/server.sock"
+std::string socket_fault(std::string_view path) {
+  constexpr size_t kMostBytes = sizeof(sockaddr_un::sun_path) - 1;
+  if (!path.starts_with('/') || path.ends_with('/'))
+    return "must be unix:///PATH, the socket's absolute path" + got(path);
+  if (path.size() > kMostBytes)
+    return "a socket's path has at most " + std::to_string(kMostBytes) + " bytes" + got(path);
+  return {};
 }
 
 // "host", "host:port", "[v6]:port".
@@ -69,11 +80,12 @@ std::string url_fault(std::string_view url) {
   const bool has_scheme = scheme_end != std::string_view::npos;
   if (!has_scheme || !is_scheme(url.substr(0, scheme_end))) {
     const bool secret_inside = url.find('@') != std::string_view::npos;
-    std::string sentence = "must begin with http://, https://, grpc:// or grpcs://";
+    std::string sentence = "must begin with http://, https://, unix:///, grpc:// or grpcs://";
     return secret_inside ? sentence : sentence + got(url);
   }
   const std::string_view rest = url.substr(scheme_end + 3);
   if (rest.find_first_of("?#") != std::string_view::npos) return "a query (?) or fragment (#) is not allowed";
+  if (url.starts_with("unix")) return socket_fault(rest);
   return authority_fault(rest.substr(0, rest.find('/')));
 }
 

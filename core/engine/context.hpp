@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,9 +10,17 @@
 #include "base/clock.hpp"
 #include "base/secret.hpp"
 #include "config/run_file.hpp"
+#include "net/tls_context.hpp"
 #include "net/url.hpp"
 
 namespace tokometer {
+
+// One of the servers that take turns: an entry of target.url.
+struct TargetServer {
+  Url url;
+  std::string authority;            // of url, as the Host header has it
+  std::vector<Endpoint> endpoints;  // of url, resolved once
+};
 
 struct RunContext {
   const Clock* clock = nullptr;
@@ -20,10 +29,9 @@ struct RunContext {
   std::string workload = "default";
   std::vector<std::string> phases;  // names, by index
 
-  Url url;
-  std::string authority;                                     // of url, as the Host header has it
-  std::vector<Endpoint> endpoints;                           // of url, resolved once
-  bool keep_alive = true;                                    // false: connections.policy is fresh
+  std::vector<TargetServer> servers;      // at least one; request n goes to server n modulo their number
+  std::shared_ptr<const TlsContext> tls;  // for those with https
+  bool keep_alive = true;                 // false: connections.policy is fresh
   std::vector<std::pair<std::string, std::string>> headers;  // of the run file, the credential among them
 
   std::string model;  // as sent; adapters replace it where they are the model's name

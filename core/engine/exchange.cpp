@@ -25,7 +25,11 @@ RequestIdentity Exchange::identity() {
   std::string& salt = services_.salt;
   salt = context.salt;
   if (context.salt_per_request) salt += record_->id;
-  return {.seq = release_.seq, .name = record_->id, .adapter = release_.adapter, .salt = salt};
+  return {.seq = release_.seq,
+          .name = record_->id,
+          .adapter = release_.adapter,
+          .salt = salt,
+          .server = server()};
 }
 
 void Exchange::start_record() {
@@ -43,6 +47,7 @@ void Exchange::start_record() {
   record.adapter.assign(adapter.size > 0 ? std::string_view(adapter.data, adapter.size) : release_.adapter);
   record.scheduled_ns = relative(release_.scheduled_ns);
   record.released_ns = relative(release_.released_ns);
+  record.endpoint.assign(context.servers[server()].authority);  // until an address has answered
   record.held_by_cap_ns = release_.held_ns;
   const int64_t asked = asked_output_tokens(context, *release_.sample);
   record.asked_output_tokens = asked >= 0 ? asked : kAbsent;
@@ -78,7 +83,7 @@ void Exchange::send() {
   }
   release_.sample.reset();  // prompts may be long, and streams many
   stage_ = Stage::connecting;
-  services_.pool.start(*this, wire_);
+  pool().start(*this, wire_);
 }
 
 void Exchange::on_connecting(int64_t connect_ns) {
@@ -87,12 +92,19 @@ void Exchange::on_connecting(int64_t connect_ns) {
   services_.timers.arm(*this);
 }
 
+void Exchange::on_securing(const ConnectionInfo& info) {
+  record_->endpoint.assign(info.endpoint);
+  record_->tcp_ready_ns = relative(info.tcp_ready_ns);
+  stage_ = Stage::securing;
+}
+
 void Exchange::on_connection(const ConnectionInfo& info) {
   record_->conn = static_cast<int64_t>(info.id);
   record_->reused = info.reused;
   record_->endpoint.assign(info.endpoint);
   if (info.connect_ns != kNoInstant) record_->connect_ns = relative(info.connect_ns);
   if (info.tcp_ready_ns != kNoInstant) record_->tcp_ready_ns = relative(info.tcp_ready_ns);
+  if (info.tls_ready_ns != kNoInstant) record_->tls_ready_ns = relative(info.tls_ready_ns);
   if (info.after_stale) record_->flags |= kFlagStaleConn;
 }
 
@@ -172,7 +184,7 @@ void Exchange::collect(std::string_view piece) {
   collected_.append(piece.substr(0, std::min(piece.size(), limit - collected_.size())));
   if (collected_.size() < limit) return;
   if (is_success_status()) return abandon("limit", "the reply is larger than 64 MiB", stamp_.at_ns);
-  services_.pool.cancel(*this);  // of an error, what was read so far tells enough
+  pool().cancel(*this);  // of an error, what was read so far tells enough
   feed_collected();
   if (!completed_) judge();
   if (stage_ != Stage::over) over();
@@ -205,7 +217,8 @@ void Exchange::feed_collected() {
 
 void Exchange::on_read_done() {
   const uint32_t events = events_.token_events_in_read();
-  services_.owner.on_read_stamp(stamp_, events, events > 1 || (events == 1 && last_byte_ != '\n'));
+  services_.owner.on_read_stamp(stamp_, events,
+                                events > 1 || (events == 1 && (last_byte_ != '\n' || stamp_.cut_record)));
   if (completed_ || collecting_ || !(events_.done() || events_.failed())) return;
   judge();
   stage_ = Stage::lingering;

@@ -87,7 +87,7 @@ struct ExchangeServices {
   const RunContext& context;
   Processor& processor;
   RequestEncoder& encoder;
-  Pool& pool;
+  std::vector<std::unique_ptr<Pool>>& pools;  // by server
   TimerWheel& timers;
   BlockPool& blocks;
   WireBuffers& wires;
@@ -118,9 +118,10 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::unique_ptr<RequestRecord> take_record() noexcept { return std::move(record_); }
 
  private:
-  enum class Stage : uint8_t { prepared, connecting, sending, waiting, streaming, lingering, over };
+  enum class Stage : uint8_t { prepared, connecting, securing, sending, waiting, streaming, lingering, over };
 
   void on_connecting(int64_t connect_ns) override;
+  void on_securing(const ConnectionInfo& info) override;
   void on_connection(const ConnectionInfo& info) override;
   void on_sent(int64_t sent_ns) override;
   void on_send_progress(int64_t at_ns, size_t bytes_left) override;
@@ -138,6 +139,8 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::string_view stage_timer() const;
 
   RequestIdentity identity();
+  size_t server() const noexcept { return release_.seq % services_.pools.size(); }
+  Pool& pool() noexcept { return *services_.pools[server()]; }
   void start_record();
   bool accept_head(const ResponseHead& head);
   void collect(std::string_view piece);

@@ -94,21 +94,22 @@ void Exchange::over() {
 }
 
 void Exchange::abandon(std::string_view cls, std::string_view message, int64_t end_ns) {
-  services_.pool.cancel(*this);
+  pool().cancel(*this);
   fail(cls, message, end_ns);
   over();
 }
 
 void Exchange::plugin_failed(std::string_view call) {
   stream_.close();
-  if (!completed_) return abandon("client.plugin", std::string(call) + ": " + services_.sentence, stamp_.user_ns);
-  services_.pool.cancel(*this);  // behind the logical end it changes nothing
+  if (!completed_)
+    return abandon("client.plugin", std::string(call) + ": " + services_.sentence, stamp_.user_ns);
+  pool().cancel(*this);  // behind the logical end it changes nothing
   over();
 }
 
 void Exchange::cancel(std::string_view reason) {
   if (stage_ == Stage::over) return;
-  if (stage_ != Stage::prepared) services_.pool.cancel(*this);
+  if (stage_ != Stage::prepared) pool().cancel(*this);
   if (!completed_) {
     record_->cls.assign(reason);
     complete(Status::cancelled, services_.context.clock->now_ns());
@@ -123,6 +124,7 @@ int64_t Exchange::stage_deadline_ns() const {
   };
   switch (stage_) {
     case Stage::connecting:
+    case Stage::securing:  // the handshake is part of the connection
       return after(stage_since_ns_, timeouts.connect_ns);
     case Stage::sending:
       return after(stage_since_ns_, timeouts.send_ns);
@@ -144,6 +146,8 @@ std::string_view Exchange::stage_timer() const {
   switch (stage_) {
     case Stage::connecting:
       return "connect";
+    case Stage::securing:
+      return "tls";
     case Stage::sending:
       return "send";
     case Stage::waiting:
@@ -161,7 +165,7 @@ int64_t Exchange::deadline_ns() const {
 
 void Exchange::on_deadline(int64_t now_ns) {
   if (stage_ == Stage::lingering) {
-    services_.pool.cancel(*this);
+    pool().cancel(*this);
     return over();
   }
   const std::string timer(stage_deadline_ns() <= now_ns ? stage_timer() : "total");

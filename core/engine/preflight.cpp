@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include <tokometer/json.hpp>
@@ -21,6 +22,8 @@ constexpr auto kPollPause = std::chrono::milliseconds(250);
 constexpr size_t kForeignTextBytes = 256;
 constexpr size_t kCalibrationWords = 8;  // the second calibration request has at least this many fewer words
 constexpr size_t kSpareBytes = 64;
+constexpr const char* kUnverified =
+    "TLS: the server's certificate is NOT verified (target.tls.verify: false): anybody may have answered";
 
 std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile) {
   auto headers = file.target.headers;
@@ -58,27 +61,39 @@ class PreflightRun {
   PreflightRun(const Plan& plan, const std::string& salt, const Clock& clock, const Redactor& redactor)
       : plan_(plan), salt_(salt), clock_(clock), redactor_(redactor) {}
 
-  Result<Preflight> run(const std::string& target_url);
+  Result<Preflight> run(const std::vector<std::string>& urls);
 
  private:
-  Result<void> resolve_target(const std::string& target_url);
+  Result<void> resolve_target(const std::vector<std::string>& urls);
+  Result<void> on_each_server(const std::function<Result<void>()>& step);
   Result<void> discover(Processor& processor);
   Result<void> wait_until_ready();
+  Result<std::vector<ModelName>> list_models();
   Result<void> find_model();
-  Result<void> check_name(const std::string& name);
+  Result<void> check_models();
+  Result<void> reset_cache();
+  Result<void> check_name(const std::vector<ModelName>& models, const std::string& name);
   void read_info();
   Result<void> first_requests(Processor& processor);
   Result<int64_t> send_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
                               const Sample& sample, const std::string& adapter);
+  Result<void> send_first_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
+                                 const Sample& sample);
   Result<void> calibrate(RequestEncoder& encoder, Processor& processor, const RunContext& context);
   Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit);
   Result<Answer> ask(const Probe& probe);
+  FetchRequest request_to(const TargetServer& server) const {
+    return {.url = server.url, .endpoints = server.endpoints, .tls = found_.tls};
+  }
 
   const Plan& plan_;
   const std::string& salt_;
   const Clock& clock_;
   const Redactor& redactor_;
+  const TargetServer& server() const { return found_.servers[server_]; }
+
   Preflight found_;
+  size_t server_ = 0;  // that is being asked
 };
 
 size_t count_words(const Sample& sample) {
@@ -103,25 +118,45 @@ std::string list_of(const std::vector<ModelName>& models) {
 
 }  // namespace
 
-Result<void> PreflightRun::resolve_target(const std::string& target_url) {
+Result<void> PreflightRun::resolve_target(const std::vector<std::string>& urls) {
   const auto port = found_.profile.ports.find("http");
-  auto url =
-      parse_url(target_url, static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second));
-  if (!url) return url.errors();
-  if (url->tls || url->scheme == "grpc") {
-    return Error{"target.url: " + url->scheme + " is not available in this version; use http"};
+  const auto default_port = static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second);
+  bool any_tls = false;
+  for (const std::string& text : urls) {
+    auto url = parse_url(text, default_port);
+    if (!url) return url.errors();
+    auto endpoints = resolve(*url, plan_.file.target.timeouts.dns_ns);
+    if (!endpoints) return endpoints.errors();
+    any_tls = any_tls || url->tls;
+    const std::string authority = url->authority();
+    found_.servers.push_back({std::move(*url), authority, std::move(*endpoints)});
   }
-  auto endpoints = resolve(*url, plan_.file.target.timeouts.dns_ns);
-  if (!endpoints) return endpoints.errors();
-  found_.url = std::move(*url);
-  found_.endpoints = std::move(*endpoints);
+  if (!any_tls) return {};
+  auto context = make_tls(plan_.file.target);
+  if (!context) return context.errors();
+  found_.tls = std::move(*context);
+  return {};
+}
+
+// With several servers, an error says which.
+Result<void> PreflightRun::on_each_server(const std::function<Result<void>()>& step) {
+  for (server_ = 0; server_ < found_.servers.size(); ++server_) {
+    const Result<void> done = step();
+    if (done) continue;
+    const std::string url = server().url.text();
+    const std::string& message = done.error().message;
+    const bool says_which = found_.servers.size() == 1 || message.find(url) != std::string::npos;
+    return says_which ? done : Error{url + ": " + message};
+  }
+  server_ = 0;
   return {};
 }
 
 Result<Answer> PreflightRun::ask(const Probe& probe) {
   const Probe filled = fill(probe, {.model = found_.model, .adapter = {}, .path = {}, .text = {}});
-  FetchRequest request{
-      .url = found_.url, .endpoints = found_.endpoints, .method = filled.method, .path = filled.path};
+  FetchRequest request = request_to(server());
+  request.method = filled.method;
+  request.path = filled.path;
   request.headers = target_headers(plan_.file, found_.profile);
   for (const auto& header : filled.headers) request.headers.push_back(header);
   if (filled.body_is_json) request.headers.emplace_back("content-type", "application/json");
@@ -137,7 +172,7 @@ Result<void> PreflightRun::discover(Processor& processor) {
     auto profile = parse_profile(*described);
     if (!profile) return profile.errors();
     found_.profile = std::move(*profile);
-    if (found_.url.host.empty())
+    if (found_.servers.empty())
       return {};  // the target is not known yet: the caller resolves it and comes again
     bool learned = false;
     for (const Probe& probe : found_.profile.discover) {
@@ -167,51 +202,56 @@ Result<void> PreflightRun::wait_until_ready() {
     }
     if (ready) return {};
     if (clock_.now_ns() >= until_ns) {
-      return Error{"the target " + found_.url.text() + " is not ready: " + ready.error().message};
+      return Error{"the target " + server().url.text() + " is not ready: " + ready.error().message};
     }
     std::this_thread::sleep_for(kPollPause);
   }
 }
 
-Result<void> PreflightRun::check_name(const std::string& name) {
+Result<void> PreflightRun::check_name(const std::vector<ModelName>& models, const std::string& name) {
   std::vector<std::string> names;
-  for (const ModelName& model : found_.models) names.push_back(model.name);
+  for (const ModelName& model : models) names.push_back(model.name);
   if (std::find(names.begin(), names.end(), name) != names.end()) return {};
   const auto nearest = nearest_name(name, names);
   return Error{"the server has no model \"" + name + "\"" +
-               (nearest ? "; did you mean \"" + *nearest + "\"?" : ".") +
-               " It lists: " + list_of(found_.models)};
+               (nearest ? "; did you mean \"" + *nearest + "\"?" : ".") + " It lists: " + list_of(models)};
+}
+
+// Empty: the server keeps no list.
+Result<std::vector<ModelName>> PreflightRun::list_models() {
+  std::vector<ModelName> none;
+  if (!found_.profile.models) return none;
+  auto answer = ask(found_.profile.models->probe);
+  if (!answer) return answer.errors();
+  if (answer->status == 200) return read_models(*found_.profile.models, answer->body);
+  if (answer->status != 401 && answer->status != 403) return none;
+  return Error{"the target answered " + std::to_string(answer->status) + " to " +
+               found_.profile.models->probe.path + ": " +
+               escape_terminal(redactor_.redact(answer->body), kForeignTextBytes) + "; check target.api_key"};
 }
 
 Result<void> PreflightRun::find_model() {
   found_.model = plan_.file.model.name;
-  if (found_.profile.models) {
-    auto answer = ask(found_.profile.models->probe);
-    if (!answer) return answer.errors();
-    if (answer->status == 200) {
-      auto names = read_models(*found_.profile.models, answer->body);
-      if (!names) return names.errors();
-      found_.models = std::move(*names);
-    } else if (answer->status == 401 || answer->status == 403) {
-      return Error{"the target answered " + std::to_string(answer->status) + " to " +
-                   found_.profile.models->probe.path + ": " +
-                   escape_terminal(redactor_.redact(answer->body), kForeignTextBytes) +
-                   "; check target.api_key"};
-    }
+  auto models = list_models();
+  if (!models) return models.errors();
+  found_.models = std::move(*models);
+  if (!found_.model.empty()) return {};
+  if (found_.models.empty()) return Error{"the server lists no model: set model.name"};
+  if (found_.models.size() > 1) {
+    return Error{"the server has several models; set model.name to one of: " + list_of(found_.models)};
   }
-  if (found_.models.empty()) {
-    if (found_.model.empty()) return Error{"the server lists no model: set model.name"};
-    return {};
-  }
-  if (found_.model.empty()) {
-    if (found_.models.size() > 1) {
-      return Error{"the server has several models; set model.name to one of: " + list_of(found_.models)};
-    }
-    found_.model = found_.models.front().name;
-  }
-  if (auto known = check_name(found_.model); !known) return known;
+  found_.model = found_.models.front().name;
+  return {};
+}
+
+// The model and the adapters must be on the server's list, if it has one.
+Result<void> PreflightRun::check_models() {
+  auto models = server_ == 0 ? Result<std::vector<ModelName>>(found_.models) : list_models();
+  if (!models) return models.errors();
+  if (models->empty()) return {};
+  if (auto known = check_name(*models, found_.model); !known) return known;
   for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
-    if (auto known = check_name(adapter.name); !known) return known;
+    if (auto known = check_name(*models, adapter.name); !known) return known;
   }
   return {};
 }
@@ -254,7 +294,7 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
                                           const std::string& adapter) {
   const std::string name = "preflight-" + salt_ + "-" + std::to_string(found_.requests);
   const RequestIdentity identity{.seq = 0, .name = name, .adapter = adapter, .salt = context.salt};
-  FetchRequest request{.url = found_.url, .endpoints = found_.endpoints};
+  FetchRequest request = request_to(server());
   if (auto made = encoder.encode(sample, identity, request); !made.cls.empty()) return Error{made.message};
   request.timeout_ns =
       plan_.file.target.timeouts.total_ns > 0 ? plan_.file.target.timeouts.total_ns : 900'000'000'000;
@@ -323,6 +363,17 @@ Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& process
   return {};
 }
 
+Result<void> PreflightRun::send_first_sample(RequestEncoder& encoder, Processor& processor,
+                                             const RunContext& context, const Sample& sample) {
+  auto sent = send_sample(encoder, processor, context, sample, "");
+  if (!sent) return sent.errors();
+  for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
+    sent = send_sample(encoder, processor, context, sample, adapter.name);
+    if (!sent) return sent.errors();
+  }
+  return {};
+}
+
 Result<void> PreflightRun::first_requests(Processor& processor) {
   const std::string salt = "preflight-" + salt_;
   const RunContext context = make_context(plan_, found_, salt, clock_, redactor_);
@@ -330,38 +381,41 @@ Result<void> PreflightRun::first_requests(Processor& processor) {
   auto sample = first_sample(salt, 0);
   if (!sample) return sample.errors();
   if (*sample == nullptr) return Error{"the dataset has no usable record"};
-  auto sent = send_sample(encoder, processor, context, **sample, "");
-  if (!sent) return sent.errors();
-  for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
-    sent = send_sample(encoder, processor, context, **sample, adapter.name);
-    if (!sent) return sent.errors();
-  }
+  const auto sent = on_each_server([&] { return send_first_sample(encoder, processor, context, **sample); });
+  if (!sent) return sent;
   const bool made_text = plan_.dataset->has_capability("made-text") && (*sample)->form != TKM_FORM_TOKENS;
   return made_text ? calibrate(encoder, processor, context) : Result<void>();
 }
 
-Result<Preflight> PreflightRun::run(const std::string& target_url) {
+Result<void> PreflightRun::reset_cache() {
+  for (const Probe& probe : found_.profile.reset_cache) {
+    auto answer = ask(probe);
+    auto done = answer ? check_answer(probe, answer->status, answer->body) : Result<void>(answer.errors());
+    if (!done) return Error{"target.prepare.reset_cache: " + done.error().message};
+  }
+  return {};
+}
+
+Result<Preflight> PreflightRun::run(const std::vector<std::string>& urls) {
   auto processor = Processor::create(*plan_.processor, {.config_json = plan_.file.processor.options_json,
                                                         .models = {plan_.file.model.name},
                                                         .seed = plan_.file.seed});
   if (!processor) return processor.errors();
   if (auto described = discover(*processor); !described) return described.errors();
-  if (auto resolved = resolve_target(target_url); !resolved) return resolved.errors();
-  if (auto ready = wait_until_ready(); !ready) return ready.errors();
+  if (auto resolved = resolve_target(urls); !resolved) return resolved.errors();
+  if (auto ready = on_each_server([this] { return wait_until_ready(); }); !ready) return ready.errors();
   if (auto discovered = discover(*processor); !discovered) return discovered.errors();
   if (auto able = check_features(plan_.file, found_.profile); !able) return able.errors();
   if (auto model = find_model(); !model) return model.errors();
+  if (auto known = on_each_server([this] { return check_models(); }); !known) return known.errors();
   read_info();
   if (plan_.file.target.reset_cache) {
     if (found_.profile.reset_cache.empty())
       return Error{"target.prepare.reset_cache: the processor knows no way to do it"};
-    for (const Probe& probe : found_.profile.reset_cache) {
-      auto answer = ask(probe);
-      auto done = answer ? check_answer(probe, answer->status, answer->body) : Result<void>(answer.errors());
-      if (!done) return Error{"target.prepare.reset_cache: " + done.error().message};
-    }
+    if (auto reset = on_each_server([this] { return reset_cache(); }); !reset) return reset.errors();
   }
   if (auto answered = first_requests(*processor); !answered) return answered.errors();
+  if (found_.tls != nullptr && !found_.tls->verifies()) found_.warnings.emplace_back(kUnverified);
   return std::move(found_);
 }
 
@@ -375,6 +429,7 @@ Result<void> check_inputs(const Plan& plan) {
   auto profile = parse_profile(*described);
   if (!profile) return profile.errors();
   if (auto able = check_features(plan.file, *profile); !able) return able;
+  if (auto context = make_tls(plan.file.target); !context) return context.errors();
   auto dataset =
       Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
   if (!dataset) return dataset.errors();
@@ -384,9 +439,16 @@ Result<void> check_inputs(const Plan& plan) {
   return first ? Result<void>() : Result<void>(first.errors());
 }
 
-Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url, const std::string& salt,
-                                const Clock& clock, const Redactor& redactor) {
-  return PreflightRun(plan, salt, clock, redactor).run(target_url);
+Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
+                                const std::string& salt, const Clock& clock, const Redactor& redactor) {
+  return PreflightRun(plan, salt, clock, redactor).run(urls);
+}
+
+Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target) {
+  return TlsContext::make({.verify = target.tls.verify,
+                           .ca_file = target.tls.ca_file,
+                           .cert_file = target.tls.cert_file,
+                           .key_file = target.tls.key_file});
 }
 
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
@@ -424,9 +486,8 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
   RunContext context;
   context.clock = &clock;
   for (const PhasePlan& phase : plan.phases) context.phases.push_back(phase.file.name);
-  context.url = preflight.url;
-  context.authority = preflight.url.authority();
-  context.endpoints = preflight.endpoints;
+  context.servers = preflight.servers;
+  context.tls = preflight.tls;
   context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;
   context.headers = target_headers(plan.file, preflight.profile);
   context.model = preflight.model;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,8 +28,8 @@ struct LearnedAnswer {
 };
 
 struct Preflight {
-  Url url;
-  std::vector<Endpoint> endpoints;
+  std::vector<TargetServer> servers;      // at least one; the first answers for all, all are asked
+  std::shared_ptr<const TlsContext> tls;  // null: no URL wants it
   Profile profile;
   std::vector<LearnedAnswer> learned;  // handed to every instance of the processor, in this order
   std::string model;
@@ -43,12 +44,16 @@ struct Preflight {
 };
 
 // All that can be refused before a byte is sent and is not in the run file alone: options that a plugin
-// refuses, what the processor cannot do, data that is missing or bad (a finite dataset is read whole).
+// refuses, certificates that cannot be read, what the processor cannot do, data that is missing or bad (a
+// finite dataset is read whole).
 Result<void> check_inputs(const Plan& plan);
 
 // `salt`: a hex word of this run's own. Errors say which step failed and what the server said.
-Result<Preflight> run_preflight(const Plan& plan, const std::string& target_url, const std::string& salt,
-                                const Clock& clock, const Redactor& redactor);
+Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
+                                const std::string& salt, const Clock& clock, const Redactor& redactor);
+
+// For every request to a target with https://. Errors name what cannot be used.
+Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target);
 
 // A processor that has learned what preflight found out. One for each worker.
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight);

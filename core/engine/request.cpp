@@ -98,11 +98,12 @@ EncodeFault RequestEncoder::encode(const Sample& sample, const RequestIdentity& 
 
 Result<void> RequestEncoder::write_wire(const RequestIdentity& identity, std::string_view accept,
                                         std::string& wire) {
-  path_.assign(context_.url.path_prefix).append(sink_.path());
+  const TargetServer& server = context_.servers[identity.server];
+  path_.assign(server.url.path_prefix).append(sink_.path());
   wire.clear();
   auto head = write_request_head({.method = sink_.method(),
                                   .target = path_,
-                                  .authority = context_.authority,
+                                  .authority = server.authority,
                                   .accept = accept,
                                   .request_id = identity.name,
                                   .keep_alive = context_.keep_alive,

@@ -21,6 +21,7 @@ struct RequestIdentity {
   std::string_view name;     // the request id that the server sees
   std::string_view adapter;  // of the run file's mix; a sample's own beats it
   std::string_view salt;
+  size_t server = 0;  // of RunContext::servers
 };
 
 // Why a request could not be made: always our side's fault, so the class is client.*.

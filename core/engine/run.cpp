@@ -70,7 +70,7 @@ class Run::Threads {
 };
 
 Result<void> Run::Threads::make_workers(const Preflight& preflight) {
-  PoolOptions pool{.endpoints = preflight.endpoints};
+  PoolOptions pool;
   pool.policy = context_.keep_alive ? ConnectionPolicy::reuse : ConnectionPolicy::fresh;
   pool.max_idle_ns = plan_.file.target.connections.max_idle_ns;
   const WorkerLinks links{completions_, *writer_, ticks_.inbox(), [this] { driver_->wake(); }};
@@ -203,8 +203,11 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   for (const PhasePlan& phase : plan.phases) add("pattern", phase.file.load.use, *phase.load);
   manifest.host.io_threads = static_cast<int>(plan.io_threads);
   manifest.host.spin = plan.spin;
-  manifest.target.url = preflight.url.text();
-  for (const Endpoint& endpoint : preflight.endpoints) manifest.target.endpoints.push_back(endpoint.text);
+  for (const TargetServer& server : preflight.servers) {
+    manifest.target.url += (manifest.target.url.empty() ? "" : ", ") + server.url.text();
+    for (const Endpoint& endpoint : server.endpoints) manifest.target.endpoints.push_back(endpoint.text);
+  }
+  manifest.target.tls_verify = preflight.tls == nullptr || preflight.tls->verifies();
   manifest.target.simulated = file.target.simulate;
   manifest.target.server = preflight.server;
   manifest.preflight.requests = preflight.requests;

@@ -16,7 +16,7 @@ constexpr std::string_view kReady = "READY ";
 Result<Target> Target::start(const RunFile& file) {
   Target target;
   if (!file.target.simulate) {
-    target.url_ = file.target.urls.front();
+    target.urls_ = file.target.urls;
     return target;
   }
   std::error_code error;
@@ -29,7 +29,7 @@ Result<Target> Target::start(const RunFile& file) {
   if (!line) return Error{"target.sim: the simulator does not answer: " + line.error().message};
   if (!line->starts_with(kReady))
     return Error{"target.sim: the simulator said \"" + *line + "\" in place of READY"};
-  target.url_ = line->substr(kReady.size());
+  target.urls_ = {line->substr(kReady.size())};
   target.simulator_.emplace(std::move(*child));
   return target;
 }

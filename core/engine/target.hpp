@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/process.hpp"
@@ -13,17 +14,18 @@ namespace tokometer {
 
 class Target {
  public:
-  // Starts the simulator if the run file says so; else only takes the URL. Errors: the simulator's own words.
+  // Starts the simulator if the run file says so; else only takes the URLs. Errors: the simulator's own
+  // words.
   static Result<Target> start(const RunFile& file);
 
-  const std::string& url() const noexcept { return url_; }
+  const std::vector<std::string>& urls() const noexcept { return urls_; }  // at least one
 
   // Ends the simulator, if there is one.
   void stop();
 
  private:
   Target() = default;
-  std::string url_;
+  std::vector<std::string> urls_;
   std::optional<ChildProcess> simulator_;
 };
 

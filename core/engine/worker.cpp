@@ -43,9 +43,9 @@ class Worker::Loop final : private ExchangeOwner {
         processor_(std::move(processor)),
         encoder_(context, processor_),
         poller_(io_, *context.clock),
-        pool_(io_, poller_, *context.clock, pool),
         timers_(context.clock->now_ns()),
-        services_{context, processor_, encoder_, pool_, timers_, blocks_, wires_, *this} {
+        services_{context, processor_, encoder_, pools_, timers_, blocks_, wires_, *this} {
+    make_pools(pool);
     poller_.leave_context();  // a failure shows in each connection
     blocks_.reserve(kFirstBlocks);
     send_tick();
@@ -67,9 +67,7 @@ class Worker::Loop final : private ExchangeOwner {
     poller_.interrupt();
   }
 
-  void preconnect(size_t count, std::function<void(Result<void>)> done) {
-    pool_.preconnect(count, std::move(done));
-  }
+  void preconnect(size_t count, const std::function<void(Result<void>)>& done);
   void cancel(uint32_t phase, const char* reason);
   void send_tick();  // what was seen since the last one, to links.ticks; the first call only begins
   void stop() { stopping_ = true; }
@@ -79,6 +77,7 @@ class Worker::Loop final : private ExchangeOwner {
   void on_over(Exchange& exchange) override;
   void on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) override;
 
+  void make_pools(PoolOptions options);
   void turn(int64_t until_ns);
   void take_inbox();
   void start(Release release);
@@ -98,7 +97,7 @@ class Worker::Loop final : private ExchangeOwner {
   RequestEncoder encoder_;
   boost::asio::io_context io_{1};
   Poller poller_;
-  Pool pool_;
+  std::vector<std::unique_ptr<Pool>> pools_;  // by server
   BlockPool blocks_;
   WireBuffers wires_;
   TimerWheel timers_;
@@ -121,6 +120,25 @@ class Worker::Loop final : private ExchangeOwner {
   std::unique_ptr<WorkerTick> tick_;
   int64_t turn_began_ns_ = 0;  // first read of the turn
 };
+
+void Worker::Loop::make_pools(PoolOptions options) {
+  for (const TargetServer& server : context_.servers) {
+    options.endpoints = server.endpoints;
+    options.tls = server.url.tls ? context_.tls : nullptr;
+    options.tls_host = server.url.host;
+    pools_.push_back(std::make_unique<Pool>(io_, poller_, *context_.clock, options));
+  }
+}
+
+void Worker::Loop::preconnect(size_t count, const std::function<void(Result<void>)>& done) {
+  const size_t each = (count + pools_.size() - 1) / pools_.size();
+  const auto left = std::make_shared<size_t>(pools_.size());
+  for (const auto& pool : pools_) {
+    pool->preconnect(each, [left, done](const Result<void>& result) {
+      if (--*left == 0) done(result);
+    });
+  }
+}
 
 void Worker::Loop::send_tick() {
   auto next = std::make_unique<WorkerTick>();
@@ -289,7 +307,7 @@ void Worker::release(Release release) {
   loop_->release(std::move(release));
 }
 void Worker::preconnect(size_t count, std::function<void(Result<void>)> done) {
-  loop_->post([this, count, done = std::move(done)]() mutable { loop_->preconnect(count, std::move(done)); });
+  loop_->post([this, count, done = std::move(done)] { loop_->preconnect(count, done); });
 }
 void Worker::cancel(uint32_t phase, const char* reason) {
   loop_->post([this, phase, reason] { loop_->cancel(phase, reason); });

@@ -32,7 +32,7 @@ struct WorkerLinks {
 
 class Worker {
  public:
-  // context and links outlive the worker.
+  // context and links outlive the worker. `pool`: of each server; its addresses are the context's.
   Worker(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
          const WorkerLinks& links, bool spin);
   ~Worker();

@@ -6,8 +6,9 @@
 
 namespace tokometer {
 
-Connection::Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, uint64_t id)
-    : poller_(poller), owner_(owner), reader_(limits) {
+Connection::Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, TlsLink* tls,
+                       uint64_t id)
+    : poller_(poller), owner_(owner), transport_(tls), reader_(limits) {
   info_.id = id;
 }
 
@@ -29,23 +30,62 @@ void Connection::try_next_address() {
 
 void Connection::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
   connector_.reset();
-  socket_ = std::move(socket);
+  transport_.begin(std::move(socket), endpoint);
   endpoint_ = endpoint;
   info_.endpoint = endpoints_[endpoint].text;
   info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
   watched_ = EPOLLIN;
-  if (const int error = poller_.add(socket_.fd(), *this, watched_); error != 0) {
+  if (const int error = poller_.add(transport_.fd(), *this, watched_); error != 0) {
     return on_connect_failed("client.fd",
                              "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
   }
-  if (handler_ == nullptr) become_idle();
+  if (transport_.is_open()) return opened();
+  phase_ = Phase::securing;
+  owner_.on_securing(*this);
+  if (handler_ != nullptr) handler_->on_securing(info_);
+  if (phase_ == Phase::securing) send_some();
+}
+
+// The next step of the TLS handshake.
+void Connection::secure_some() {
+  const ReceiveResult read = receive();
+  const auto broken = [this](const std::string& what) {
+    break_later("tls", "TLS with " + std::string(info_.endpoint) + ": " + what);
+  };
+  switch (read.kind) {
+    case ReceiveResult::Kind::fault:
+      return broken(transport_.fault());
+    case ReceiveResult::Kind::eof:
+      return broken("the server closed the connection in the handshake: does it speak TLS on this port?");
+    case ReceiveResult::Kind::error:
+      return broken("the connection broke in the handshake: " + error_text(read.error));
+    case ReceiveResult::Kind::bytes:
+      return broken("the server sent data before it was asked");
+    case ReceiveResult::Kind::nothing:
+      if (send_error_ != 0) broken("sending broke in the handshake: " + error_text(send_error_));
+      return;
+    case ReceiveResult::Kind::unreadable:
+      if (!transport_.is_open()) return;
+      info_.tls_ready_ns = poller_.receiver().now_ns();
+      info_.tls_resumed = transport_.is_resumed();
+      opened();
+  }
+}
+
+void Connection::opened() {
+  const bool has_request = handler_ != nullptr;
+  if (!has_request) become_idle();
   owner_.on_opened(*this);
-  if (handler_ != nullptr && phase_ == Phase::connecting) begin_exchange();
+  if (has_request && phase_ != Phase::closed) begin_exchange();
+}
+
+void Connection::on_connect_failed(std::string_view cls, std::string message) {
+  connector_.reset();
+  break_later(cls, std::move(message));
 }
 
 // Never told from inside: open() may be running in the call that started the request.
-void Connection::on_connect_failed(std::string_view cls, std::string message) {
-  connector_.reset();
+void Connection::break_later(std::string_view cls, std::string message) {
   Failure failure{std::string(cls), std::move(message), poller_.receiver().now_ns()};
   if (handler_ == nullptr) {
     close();
@@ -62,7 +102,7 @@ void Connection::start(ExchangeHandler& handler, std::string_view request, bool 
   assert(handler_ == nullptr && handler.connection_ == nullptr);
   handler_ = &handler;
   handler.connection_ = this;
-  unsent_ = request;
+  request_ = request;
   info_.after_stale = after_stale;
   if (phase_ == Phase::idle) begin_exchange();
 }
@@ -71,6 +111,10 @@ void Connection::begin_exchange() {
   phase_ = Phase::exchange;
   handler_->on_connection(info_);
   if (phase_ != Phase::exchange) return;
+  transport_.put(request_);
+  if (transport_.has_fault())
+    return break_later("tls", std::string(info_.endpoint) + ": " + transport_.fault());
+  sending_ = true;
   const int64_t sent_ns = poller_.receiver().now_ns();
   known_empty_ns_ = sent_ns;  // an idle connection that held a byte was dropped
   handler_->on_sent(sent_ns);
@@ -78,46 +122,66 @@ void Connection::begin_exchange() {
 }
 
 void Connection::send_some() {
-  size_t accepted = 0;
-  const int error = socket_.send(unsent_, accepted);
-  unsent_.remove_prefix(accepted);
+  const size_t before = transport_.unsent_bytes();
+  const int error = transport_.send();
   if (error != 0 && error != EAGAIN) {
     // A response may lie in the receive queue all the same (413, then a reset): it is read first, on the next
     // turn.
     send_error_ = error;
-    unsent_ = {};
+    sending_ = false;
+    transport_.drop_unsent();
     watch(EPOLLIN);
     return poller_.wake(*this);
   }
-  watch(unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
-  if (unsent_.empty()) {
+  const size_t left = transport_.unsent_bytes();
+  watch(left == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  if (!sending_) return;
+  if (left == 0) {
+    sending_ = false;
     handler_->on_send_done(poller_.receiver().now_ns());
-  } else if (accepted > 0) {
-    handler_->on_send_progress(poller_.receiver().now_ns(), unsent_.size());
+  } else if (left < before) {
+    handler_->on_send_progress(poller_.receiver().now_ns(), left);
   }
 }
 
 void Connection::on_ready(uint32_t events) {
   if (phase_ == Phase::broken) return fail(Failure(*broken_));
-  if ((events & EPOLLOUT) != 0 && !unsent_.empty()) send_some();
+  if ((events & EPOLLOUT) != 0 && transport_.unsent_bytes() > 0) send_some();
   if (phase_ == Phase::closed) return;
-  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 || send_error_ != 0) read_some();
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0 && send_error_ == 0) return;
+  phase_ == Phase::securing ? secure_some() : take(receive());
 }
 
-void Connection::read_some() {
+ReceiveResult Connection::receive() {
   known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
   reported_in_poll_ = poller_.current_poll();
-  const ReceiveResult read = poller_.receiver().receive(socket_.fd(), known_empty_ns_);
+  ReceiveResult read = transport_.receive(poller_.receiver(), known_empty_ns_);
   if (read.stamp.kernel) poller_.on_stamp(read.stamp.at_ns);
+  if (transport_.has_output()) {
+    transport_.put_output();
+    if (!sending_) send_some();  // else it leaves behind the request
+  }
+  return read;
+}
+
+void Connection::take(const ReceiveResult& read) {
   switch (read.kind) {
     case ReceiveResult::Kind::bytes:
-      return take_bytes(read);
+      take_bytes(read);
+      if (read.then == ReceiveResult::Kind::nothing) return;
+      if (phase_ != Phase::exchange && phase_ != Phase::draining) return;
+      return read.then == ReceiveResult::Kind::fault ? take_fault() : take_close(0);
     case ReceiveResult::Kind::eof:
       return take_close(0);
     case ReceiveResult::Kind::error:
       return take_close(read.error);
+    case ReceiveResult::Kind::fault:
+      return take_fault();
     case ReceiveResult::Kind::nothing:
       if (send_error_ != 0) take_close(send_error_);
+      return;
+    case ReceiveResult::Kind::unreadable:
+      return;
   }
 }
 
@@ -149,6 +213,12 @@ bool Connection::on_body(std::string_view piece) {
   return phase_ != Phase::closed;
 }
 
+void Connection::take_fault() {
+  if (phase_ != Phase::idle) return fail("tls", transport_.fault());
+  close();
+  owner_.on_idle_broken(*this, 0);
+}
+
 // The peer closed (0) or the connection broke (errno).
 void Connection::take_close(int error) {
   if (phase_ == Phase::idle) {
@@ -163,8 +233,13 @@ void Connection::take_close(int error) {
                 how + " before a response byte" + (info_.reused ? ", on a reused connection" : ""));
   }
   if (error != 0) return fail(reader_.got_head() ? "truncated" : "framing", how + " inside the response");
+  if (transport_.is_inside_record())
+    return fail(reader_.got_head() ? "truncated" : "framing", how + " inside a TLS record");
   if (reader_.feed_eof() == Http1Reader::Progress::failed)
     return fail(reader_.fault().cls, reader_.fault().message);
+  if (transport_.awaits_close_notify() && !reader_.no_last_chunk()) {
+    return fail("truncated", how + " without the close_notify of TLS, the only end that this response has");
+  }
   finish({.no_last_chunk = reader_.no_last_chunk()}, 0);
 }
 
@@ -173,12 +248,13 @@ void Connection::take_close(int error) {
 void Connection::become_idle() {
   phase_ = Phase::idle;
   info_.reused = true;
-  info_.connect_ns = info_.tcp_ready_ns = kNoInstant;
+  info_.connect_ns = info_.tcp_ready_ns = info_.tls_ready_ns = kNoInstant;
 }
 
 void Connection::finish(EndInfo info, size_t surplus_bytes) {
   dropped_bytes_ += surplus_bytes;
-  const bool reusable = reader_.keep_alive() && surplus_bytes == 0 && unsent_.empty() && send_error_ == 0;
+  const bool reusable = reader_.keep_alive() && surplus_bytes == 0 && transport_.unsent_bytes() == 0 &&
+                        send_error_ == 0 && !transport_.has_ended();
   ExchangeHandler* handler = release_handler();
   if (reusable) {
     reader_.reset();
@@ -204,7 +280,7 @@ void Connection::fail(const Failure& failure) {
 
 void Connection::detach() {
   release_handler();
-  if (phase_ == Phase::exchange && unsent_.empty()) {
+  if (phase_ == Phase::exchange && transport_.unsent_bytes() == 0) {
     phase_ = Phase::draining;
     return;
   }
@@ -216,13 +292,19 @@ void Connection::close() noexcept {
   phase_ = Phase::closed;
   release_handler();
   connector_.reset();
-  poller_.remove(socket_.fd(), *this);
-  socket_.close();
+  poller_.remove(transport_.fd(), *this);
+  transport_.close();
 }
 
 bool Connection::is_still_idle() {
   assert(phase_ == Phase::idle);
-  read_some();
+  ReceiveResult::Kind found{};
+  do {
+    const ReceiveResult read = receive();
+    found = read.kind;
+    take(read);
+  } while (phase_ == Phase::idle &&
+           found == ReceiveResult::Kind::unreadable);  // a ticket, perhaps an EOF next
   return phase_ == Phase::idle;
 }
 
@@ -232,7 +314,7 @@ ExchangeHandler* Connection::release_handler() noexcept {
 }
 
 void Connection::watch(uint32_t events) {
-  if (events != watched_) poller_.modify(socket_.fd(), *this, events);
+  if (events != watched_) poller_.modify(transport_.fd(), *this, events);
   watched_ = events;
 }
 

@@ -2,7 +2,7 @@
 // The engine implements ExchangeHandler and starts requests through Pool; Connection is the pool's own.
 //
 // Order of callbacks, all on the worker's thread:
-//   [on_connecting] on_connection  on_sent  [on_send_progress]...  on_send_done
+//   [on_connecting [on_securing]] on_connection  on_sent  [on_send_progress]...  on_send_done
 //   { on_read  [on_head] [on_body]...  on_read_done }...   then exactly one of  on_end | on_failure
 // A response may begin, and even end, before on_send_done (an early 413). on_end and on_failure are the last
 // callback: the handler is free again and may be given to Pool::start from inside them. on_read_done closes
@@ -23,6 +23,7 @@
 #include "net/http1.hpp"
 #include "net/poller.hpp"
 #include "net/socket.hpp"
+#include "net/transport.hpp"
 
 namespace tokometer {
 
@@ -31,6 +32,8 @@ struct ConnectionInfo {
   bool reused = false;                // taken from the pool: kept alive, or connected before the request
   int64_t connect_ns = kNoInstant;    // C0; kNoInstant when reused
   int64_t tcp_ready_ns = kNoInstant;  // C1; likewise
+  int64_t tls_ready_ns = kNoInstant;  // C2; likewise, and without TLS
+  bool tls_resumed = false;           // half of the handshake was saved by an earlier connection's ticket
   bool after_stale = false;   // a pooled connection was dropped since the last request: it held unasked bytes
   std::string_view endpoint;  // "127.0.0.1:8000"; lives as long as the pool
 };
@@ -43,8 +46,8 @@ struct EndInfo {
 };
 
 struct Failure {
-  std::string cls;      // connect, client.fd, client.port, closed, closed.reused, send, framing, truncated,
-                        // limit, encoding
+  std::string cls;      // connect, client.fd, client.port, tls, closed, closed.reused, send, framing,
+                        // truncated, limit, encoding
   std::string message;  // a sentence that names endpoint and phase; foreign text escaped and cut
   int64_t at_ns = 0;    // when it was known, user clock
 };
@@ -54,6 +57,7 @@ class Connection;
 class ExchangeHandler {
  public:
   virtual void on_connecting(int64_t /*connect_ns*/) {}        // C0, only when a connection is opened for it
+  virtual void on_securing(const ConnectionInfo& /*info*/) {}  // TCP is ready, the TLS handshake begins
   virtual void on_connection(const ConnectionInfo& info) = 0;  // ready to send
   virtual void on_sent(int64_t sent_ns) = 0;                   // X, just before the first send()
   virtual void on_send_progress(int64_t /*at_ns*/, size_t /*bytes_left*/) {
@@ -82,6 +86,7 @@ class ExchangeHandler {
 class ConnectionOwner {
  public:
   virtual void on_attempt(Connection& connection, int64_t at_ns) = 0;  // an address is being tried
+  virtual void on_securing(Connection& connection) = 0;                // an address has answered, TLS not yet
   virtual void on_opened(Connection& connection) = 0;
   virtual void on_open_failed(Connection& connection,
                               const Failure& failure) = 0;  // when it has no handler to tell
@@ -94,10 +99,11 @@ class ConnectionOwner {
   ~ConnectionOwner() = default;
 };
 
-// One TCP connection, from connect to close, that carries one exchange at a time. Made and owned by Pool.
+// One connection, from connect to close, that carries one exchange at a time. Made and owned by Pool.
 class Connection final : public Pollable, private Http1Sink, private ConnectorListener {
  public:
-  Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, uint64_t id);
+  // tls: null for plain bytes; else it outlives the connection.
+  Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, TlsLink* tls, uint64_t id);
   ~Connection() { close(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -116,8 +122,9 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
 
   // Asks the kernel. When the peer has closed or written meanwhile, the owner hears on_idle_broken: false.
   bool is_still_idle();
-  bool is_open() const noexcept { return socket_.is_open(); }
+  bool is_open() const noexcept { return transport_.has_socket(); }
   bool has_handler() const noexcept { return handler_ != nullptr; }
+  bool is_resumed() const noexcept { return info_.tls_resumed; }
   size_t endpoint() const noexcept { return endpoint_; }
   uint64_t take_dropped_bytes() noexcept {
     return std::exchange(dropped_bytes_, 0);
@@ -129,7 +136,7 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
   int64_t since_ns = 0;
 
  private:
-  enum class Phase { connecting, idle, exchange, draining, broken, closed };
+  enum class Phase { connecting, securing, idle, exchange, draining, broken, closed };
 
   void on_ready(uint32_t events) override;
   bool on_head(const ResponseHead& head) override;
@@ -138,15 +145,20 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
   void on_connected(Socket socket, size_t endpoint, int64_t ready_ns) override;
   void on_connect_failed(std::string_view cls, std::string message) override;
 
+  void secure_some();
+  void opened();
   void begin_exchange();
   void send_some();
-  void read_some();
+  ReceiveResult receive();
+  void take(const ReceiveResult& read);
   void take_bytes(const ReceiveResult& read);
   void take_close(int error);
+  void take_fault();
   void become_idle();
   void finish(EndInfo info, size_t surplus_bytes);
   void fail(std::string_view cls, const std::string& what);
   void fail(const Failure& failure);
+  void break_later(std::string_view cls, std::string message);
   void watch(uint32_t events);
   ExchangeHandler* release_handler() noexcept;
   std::string_view no_byte_class() const noexcept { return info_.reused ? "closed.reused" : "closed"; }
@@ -154,14 +166,15 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
   Poller& poller_;
   ConnectionOwner& owner_;
   std::span<const Endpoint> endpoints_;
-  Socket socket_;
+  Transport transport_;
   std::unique_ptr<Connector> connector_;  // while connecting
   Http1Reader reader_;
   ConnectionInfo info_;
   ExchangeHandler* handler_ = nullptr;
-  std::string_view unsent_;
+  std::string_view request_;         // to be put into the transport when it is open
   std::unique_ptr<Failure> broken_;  // to be told on the next turn
   Phase phase_ = Phase::connecting;
+  bool sending_ = false;  // the request: on_send_done is still to be told
   int send_error_ = 0;
   uint32_t watched_ = 0;
   size_t endpoint_ = 0;

@@ -59,7 +59,9 @@ Result<std::string> request_bytes(const FetchRequest& request) {
 }
 
 Error named(const FetchRequest& request, const std::string& cls, const std::string& message) {
-  return Error{cls + ": " + request.method + " " + request.url.text() + request.path + ": " + message};
+  const bool may_be_tls = cls == "closed" && request.url.scheme == "http";
+  return Error{cls + ": " + request.method + " " + request.url.text() + request.path + ": " + message +
+               (may_be_tls ? "; if this port speaks TLS, write https:// in place of http://" : "")};
 }
 
 Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, int64_t deadline_ns) {
@@ -68,7 +70,11 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, i
   Poller poller(io, clock);
   Collector collector;
   Pool pool(io, poller, clock,
-            {.endpoints = request.endpoints, .policy = ConnectionPolicy::fresh, .limits = request.limits});
+            {.endpoints = request.endpoints,
+             .policy = ConnectionPolicy::fresh,
+             .limits = request.limits,
+             .tls = request.url.tls ? request.tls : nullptr,
+             .tls_host = request.url.host});
   pool.start(collector, bytes);
   while (!collector.over) {
     const int64_t left_ns = deadline_ns - clock.now_ns();
@@ -84,11 +90,15 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, i
 }  // namespace
 
 Result<Answer> fetch(const FetchRequest& request) {
-  if (request.url.tls) return named(request, "tls", request.url.scheme + " is not available in this version");
   const int64_t deadline_ns = SteadyClock().now_ns() + request.timeout_ns;
   auto bytes = request_bytes(request);
   if (!bytes) return bytes.errors();
   FetchRequest resolved = request;
+  if (request.url.tls && request.tls == nullptr) {
+    auto context = TlsContext::make({});
+    if (!context) return context.errors();
+    resolved.tls = *context;
+  }
   if (resolved.endpoints.empty()) {
     auto endpoints = resolve(request.url, request.timeout_ns);
     if (!endpoints) return endpoints.errors();

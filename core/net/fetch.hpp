@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.hpp"
 #include "net/http1.hpp"
+#include "net/tls_context.hpp"
 #include "net/url.hpp"
 
 namespace tokometer {
@@ -25,6 +27,7 @@ struct FetchRequest {
   std::string request_id = {};
   int64_t timeout_ns = 10'000'000'000;  // for all of it, resolving included
   HttpLimits limits = {};
+  std::shared_ptr<const TlsContext> tls = {};  // for https; null: verified, by the system's authorities
 };
 
 struct Answer {

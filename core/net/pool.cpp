@@ -16,13 +16,18 @@ constexpr size_t kPreconnectAtOnce = 64;  // stays below the smallest usual list
 
 }  // namespace
 
-// Each connection stands in one of six lists and is spliced from one to the other, which allocates nothing.
+// Each connection stands in one of seven lists and is spliced from one to the other, which allocates nothing.
 // The lists with a deadline are in order of since_ns, so that one timer serves them all.
 class Pool::Core final : public ConnectionOwner, public Pollable {
  public:
   Core(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
       : poller_(poller), clock_(clock), options_(std::move(options)), alarm_(io, [this] { on_alarm(); }) {
     assert(!options_.endpoints.empty());
+    if (options_.tls == nullptr) return;
+    link_ = std::make_unique<TlsLink>();
+    link_->context = options_.tls;
+    link_->host = options_.tls_host;
+    link_->sessions.resize(options_.endpoints.size());
   }
   ~Core() { poller_.remove(-1, *this); }
 
@@ -61,7 +66,7 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
     now.idle = idle_.size();
     now.active = active_.size();
     now.draining = draining_.size();
-    now.connecting = connecting_.size() + last_address_.size();
+    now.connecting = connecting_.size() + last_address_.size() + securing_.size();
     return now;
   }
 
@@ -80,8 +85,14 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
     set_alarm();
   }
 
+  void on_securing(Connection& connection) override {
+    if (connection.has_handler()) return move(connection, last_address_);
+    move_timed(connection, securing_);
+  }
+
   void on_opened(Connection& connection) override {
     ++counters_.opened;
+    counters_.resumed += connection.is_resumed() ? 1 : 0;
     preferred_ = connection.endpoint();
     if (connection.has_handler()) return move(connection, active_);
     move_timed(connection, idle_);
@@ -113,7 +124,8 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   // --- lists ---
 
   Connection& add() {
-    Connection& connection = last_address_.emplace_back(poller_, *this, options_.limits, ++last_id_);
+    Connection& connection =
+        last_address_.emplace_back(poller_, *this, options_.limits, link_.get(), ++last_id_);
     connection.list = &last_address_;
     connection.position = std::prev(last_address_.end());
     return connection;
@@ -188,6 +200,7 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
       if (!list.empty()) at_ns = std::min(at_ns, list.front().since_ns + allowed_ns);
     };
     consider(connecting_, options_.next_address_ns);
+    consider(securing_, options_.handshake_ns);
     consider(idle_, options_.max_idle_ns);
     consider(draining_, options_.drain_ns);
     if (at_ns != std::numeric_limits<int64_t>::max()) alarm_.ring_at(at_ns, clock_.now_ns());
@@ -198,6 +211,10 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
     while (!idle_.empty() && idle_.front().since_ns + options_.max_idle_ns <= now_ns) cancel(idle_.front());
     while (!draining_.empty() && draining_.front().since_ns + options_.drain_ns <= now_ns)
       cancel(draining_.front());
+    while (!securing_.empty() && securing_.front().since_ns + options_.handshake_ns <= now_ns) {
+      cancel(securing_.front());
+      on_preconnected(Error{"timeout.tls: the handshake takes too long"});
+    }
     while (!connecting_.empty() && connecting_.front().since_ns + options_.next_address_ns <= now_ns) {
       connecting_.front().try_next_address();  // moves it
     }
@@ -207,8 +224,10 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   Poller& poller_;
   const Clock& clock_;
   PoolOptions options_;
+  std::unique_ptr<TlsLink> link_;       // outlives the connections
   std::list<Connection> connecting_;    // another address is left to try
-  std::list<Connection> last_address_;  // connecting, none is left
+  std::list<Connection> last_address_;  // connecting or in the TLS handshake, none is left
+  std::list<Connection> securing_;      // in the TLS handshake, for no request
   std::list<Connection> active_;
   std::list<Connection> idle_;  // the back was used last
   std::list<Connection> draining_;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "base/error.hpp"
 #include "net/connection.hpp"
 #include "net/poller.hpp"
+#include "net/tls_context.hpp"
 #include "net/url.hpp"
 
 namespace tokometer {
@@ -30,11 +32,16 @@ struct PoolOptions {
   int64_t max_idle_ns = 4'000'000'000;    // an idle connection is closed after this: most servers do at 5 s
   int64_t drain_ns = 1'000'000'000;       // how long a detached exchange may take to end
   int64_t next_address_ns = 300'000'000;  // a silent address gets a rival after this
+  // How long the TLS handshake of a connection may take that no request waits for (those have timers).
+  int64_t handshake_ns = 5'000'000'000;
   HttpLimits limits = {};
+  std::shared_ptr<const TlsContext> tls = {};  // null: plain bytes
+  std::string tls_host = {};                   // the URL's host, for which the certificate must be
 };
 
 struct PoolCounters {
   uint64_t opened = 0;         // connections established
+  uint64_t resumed = 0;        // of these, with a TLS ticket
   uint64_t reused = 0;         // requests started on a pooled connection
   uint64_t closed_idle = 0;    // idle connections that the peer closed; dropped, nothing was sent into them
   uint64_t stale = 0;          // idle connections dropped because the peer wrote into them unasked (408)

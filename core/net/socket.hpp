@@ -25,6 +25,8 @@ struct ReadStamp {
   int64_t user_ns = 0;  // taken after recvmsg returned; user_ns - at_ns is the client lag of this read
   int64_t empty_before_ns = 0;  // last instant at which the socket was known to hold no unread byte
   bool kernel = false;          // at_ns is a kernel stamp
+  bool cut_record =
+      false;  // the read ended inside a TLS record: what it completed before may have come earlier
 
   // How much earlier than at_ns the first byte of this read may have come (rule 6 of the clocks).
   int64_t ambiguity_ns() const noexcept { return at_ns > empty_before_ns ? at_ns - empty_before_ns : 0; }
@@ -59,12 +61,20 @@ struct ReceiveCounters {
 };
 
 struct ReceiveResult {
-  enum class Kind { bytes, nothing, eof, error };
+  enum class Kind {
+    bytes,
+    nothing,
+    unreadable,  // bytes came, but they complete nothing: of TLS, as fault
+    eof,
+    error,
+    fault,  // TLS failed: Transport::fault() says why
+  };
   Kind kind = Kind::nothing;
   std::string_view
       bytes;        // in the shared buffer, kSpareBytes readable bytes follow; valid until the next receive()
   ReadStamp stamp;  // for bytes; else only user_ns is set
   int error = 0;    // errno
+  Kind then = Kind::nothing;  // what is known to follow the bytes: eof or fault, of TLS
 };
 
 // The shared read buffer of one worker and the only place that calls recvmsg.

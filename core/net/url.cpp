@@ -2,11 +2,13 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,6 +61,15 @@ std::string fold_prefix(std::string_view path) {
 uint16_t default_port_of(const std::string& scheme, uint16_t default_port) {
   if (scheme == "https" || scheme == "grpcs") return 443;
   return default_port != 0 ? default_port : uint16_t{80};
+}
+
+Result<Url> read_socket(std::string_view path, Url url) {
+  if (!path.starts_with('/') || path.size() >= sizeof(sockaddr_un::sun_path))
+    return fault(path, "unix:// needs an absolute path of at most 107 bytes");
+  url.host = "localhost";
+  url.port = 80;
+  url.socket_path = path;
+  return url;
 }
 
 // Splits "host:port" or "[v6]:port" into url.
@@ -138,6 +149,17 @@ Result<std::vector<Endpoint>> look_up_name(const std::string& host, uint16_t por
   return found || !is_localhost(host) ? found : look_up(nullptr, port, 0);
 }
 
+Endpoint socket_endpoint(const Url& url) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  url.socket_path.copy(address.sun_path, sizeof address.sun_path - 1);
+  Endpoint endpoint;
+  std::memcpy(&endpoint.address, &address, sizeof address);
+  endpoint.length = sizeof address;
+  endpoint.text = url.text();
+  return endpoint;
+}
+
 // What the resolving thread and its asker share. Owned by both, for either may be the last: the asker gives
 // up, or the thread comes late.
 struct Lookup {
@@ -155,6 +177,7 @@ std::string Url::authority() const {
 }
 
 std::string Url::text() const {
+  if (!socket_path.empty()) return scheme + "://" + socket_path;
   return scheme + "://" + authority() + path_prefix;
 }
 
@@ -169,13 +192,15 @@ Result<Url> parse_url(std::string_view text, uint16_t default_port) {
   Url url;
   url.scheme = ascii_lower(text.substr(0, mark));
   url.tls = url.scheme == "https" || url.scheme == "grpcs";
-  if (!url.tls && url.scheme != "http" && url.scheme != "grpc") {
-    return fault(text, "the scheme must be http, https, grpc or grpcs");
+  const bool is_socket = url.scheme == "unix";
+  if (!url.tls && !is_socket && url.scheme != "http" && url.scheme != "grpc") {
+    return fault(text, "the scheme must be http, https, unix, grpc or grpcs");
   }
   if (!is_clean(text)) return fault(text, "a URL holds no blanks, control characters or \"\\\"");
   const std::string_view rest = text.substr(mark + 3);
   if (rest.find_first_of("?#") != std::string_view::npos)
     return fault(text, "the URL may not have a query or fragment");
+  if (is_socket) return read_socket(rest, std::move(url));
   const size_t slash = std::min(rest.find('/'), rest.size());
   if (auto read = read_authority(rest.substr(0, slash), default_port, url); !read) return read.errors();
   url.path_prefix = fold_prefix(rest.substr(slash));
@@ -183,6 +208,7 @@ Result<Url> parse_url(std::string_view text, uint16_t default_port) {
 }
 
 Result<std::vector<Endpoint>> resolve(const Url& url, int64_t timeout_ns) {
+  if (!url.socket_path.empty()) return std::vector<Endpoint>{socket_endpoint(url)};
   if (auto literal = look_up(url.host.c_str(), url.port, AI_NUMERICHOST)) return literal;
   auto lookup = std::make_shared<Lookup>();
   std::thread([lookup, host = url.host, port = url.port] {

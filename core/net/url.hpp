@@ -18,12 +18,13 @@
 namespace tokometer {
 
 struct Url {
-  std::string scheme;  // "http", "https", "grpc" or "grpcs", in lower case
-  std::string host;    // name or address; IPv6 without brackets
+  std::string scheme;  // "http", "https", "unix", "grpc" or "grpcs", in lower case
+  std::string host;    // name or address; IPv6 without brackets; "localhost" of a socket
   uint16_t port = 0;   // never 0 after parse_url
   std::string
       path_prefix;   // "" or "/gateway": put before every path. A closing "/" and a closing "/v1" are gone
   bool tls = false;  // https, grpcs
+  std::string socket_path;  // of unix:///run/vllm.sock; it has no prefix
 
   // "host:port" as the Host header wants it: IPv6 in brackets, the scheme's own port (80, 443) left out.
   std::string authority() const;
@@ -35,7 +36,7 @@ struct Url {
 struct Endpoint {
   sockaddr_storage address{};
   socklen_t length = 0;
-  std::string text;  // "127.0.0.1:8000" or "[::1]:8000"
+  std::string text;  // "127.0.0.1:8000", "[::1]:8000" or "unix:///run/vllm.sock"
 };
 
 // default_port is the profile's port for schemes http and grpc; https and grpcs default to 443. 0 means 80.

@@ -252,7 +252,9 @@ void put_run(JsonWriter& json, const Summary& s) {
       .member("tool_version", m.tool_version)
       .member("seed", m.seed);
   json.member("plan_hash", m.plan_hash).member("start_utc", m.start_utc).member("command", m.command);
-  json.member("target", m.target.url).member("server", m.target.server).key("tags").begin_object();
+  json.member("target", m.target.url);
+  if (!m.target.tls_verify) json.member("tls_verify", false);
+  json.member("server", m.target.server).key("tags").begin_object();
   for (const auto& [name, value] : m.tags) json.member(name, value);
   json.end_object().member("end", s.end_reason).member("end_ns", s.end_ns);
 }

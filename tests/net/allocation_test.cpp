@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "loopback.hpp"
+#include "tls_peer.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TOKOMETER_OWN_MALLOC 0  // the sanitizers bring their own
@@ -25,6 +28,23 @@
 namespace {
 thread_local bool counting = false;
 thread_local size_t allocations = 0;
+thread_local size_t openssl_allocations = 0;  // not in `allocations`
+
+// OpenSSL's own are counted apart.
+template <class Allocate>
+void* apart(Allocate allocate) {
+  const bool was_counting = std::exchange(counting, false);
+  openssl_allocations += was_counting ? 1 : 0;
+  void* memory = allocate();
+  counting = was_counting;
+  return memory;
+}
+const bool set_apart = CRYPTO_set_mem_functions([](size_t size, const char*,
+                                                   int) { return apart([&] { return std::malloc(size); }); },
+                                                [](void* old, size_t size, const char*, int) {
+                                                  return apart([&] { return std::realloc(old, size); });
+                                                },
+                                                [](void* old, const char*, int) { std::free(old); }) == 1;
 }  // namespace
 
 #if TOKOMETER_OWN_MALLOC
@@ -130,6 +150,39 @@ TEST_CASE("a stream is read without an allocation") {
   CHECK(allocations == 0);
   CHECK(counter.reads >= body_bytes / 0x31 * kChunkBytes / piece - 2);  // the last line end may be on its way
   REQUIRE(client.run_until([&] { return counter.ended; }));
+}
+
+TEST_CASE("nor is one under TLS, but for OpenSSL's own: at most one a record") {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    CAPTURE(version);
+    constexpr size_t kEvents = 1000;
+    Counter counter;
+    TlsServer server(
+        [&](TlsPeer& peer, int) {
+          peer.request();
+          peer.send(kHead);
+          counter.wait_for_read();
+          for (size_t i = 0; i < kEvents; ++i) {
+            peer.send("31\r\n" + kEvent + "\r\n");
+            counter.wait_for_read();
+          }
+          peer.send("0\r\n\r\n");
+        },
+        {.version = version});
+    Client client(server.pool());
+    client.pool.start(counter, kGet);
+    REQUIRE(client.run_until([&] { return counter.reads >= 10; }));
+    allocations = openssl_allocations = 0;
+    counting = true;
+    const bool complete = client.run_until([&] { return counter.bytes == kEvents * 0x31; });
+    counting = false;
+    REQUIRE(complete);
+    CHECK(allocations == 0);
+    CHECK(set_apart);
+    CHECK(openssl_allocations <= kEvents);
+    CHECK(counter.reads == kEvents + 1);
+    REQUIRE(client.run_until([&] { return counter.ended; }));
+  }
 }
 
 TEST_CASE("nor does a request on a connection kept alive") {

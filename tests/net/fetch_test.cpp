@@ -80,11 +80,5 @@ TEST_CASE("what goes wrong is named by class, method and URL") {
     message = answer.error().message;
     expected = "header \"A\": control characters are not allowed";
   }
-  SUBCASE("TLS") {
-    const auto answer = fetch({.url = *parse_url("https://127.0.0.1:1", 80)});
-    REQUIRE_FALSE(answer);
-    message = answer.error().message;
-    expected = "tls: GET https://127.0.0.1:1/: https is not available in this version";
-  }
   CHECK(message == expected);
 }

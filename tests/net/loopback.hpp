@@ -79,6 +79,12 @@ class Peer {
     while (::recv(fd_, bytes, sizeof bytes, 0) > 0) {
     }
   }
+  // Closes our half, then waits for the other: no byte that was sent is lost to a reset.
+  void finish() {
+    ::shutdown(fd_, SHUT_WR);
+    wait_for_close();
+  }
+  int fd() const { return fd_; }
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
@@ -179,6 +185,7 @@ class RefusedPort {
 class Recorder : public ExchangeHandler {
  public:
   void on_connecting(int64_t) override { log += "connecting "; }
+  void on_securing(const ConnectionInfo&) override { log += "securing "; }
   void on_connection(const ConnectionInfo& told) override {
     info = told;
     log += "connection ";

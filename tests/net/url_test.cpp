@@ -18,8 +18,8 @@ struct Good {
 };
 
 struct Bad {
-  const char* text;
-  const char* message;
+  std::string text;
+  std::string message;
 };
 
 }  // namespace
@@ -60,11 +60,29 @@ TEST_CASE("URLs that are taken") {
   CHECK(parse_url("http://[::1]:8000/gw/v1", 0)->text() == "http://[::1]:8000/gw");
 }
 
+TEST_CASE("a Unix socket") {
+  const auto url = parse_url("unix:///run/vllm.sock", 8000);
+  REQUIRE(url);
+  CHECK(url->socket_path == "/run/vllm.sock");
+  CHECK(url->authority() == "localhost");
+  CHECK(url->text() == "unix:///run/vllm.sock");
+  CHECK(url->path_prefix.empty());
+  const auto endpoints = resolve(*url, 1);
+  REQUIRE(endpoints);
+  REQUIRE(endpoints->size() == 1);
+  CHECK(endpoints->front().address.ss_family == AF_UNIX);
+  CHECK(endpoints->front().text == "unix:///run/vllm.sock");
+  CHECK(parse_url("unix:///" + std::string(106, 's'), 0));
+}
+
 TEST_CASE("URLs that are refused") {
   const Bad cases[] = {
       {"h:8000", "a URL needs a scheme: http://host:port (got \"h:8000\")"},
       {"", "a URL needs a scheme: http://host:port (got \"\")"},
-      {"ftp://h", "the scheme must be http, https, grpc or grpcs (got \"ftp://h\")"},
+      {"ftp://h", "the scheme must be http, https, unix, grpc or grpcs (got \"ftp://h\")"},
+      {"unix://run/s", "unix:// needs an absolute path of at most 107 bytes (got \"run/s\")"},
+      {"unix:///" + std::string(107, 's'),
+       "unix:// needs an absolute path of at most 107 bytes (got \"/" + std::string(107, 's') + "\")"},
       {"http://h:65536", "port must be 1-65535 (got 65536)"},
       {"http://h:0", "port must be 1-65535 (got 0)"},
       {"http://h:", "port must be 1-65535 (got )"},
