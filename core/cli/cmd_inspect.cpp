@@ -1,4 +1,6 @@
 // The verbs that look at files and plugins and open no socket.
+#include <algorithm>
+
 #include <tokometer/abi.h>
 #include <tokometer/json.hpp>
 
@@ -11,6 +13,7 @@
 #include "engine/plan.hpp"
 #include "engine/preflight.hpp"
 #include "metrics/manifest.hpp"
+#include "metrics/record_log.hpp"
 
 namespace tokometer::embedded {
 extern const std::string_view sim_options_schema, summary_schema, records_schema;
@@ -28,6 +31,20 @@ Result<Plan> read_plan(Input& input) {
   return plan;
 }
 
+// The points of a sweep in their order, each once.
+class PointValues final : public RecordVisitor {
+ public:
+  void on_phase(const PhaseLine& line) override {
+    if (line.event != PhaseLine::Event::begin) return;
+    const RunFile::Sweep::Value value{line.value ? "" : line.load, line.value.value_or(0)};
+    if (std::find(values_.begin(), values_.end(), value) == values_.end()) values_.push_back(value);
+  }
+  const std::vector<RunFile::Sweep::Value>& all() const { return values_; }
+
+ private:
+  std::vector<RunFile::Sweep::Value> values_;
+};
+
 int render_run_directory(const std::filesystem::path& directory) {
   const auto path = directory / "manifest.json";
   auto text = read_file(path, kMaxManifestBytes);
@@ -36,6 +53,13 @@ int render_run_directory(const std::filesystem::path& directory) {
   if (!manifest) return complain(manifest.errors()), kRefused;
   RunFile file;
   file.resolved_json = manifest->run_file_json;
+  if (manifest->sweep) {
+    PointValues points;
+    if (auto read = read_records(directory / "records.jsonl", points); !read) {
+      return complain(read.errors()), kRefused;
+    }
+    file.resolved_json = with_points(file.resolved_json, points.all());
+  }
   print(render(file));
   return kFinished;
 }

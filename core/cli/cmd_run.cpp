@@ -209,7 +209,7 @@ int RunCommand::report(const RunResult& result, const std::filesystem::path& dir
   }
   refuse(std::move(troubles));
   const Style style = line_.style.value_or(style_from_name(summary->manifest.console).value_or(Style::table));
-  print(redactor_.redact(render_console(*summary, {style, wants_colour(), directory.string()})));
+  print(redactor_.redact(render_console(*summary, {style, wants_colour(), directory.string(), {}})));
   return exit_code(outcome, line_.strict);
 }
 

@@ -102,6 +102,8 @@ void add_verb(CLI::App& app, CommandLine& line) {
       return add_json_flag(app, line);
     case Verb::report:
       inputs(1, "DIR");
+      app.add_option("--point", line.point, "of a sweep or of several phases: only this one, in full")
+          ->type_name("NAME");
       return add_report_flags(app, line);
     case Verb::verify:
       inputs(1, "DIR");

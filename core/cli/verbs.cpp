@@ -32,7 +32,8 @@ constexpr std::array kVerbs{
              "tokometer validate run.yaml\ntokometer validate run.yaml --set load.options.rate=fast"},
     VerbInfo{Verb::render, "render", "FILE...|DIR",
              "print the resolved run file: every default, secrets masked",
-             "For a run directory, what that run was made of. The output can be run.",
+             "For a run directory, what that run was made of; of a sweep the points that were chosen, as a list. The "
+             "output can\nbe run.",
              "tokometer render run.yaml\ntokometer render runs/chat-20261122T043601Z-3f9c1a > again.yaml"},
     VerbInfo{Verb::plan, "plan", "FILE...|PRESET|-",
              "dry run: phases, requests, first arrivals, limits, plan hash; opens no socket",
@@ -45,7 +46,8 @@ constexpr std::array kVerbs{
     VerbInfo{Verb::report, "report", "DIR",
              "rebuild summary and console from the records; exits as the run did", "",
              "tokometer report runs/chat-20261122T043601Z-3f9c1a\n"
-             "tokometer report runs/chat-20261122T043601Z-3f9c1a --style vllm-bench"},
+             "tokometer report runs/chat-20261122T043601Z-3f9c1a --style vllm-bench\n"
+             "tokometer report runs/sweep-20261122T043601Z-3f9c1a --point constant@4.77"},
     VerbInfo{Verb::verify, "verify", "DIR", "check a run's records: damage, gaps, and the law of counts",
              "Exit code 6 if a line is damaged or missing, or if the counts do not add up.",
              "tokometer verify runs/chat-20261122T043601Z-3f9c1a"},

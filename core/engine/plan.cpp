@@ -72,6 +72,82 @@ Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Reg
   return plan;
 }
 
+// A slow server must not leave a point with a handful of answers.
+void make_point_long_enough(PhasePlan& plan) {
+  constexpr uint64_t kLeastEnded = 10;
+  constexpr int64_t kLongestFactor = 4;
+  constexpr int64_t kAutomaticWarmupShare = 5;
+  const int64_t duration_ns = plan.file.duration_ns.value_or(0);
+  plan.limits.least_ended = kLeastEnded;
+  plan.limits.longest_ns = kLongestFactor * duration_ns;
+  const RunFile::Span& warmup = plan.file.warmup;
+  if (warmup.kind == RunFile::Span::Kind::automatic) plan.limits.warmup_ns = duration_ns / kAutomaticWarmupShare;
+  if (warmup.kind == RunFile::Span::Kind::duration) plan.limits.warmup_ns = warmup.ns;
+}
+
+// Canonical options with one number replaced.
+std::string with_option(const std::string& options_json, const std::string& option, double value, bool whole) {
+  tkm::JsonDocument options;
+  std::string text;
+  tkm::JsonWriter json(text);
+  json.begin_object();
+  if (tkm::parse_json(options_json, options) && options.IsObject()) {
+    for (const auto& member : options.GetObject()) {
+      if (tkm::text_of(member.name) != option) json.key(tkm::text_of(member.name)).value(member.value);
+    }
+  }
+  json.key(option);
+  if (whole) {
+    json.value(static_cast<int64_t>(value));
+  } else {
+    json.value(value);
+  }
+  json.end_object();
+  return text;
+}
+
+bool is_whole(const Component& load, const std::string& option) {
+  tkm::JsonDocument schema;
+  if (!tkm::parse_json(load.config_schema(), schema)) return false;
+  const tkm::Json* properties = tkm::find(schema, "properties");
+  const tkm::Json* property = properties != nullptr ? tkm::find(*properties, option) : nullptr;
+  return property != nullptr && tkm::get_string(*property, "type") == "integer";
+}
+
+Result<SweepPlan> plan_sweep(const RunFile::Sweep& sweep, Registry& registry) {
+  SweepPlan plan;
+  const auto find = [&](const RunFile::Component& from, const Component*& into) -> Result<void> {
+    auto found = registry.find(TKM_KIND_PATTERN, from.use);
+    if (!found) return found.errors();
+    into = *found;
+    return {};
+  };
+  if (auto found = find(sweep.point.load, plan.load); !found) return found.errors();
+  if (auto found = find(sweep.synchronous, plan.synchronous); !found) return found.errors();
+  if (auto found = find(sweep.throughput, plan.throughput); !found) return found.errors();
+  plan.pattern = plan.load->name();
+  plan.whole = is_whole(*plan.load, sweep.option);
+  if (sweep.option == "rate" && plan.load->has_capability("closed-loop")) {
+    return Error{"sweep: \"" + plan.pattern + "\" is a closed loop and has no rate; set sweep.over to one of its options, such as load.options.users"};
+  }
+  return plan;
+}
+
+// The points that do not depend on results, so that plan, hash and checks can speak of them.
+std::vector<PhasePlan> known_points(const Plan& plan) {
+  std::vector<PhasePlan> points;
+  SweepPlanner planner(*plan.file.sweep, plan.sweep->pattern, plan.sweep->whole);
+  const bool is_list = plan.file.sweep->method == RunFile::Sweep::Method::list;
+  const size_t known = is_list ? plan.file.sweep->values.size() : plan.file.sweep->between ? 1 : 2;
+  while (points.size() < known) {
+    const auto point = planner.next();
+    if (!point) break;
+    points.push_back(plan_point(plan, *point));
+    planner.ended({.completed_per_s = 0, .over = false, .gates_hold = true});
+  }
+  return points;
+}
+
 int64_t option_users(const RunFile::Component& load) {
   tkm::JsonDocument options;
   if (!tkm::parse_json(load.options_json, options)) return 0;
@@ -90,11 +166,22 @@ Result<void> check_capacity(const Plan& plan, uint64_t descriptors) {
   return {};
 }
 
+// What decides about the points that are chosen later.
+void put_sweep(tkm::JsonWriter& json, const RunFile::Sweep& sweep) {
+  json.key("sweep").begin_object().member("method", static_cast<int64_t>(sweep.method));
+  json.member("points", sweep.points).member("option", sweep.option).member("within", sweep.within);
+  json.member("stop", static_cast<int64_t>(sweep.stop));
+  json.member("load", sweep.point.load.use).raw_member("options", sweep.point.load.options_json);
+  if (sweep.between) json.member("low", sweep.between->first).member("high", sweep.between->second);
+  json.end_object();
+}
+
 Result<std::string> plan_hash(const Plan& plan) {
   std::string text;
   tkm::JsonWriter json(text);
   json.begin_object().member("seed", plan.file.seed);
   json.member("dataset", plan.file.dataset.use).raw_member("options", plan.file.dataset.options_json);
+  if (plan.file.sweep) put_sweep(json, *plan.file.sweep);
   json.key("phases").begin_array();
   for (const PhasePlan& phase : plan.phases) {
     auto arrivals = first_arrivals(phase, kHashedArrivals);
@@ -109,6 +196,24 @@ Result<std::string> plan_hash(const Plan& plan) {
   }
   json.end_array().end_object();
   return sha256_hex(text);
+}
+
+std::string describe_sweep(const Plan& plan) {
+  const RunFile::Sweep& sweep = *plan.file.sweep;
+  const std::string each = format_duration(sweep.point.duration_ns.value_or(0)) + " each";
+  const std::string stop =
+      sweep.stop == RunFile::Sweep::Stop::saturated ? ", until two in a row are over" : "";
+  switch (sweep.method) {
+    case RunFile::Sweep::Method::list:
+      return "sweep      list of " + std::to_string(sweep.values.size()) + " points, " + each + stop + '\n';
+    case RunFile::Sweep::Method::even:
+      return "sweep      even, " + std::to_string(sweep.points) + " points, " + each + stop +
+             ": after the first two, " + plan.sweep->pattern + " in equal steps between their rates\n";
+    case RunFile::Sweep::Method::bisect:
+      return "sweep      bisect over load.options." + sweep.option + " of " + plan.sweep->pattern + ", " + each +
+             ": the highest value whose gates hold\n";
+  }
+  return {};
 }
 
 std::string describe_length(const PhasePlan& phase) {
@@ -140,6 +245,11 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
     if (!planned) return planned.errors();
     plan.phases.push_back(std::move(*planned));
   }
+  if (file.sweep) {
+    auto sweep = plan_sweep(*file.sweep, registry);
+    if (!sweep) return sweep.errors();
+    plan.sweep = std::move(*sweep);
+  }
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   plan.io_threads = file.limits.io_threads > 0 ? file.limits.io_threads : std::clamp(cores / 4, 1u, 8u);
   const RunFile::Limits::Spin spin = file.limits.spin;
@@ -149,11 +259,38 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
       std::min(descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1, local_ports());
   plan.max_in_flight = file.limits.max_in_flight > 0 ? file.limits.max_in_flight : possible;
   plan.file = std::move(file);
+  if (plan.sweep) plan.phases = known_points(plan);
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
   auto hash = plan_hash(plan);
   if (!hash) return hash.errors();
   plan.hash = std::move(*hash);
   return plan;
+}
+
+PhasePlan plan_point(const Plan& plan, const SweepPoint& point) {
+  const RunFile::Sweep& sweep = *plan.file.sweep;
+  PhasePlan planned;
+  planned.file = sweep.point;
+  planned.file.name = point.name;
+  planned.file.duration_ns = point.duration_ns;
+  planned.load = plan.sweep->load;
+  if (point.load == SweepPoint::Load::synchronous) {
+    planned.load = plan.sweep->synchronous;
+    planned.file.load = sweep.synchronous;
+  } else if (point.load == SweepPoint::Load::throughput) {
+    planned.load = plan.sweep->throughput;
+    planned.file.load = sweep.throughput;
+  } else {
+    planned.file.load.options_json =
+        with_option(sweep.point.load.options_json, sweep.option, *point.value, plan.sweep->whole);
+  }
+  planned.value = point.value;
+  planned.open_loop = !planned.load->has_capability("closed-loop");
+  planned.unsteady = planned.load->has_capability("unsteady");
+  planned.seed = plan.file.seed;
+  planned.limits = limits_of(planned.file, planned.open_loop);
+  make_point_long_enough(planned);
+  return planned;
 }
 
 Result<Pattern> make_pattern(const PhasePlan& phase) {
@@ -167,6 +304,7 @@ Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_mo
   if (!pattern) return pattern.errors();
   PhaseLimits limits = phase.limits;
   limits.cooldown_ns = 0;
+  limits.least_ended = 0;
   PhaseScheduler scheduler(*pattern, limits);
   for (int64_t horizon_ns = 0; times.size() < at_most;) {
     if (const auto at_ns = scheduler.take_due(0, horizon_ns)) {
@@ -185,10 +323,11 @@ Result<std::string> describe_plan(const Plan& plan) {
   constexpr size_t kCounted = 1'000'000;
   constexpr size_t kShown = 5;
   std::string text = "processor  " + plan.file.processor.use + "\ndataset    " + plan.file.dataset.use + '\n';
+  if (plan.file.sweep) text += describe_sweep(plan);
   for (const PhasePlan& phase : plan.phases) {
     auto arrivals = first_arrivals(phase, kCounted);
     if (!arrivals) return arrivals.errors();
-    text += "phase      " + phase.file.name + ": " + phase.file.load.use + " " +
+    text += (plan.file.sweep ? "point      " : "phase      ") + phase.file.name + ": " + phase.file.load.use + " " +
             phase.file.load.options_json + ", " + describe_length(phase) +
             (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
     if (arrivals->empty()) continue;

@@ -411,7 +411,6 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
                         const Clock& clock, const Redactor& redactor) {
   RunContext context;
   context.clock = &clock;
-  for (const PhasePlan& phase : plan.phases) context.phases.push_back(phase.file.name);
   context.url = preflight.url;
   context.authority = preflight.url.authority();
   context.endpoints = preflight.endpoints;
