@@ -40,7 +40,7 @@ void count(Counts& counts, const RequestRecord& r) {
 }
 
 void note_earliest(PhaseScan& scan, const RequestRecord& r) {
-  constexpr size_t kEarliest = 16;
+  constexpr size_t kEarliest = 8;  // few: with a queue each later one waits longer
   if (r.status != Status::ok || r.scheduled_ns == kAbsent || r.end_ns == kAbsent) return;
   auto& kept = scan.earliest;
   if (kept.size() == kEarliest && r.scheduled_ns >= kept.back().first) return;

@@ -78,9 +78,9 @@ void place_begin(PhaseScan& scan) {
 // From when on the load may be steady: while the first answers are being made, what is in flight rises in any
 // case.
 int64_t filled_ns(const PhaseScan& scan) {
-  int64_t longest = 0;
-  for (const auto& [start, took] : scan.earliest) longest = std::max(longest, took);
-  return scan.plan.at_ns + longest;
+  int64_t sum = 0;
+  for (const auto& [start, took] : scan.earliest) sum += took;
+  return scan.plan.at_ns + sum / std::max<int64_t>(static_cast<int64_t>(scan.earliest.size()), 1);
 }
 
 // The rise of the backlog over the window: a line through 20 batches of the in-flight series.

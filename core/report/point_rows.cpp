@@ -139,4 +139,16 @@ std::string render_rows(const std::vector<PointRow>& rows, std::string_view firs
   return text;
 }
 
+std::string render_markdown_rows(const std::vector<PointRow>& rows, std::string_view first) {
+  std::string text = "| " + std::string(first) + " |", rule = "|---|";
+  for (const char* head : kHeads) text += " " + std::string(head) + " |", rule += "---:|";
+  text += "\n" + rule + "\n";
+  for (const PointRow& row : rows) {
+    text += "| " + escape_terminal(row.name, kNameBytes) + " |";
+    for (const std::string& cell : cells_of(row)) text += " " + cell + " |";
+    text += "\n";
+  }
+  return text;
+}
+
 }  // namespace tokometer

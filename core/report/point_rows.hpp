@@ -45,6 +45,9 @@ PointRow row_of(const PhaseSummary& phase, const Summary& summary, bool from_sen
 // The console table over rows. `first` heads the first column: "Point".
 std::string render_rows(const std::vector<PointRow>& rows, std::string_view first);
 
+// The same as a Markdown table.
+std::string render_markdown_rows(const std::vector<PointRow>& rows, std::string_view first);
+
 // CSV (RFC 4180): the columns above and those of GuideLLM. `keys`: more columns in front, one list of values a
 // row.
 std::string rows_csv(const std::vector<PointRow>& rows, const std::vector<std::string>& keys = {},

@@ -110,7 +110,8 @@ class Sweep(Case):
         errors = [c for c in run.summary["checks"] if c["id"] == "V12"]
         self.assertEqual([(c["grade"], c["marks_row"]) for c in errors], [("INVALID", True)] * 2)
         self.assertEqual(run.code, 5 if run.summary["verdict"] == "INVALID" else 4, run.show())
-        text = text.replace("cooldown: none}", "cooldown: none}, stop: never")
+        other = self.sim("--ttft", "1ms", "--failure-rate", "0.6", "--failure", "status", "--seed", "20")
+        text = text.replace(sim.url, other.url).replace("cooldown: none}", "cooldown: none}, stop: never")
         self.assertEqual(len(self.names(self.run_file(text))), 4)
 
     def test_backlog(self):
