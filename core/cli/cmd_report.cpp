@@ -146,7 +146,8 @@ int report_command(const CommandLine& line) {
   if (auto is_run = check_directory(directory); !is_run) return complain(is_run.errors()), kRefused;
   auto summary = summarize(directory);
   if (!summary) return complain(summary.errors()), kIncomplete;
-  if (auto is_there = check_point(*summary, line.point); !is_there) return complain(is_there.errors()), kRefused;
+  if (auto is_there = check_point(*summary, line.point); !is_there)
+    return complain(is_there.errors()), kRefused;
   Outcome outcome = outcome_of(*summary);
   if (auto written = write_reports(directory, *summary); !written) {
     complain(written.errors());

@@ -98,6 +98,7 @@ Result<MatrixInput> read_matrix(const CommandLine& line, const Sources& sources)
   MatrixInput input{std::make_unique<Registry>(Registry::default_search_path(line.plugins)),
                     {},
                     matrix->repeat,
+                    matrix->json,
                     matrix->is_one_run()};
   std::vector<Error> faults, warnings;
   for (MatrixCell& cell : matrix->cells) {

@@ -2,9 +2,9 @@
 // socket.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,11 +41,13 @@ struct MatrixInput {
   std::unique_ptr<Registry> registry;
   std::vector<Cell> cells;  // one at least
   uint64_t repeat = 1;
+  std::string json;  // the two keys as written
   bool is_one_run = true;
 };
 Result<MatrixInput> read_matrix_input(const CommandLine& line);
 
-// All faults of the run file and of its plugins' options. Its warnings go to the log. Of a matrix the first run.
+// All faults of the run file and of its plugins' options. Its warnings go to the log. Of a matrix the first
+// run.
 Result<Input> read_input(const CommandLine& line);
 Result<Input> read_input(const CommandLine& line, const Sources& sources);
 

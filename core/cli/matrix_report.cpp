@@ -38,8 +38,8 @@ class Rounds {
     PointRow row = *rows_.front();
     row.name += " " + label;
     row.gates = worst_gates();
-    for (double PointRow::*field : {&PointRow::done_per_s, &PointRow::wire, &PointRow::output_per_s,
-                                    &PointRow::total_per_s}) {
+    for (double PointRow::*field :
+         {&PointRow::done_per_s, &PointRow::wire, &PointRow::output_per_s, &PointRow::total_per_s}) {
       row.*field = *over([&](const PointRow& r) { return std::optional(r.*field); }, statistic);
     }
     row.offered = over([](const PointRow& r) { return r.offered; }, statistic);

@@ -28,8 +28,8 @@ struct MatrixFacts {
   uint64_t repeat = 1;
 };
 
-// A row a run; with repeats a row each for mean, least and most over the rounds, and for the standard deviation
-// from three on.
+// A row a run; with repeats a row each for mean, least and most over the rounds, and for the standard
+// deviation from three on.
 std::string render_matrix(const MatrixFacts& facts, const std::vector<MatrixRun>& runs, Style style);
 std::string matrix_csv(const std::vector<MatrixRun>& runs);
 std::string matrix_json(const MatrixFacts& facts, const std::vector<MatrixRun>& runs);

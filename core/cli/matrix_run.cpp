@@ -102,8 +102,8 @@ Result<void> MatrixCommand::take_up() {
   return {};
 }
 
-// A run is done if its records have an end that was not a signal. Another folder of the same run was left by a
-// program that did not come that far: it stays, unused.
+// A run is done if its records have an end that was not a signal. Another folder of the same run was left by
+// a program that did not come that far: it stays, unused.
 void MatrixCommand::adopt(MatrixRun& run) {
   const std::string base = folder_of(run, facts_.repeat);
   for (int n = 1;; ++n) {

@@ -90,7 +90,8 @@ void add_verb(CLI::App& app, CommandLine& line) {
     case Verb::run:
       inputs(1, "FILE");
       add_run_file_flags(app, line);
-      app.add_option("--resume", line.resume, "of a matrix or of repeats: run what is missing in this directory")
+      app.add_option("--resume", line.resume,
+                     "of a matrix or of repeats: run what is missing in this directory")
           ->type_name("DIR");
       return add_report_flags(app, line);
     case Verb::validate:

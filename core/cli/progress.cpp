@@ -55,7 +55,8 @@ std::string bar(double share) {
 std::string name_text(const Progress& p) {
   std::string text = escape_terminal(p.phase, kNameBytes);
   if (p.point == 0) return text;
-  return text + " (" + std::to_string(p.point) + (p.points > 0 ? " of " + std::to_string(p.points) : "") + ")";
+  return text + " (" + std::to_string(p.point) + (p.points > 0 ? " of " + std::to_string(p.points) : "") +
+         ")";
 }
 
 std::string time_text(const Progress& p) {
@@ -100,8 +101,7 @@ std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size
   const double elapsed_s = static_cast<double>(p.elapsed_ns) * 1e-9;
   const double offered = elapsed_s > 0 ? static_cast<double>(p.planned) / elapsed_s : 0;
   std::vector<std::string> lines;
-  lines.push_back(name_text(p) + " " + (share ? bar(*share) + " " : "") +
-                  time_text(p));
+  lines.push_back(name_text(p) + " " + (share ? bar(*share) + " " : "") + time_text(p));
   lines.push_back("requests  offered " + rate(offered) + "/s  sent " + rate(rates.sent_per_s) +
                   "/s  on the wire " + std::to_string(p.in_flight) + "  ok " + std::to_string(p.ok) +
                   "  failed " + std::to_string(p.failed) +

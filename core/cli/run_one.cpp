@@ -96,8 +96,7 @@ Result<Plan> OneRun::prepare(RunFile file, Registry& registry) {
 
 // Preflight may wait for minutes, and blocks: it has a thread of its own, so that Ctrl-C is heard meanwhile.
 // There is nothing to drain then: the program leaves, with no run directory behind it.
-Result<Preflight> OneRun::preflight_or_leave(const Plan& plan, Target& target,
-                                                 FreshDirectory& directory) {
+Result<Preflight> OneRun::preflight_or_leave(const Plan& plan, Target& target, FreshDirectory& directory) {
   std::optional<Result<Preflight>> result;
   std::atomic<bool> done{false};
   std::thread thread([&] {

@@ -1,5 +1,6 @@
 // One run from its run file to its report: plan, preflight, load, summary, files. `run` does one of them, a
-// matrix many, one after the other in the same process. Main thread; signals are blocked before (signals.hpp).
+// matrix many, one after the other in the same process. Main thread; signals are blocked before
+// (signals.hpp).
 #pragma once
 
 #include <filesystem>

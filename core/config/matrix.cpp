@@ -24,7 +24,8 @@ using Entry = std::vector<Axis>;  // zipped: all have the same number of values
 std::string path_safe(std::string_view text) {
   constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   std::string safe(text);
-  std::replace_if(safe.begin(), safe.end(), [&](char c) { return kAllowed.find(c) == kAllowed.npos; }, '-');
+  std::replace_if(
+      safe.begin(), safe.end(), [&](char c) { return kAllowed.find(c) == kAllowed.npos; }, '-');
   return safe;
 }
 
@@ -41,6 +42,7 @@ class Expander {
     read_repeat(matrix);
     const std::vector<Entry> entries = read_entries();
     if (!faults_.empty()) return faults_;
+    matrix.json = written_json();
     std::erase_if(base_.root.items,
                   [](const Node& item) { return item.key == "matrix" || item.key == "repeat"; });
     add_cells(matrix, entries, 0, {"", {}, base_});
@@ -51,6 +53,12 @@ class Expander {
  private:
   void fault(const Node& node, const std::string& sentence) {
     if (!node.unresolved) faults_.push_back(fault_at_value(node, sentence));
+  }
+
+  std::string written_json() const {
+    Node both = base_.root;
+    std::erase_if(both.items, [](const Node& item) { return item.key != "matrix" && item.key != "repeat"; });
+    return to_json(both);
   }
 
   void read_repeat(Matrix& matrix) {
@@ -100,8 +108,8 @@ class Expander {
       } else if (axis.kind != Node::Kind::sequence || axis.items.empty()) {
         fault(axis, "must be a list of values");
       } else if (!entry.empty() && axis.items.size() != entry.front().values.size()) {
-        fault(axis, "has " + std::to_string(axis.items.size()) + " values, \"" + entry.front().path + "\" has " +
-                        std::to_string(entry.front().values.size()) +
+        fault(axis, "has " + std::to_string(axis.items.size()) + " values, \"" + entry.front().path +
+                        "\" has " + std::to_string(entry.front().values.size()) +
                         ": lists in one entry go together; cross them in entries of their own");
       } else {
         entry.push_back({axis.key, axis.items});

@@ -21,6 +21,7 @@ struct MatrixCell {
 struct Matrix {
   std::vector<MatrixCell> cells;  // one at least
   uint64_t repeat = 1;
+  std::string json;  // {"matrix": ..., "repeat": ...} as written: what `render` puts back
   bool is_one_run() const { return repeat == 1 && cells.size() == 1 && cells.front().name.empty(); }
 };
 

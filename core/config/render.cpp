@@ -92,7 +92,8 @@ void write_block(const Json& value, size_t indent, std::string& out) {
 
 std::string with_points(const std::string& resolved_json, const std::vector<RunFile::Sweep::Value>& points) {
   tkm::JsonDocument json;
-  if (!tkm::parse_json(resolved_json, json) || !json.IsObject() || !json.HasMember("sweep")) return resolved_json;
+  if (!tkm::parse_json(resolved_json, json) || !json.IsObject() || !json.HasMember("sweep"))
+    return resolved_json;
   auto& memory = json.GetAllocator();
   Json& sweep = json["sweep"];
   for (const char* key : {"method", "points", "between", "within"}) sweep.RemoveMember(key);

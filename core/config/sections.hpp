@@ -22,6 +22,7 @@ void read_phases(const tkm::Json& canonical, const Node& root, RunFile& out, std
 void read_sweep(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
 
 // What a phase and a point have in common: duration, warm-up, cool-down, drain.
-void read_phase_spans(const tkm::Json& json, const Node& node, RunFile::Phase& phase, std::vector<Error>& faults);
+void read_phase_spans(const tkm::Json& json, const Node& node, RunFile::Phase& phase,
+                      std::vector<Error>& faults);
 
 }  // namespace tokometer

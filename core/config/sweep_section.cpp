@@ -56,9 +56,8 @@ class SweepReader {
       sweep.option = path.substr(kOver.size());
       return;
     }
-    fault_at(node_.find("over"),
-             "must name an option of the load, such as load.options.users " + got(*node_.find("over")) +
-                 "; for other keys there is \"matrix\"");
+    fault_at(node_.find("over"), "must name an option of the load, such as load.options.users " +
+                                     got(*node_.find("over")) + "; for other keys there is \"matrix\"");
   }
 
   void values(const Json& json, RunFile::Sweep& sweep) {
@@ -72,8 +71,7 @@ class SweepReader {
       } else if (value.IsString()) {
         sweep.values.push_back({std::string(tkm::text_of(value)), 0});
         if (sweep.values.back().pattern != "synchronous" && sweep.values.back().pattern != "throughput") {
-          fault_at(&nodes->items[i],
-                   "must be a number, synchronous or throughput " + got(nodes->items[i]));
+          fault_at(&nodes->items[i], "must be a number, synchronous or throughput " + got(nodes->items[i]));
         }
       }
     }
@@ -106,7 +104,8 @@ class SweepReader {
     if (sweep.option != "rate" && !sweep.between) {
       fault_at(&node_, "\"between\" is needed where \"over\" is no rate");
     }
-    if (out_.slo.gates.empty()) fault_at(&node_, "method bisect looks for the highest value whose gates hold: give slo.gates");
+    if (out_.slo.gates.empty())
+      fault_at(&node_, "method bisect looks for the highest value whose gates hold: give slo.gates");
     if (sweep.within < kLeastWithin || sweep.within >= 1) {
       fault_at(node_.find("within"), "must be from 0.1% to 99% " + got(*node_.find("within")));
     }

@@ -16,13 +16,13 @@ namespace {
 
 constexpr int64_t kLookAheadNs = 5'000'000;  // releases are handed over this long before their time ...
 constexpr int64_t kWakeAheadNs = 2'000'000;  // ... in batches: the thread wakes this long before the next one
-constexpr int64_t kPhaseLeadNs = 10'000'000;   // from the decision to begin a phase to its time 0
-constexpr int64_t kPollNs = 100'000'000;       // longest sleep: stop orders and ticks
-constexpr int64_t kDataPollNs = 1'000'000;     // between looks at a queue of samples that has run dry
+constexpr int64_t kPhaseLeadNs = 10'000'000;    // from the decision to begin a phase to its time 0
+constexpr int64_t kPollNs = 100'000'000;        // longest sleep: stop orders and ticks
+constexpr int64_t kDataPollNs = 1'000'000;      // between looks at a queue of samples that has run dry
 constexpr int64_t kRecordsPollNs = 20'000'000;  // between looks at what has been written
-constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tick
-constexpr uint64_t kBudgetFailures = 20;       // so many failures in a row ...
-constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
+constexpr int64_t kTickAnswerNs = 20'000'000;   // for the workers' part of a tick
+constexpr uint64_t kBudgetFailures = 20;        // so many failures in a row ...
+constexpr int64_t kBudgetNs = 10'000'000'000;   // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
 // In one turn: replies to the first of a thousand must not wait until the last is sent.
 constexpr int kMostReleases = 32;

@@ -81,12 +81,14 @@ void make_point_long_enough(PhasePlan& plan) {
   plan.limits.least_ended = kLeastEnded;
   plan.limits.longest_ns = kLongestFactor * duration_ns;
   const RunFile::Span& warmup = plan.file.warmup;
-  if (warmup.kind == RunFile::Span::Kind::automatic) plan.limits.warmup_ns = duration_ns / kAutomaticWarmupShare;
+  if (warmup.kind == RunFile::Span::Kind::automatic)
+    plan.limits.warmup_ns = duration_ns / kAutomaticWarmupShare;
   if (warmup.kind == RunFile::Span::Kind::duration) plan.limits.warmup_ns = warmup.ns;
 }
 
 // Canonical options with one number replaced.
-std::string with_option(const std::string& options_json, const std::string& option, double value, bool whole) {
+std::string with_option(const std::string& options_json, const std::string& option, double value,
+                        bool whole) {
   tkm::JsonDocument options;
   std::string text;
   tkm::JsonWriter json(text);
@@ -128,7 +130,9 @@ Result<SweepPlan> plan_sweep(const RunFile::Sweep& sweep, Registry& registry) {
   plan.pattern = plan.load->name();
   plan.whole = is_whole(*plan.load, sweep.option);
   if (sweep.option == "rate" && plan.load->has_capability("closed-loop")) {
-    return Error{"sweep: \"" + plan.pattern + "\" is a closed loop and has no rate; set sweep.over to one of its options, such as load.options.users"};
+    return Error{"sweep: \"" + plan.pattern +
+                 "\" is a closed loop and has no rate; set sweep.over to one of its options, such as "
+                 "load.options.users"};
   }
   return plan;
 }
@@ -210,8 +214,8 @@ std::string describe_sweep(const Plan& plan) {
       return "sweep      even, " + std::to_string(sweep.points) + " points, " + each + stop +
              ": after the first two, " + plan.sweep->pattern + " in equal steps between their rates\n";
     case RunFile::Sweep::Method::bisect:
-      return "sweep      bisect over load.options." + sweep.option + " of " + plan.sweep->pattern + ", " + each +
-             ": the highest value whose gates hold\n";
+      return "sweep      bisect over load.options." + sweep.option + " of " + plan.sweep->pattern + ", " +
+             each + ": the highest value whose gates hold\n";
   }
   return {};
 }
@@ -327,8 +331,8 @@ Result<std::string> describe_plan(const Plan& plan) {
   for (const PhasePlan& phase : plan.phases) {
     auto arrivals = first_arrivals(phase, kCounted);
     if (!arrivals) return arrivals.errors();
-    text += (plan.file.sweep ? "point      " : "phase      ") + phase.file.name + ": " + phase.file.load.use + " " +
-            phase.file.load.options_json + ", " + describe_length(phase) +
+    text += (plan.file.sweep ? "point      " : "phase      ") + phase.file.name + ": " + phase.file.load.use +
+            " " + phase.file.load.options_json + ", " + describe_length(phase) +
             (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
     if (arrivals->empty()) continue;
     if (phase.file.duration_ns || phase.file.requests) {

@@ -27,7 +27,8 @@ PhaseScheduler::PhaseScheduler(Pattern& pattern, const PhaseLimits& limits)
 void PhaseScheduler::close_window_if_enough(int64_t now_ns) {
   if (!window_is_open_ || counted_ended_ < limits_.least_ended) return;
   window_is_open_ = false;
-  limits_.duration_ns = std::min(*limits_.duration_ns, std::max({planned_end_ns_, now_ns, last_taken_ns_ + 1}));
+  limits_.duration_ns =
+      std::min(*limits_.duration_ns, std::max({planned_end_ns_, now_ns, last_taken_ns_ + 1}));
 }
 
 int64_t PhaseScheduler::last_time_ns() const noexcept {

@@ -15,7 +15,8 @@ constexpr int kDigits = 4;  // of chosen values: what people can read and copy
 
 std::string text_of(double value, int digits) {
   std::array<char, 64> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, digits);
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, digits);
   return {text.data(), end.ptr};
 }
 
@@ -109,7 +110,9 @@ void SweepPlanner::ended(const PointResult& result) {
 void SweepPlanner::choose_even() {
   if (std::exchange(chosen_, true)) return;
   if (throughput_per_s_ <= 0) {
-    fault_ = "no request was completed in the window of the point \"throughput\": there are no rates to choose from";
+    fault_ =
+        "no request was completed in the window of the point \"throughput\": there are no rates to choose "
+        "from";
     return;
   }
   const double from = synchronous_per_s_ < throughput_per_s_ ? synchronous_per_s_ : 0;
@@ -125,7 +128,9 @@ void SweepPlanner::choose_bisect() {
   const int64_t duration_ns = sweep_.point.duration_ns.value_or(0);
   if (!std::exchange(chosen_, true)) {
     if (throughput_per_s_ <= 0) {
-      fault_ = "no request was completed in the window of the point \"throughput\": there are no rates to choose from";
+      fault_ =
+          "no request was completed in the window of the point \"throughput\": there are no rates to choose "
+          "from";
       return;
     }
     high_ = rounded(throughput_per_s_);

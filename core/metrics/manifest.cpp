@@ -87,7 +87,10 @@ void put_goals(JsonWriter& json, const Manifest& m) {
 
 void put_sweep(JsonWriter& json, const Manifest::Sweep& s) {
   json.key("sweep").begin_object().member("method", s.method).member("option", s.option);
-  json.member("pattern", s.pattern).member("points", s.points).member("duration_ns", s.duration_ns).end_object();
+  json.member("pattern", s.pattern)
+      .member("points", s.points)
+      .member("duration_ns", s.duration_ns)
+      .end_object();
 }
 
 std::string text(const Json& json, std::string_view key) {

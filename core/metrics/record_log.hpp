@@ -56,8 +56,8 @@ struct PhaseLine {
       rate_per_s;                 // the pattern's nominal rate, if it has one (labels only, never a result)
   std::optional<uint64_t> users;  // the same for closed loops
   std::optional<uint64_t> max_in_flight;
-  std::string overload;        // "queue", "drop", "block"
-  std::string load_options;    // canonical JSON; of a sweep's point the load that was chosen
+  std::string overload;         // "queue", "drop", "block"
+  std::string load_options;     // canonical JSON; of a sweep's point the load that was chosen
   std::optional<double> value;  // of a sweep's point: that of the option in which they differ
 };
 
@@ -160,8 +160,8 @@ class RecordVisitor {
   virtual void on_end(const EndLine&) {}
 };
 
-// Streams a file through the visitor, in bounded memory, from the line that begins at `from_byte` on. Fails only
-// when the file cannot be opened or read.
+// Streams a file through the visitor, in bounded memory, from the line that begins at `from_byte` on. Fails
+// only when the file cannot be opened or read.
 Result<ReadReport> read_records(const std::filesystem::path& file, RecordVisitor& visitor,
                                 uint64_t from_byte = 0);
 

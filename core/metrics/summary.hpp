@@ -191,9 +191,9 @@ struct Check {
 
 // What a sweep found. Indices into Summary::phases.
 struct SweepFigures {
-  std::optional<size_t> best;          // not over, all gates hold: the one with most output tokens per second
+  std::optional<size_t> best;  // not over, all gates hold: the one with most output tokens per second
   std::optional<double> saturated_per_s;  // requests completed by the point "throughput"
-  uint64_t skipped = 0;                // points that were planned and not run
+  uint64_t skipped = 0;                   // points that were planned and not run
   // bisect: values of the option
   std::optional<size_t> highest_held, lowest_failed;
   bool confirmed = false;  // the highest was measured once more, for longer
@@ -208,7 +208,7 @@ struct Summary {
   Counts totals;           // all workloads and phases, from the lines
   std::vector<PhaseSummary> phases;
   std::optional<SweepFigures> sweep;  // of a sweep: each phase is a point
-  std::vector<WarnLine> warnings;  // the first 100
+  std::vector<WarnLine> warnings;     // the first 100
   Grade verdict = Grade::valid;
   std::vector<Check> checks;  // V1 .. V17 in order; per phase where it applies
 };
@@ -216,7 +216,8 @@ struct Summary {
 // Pure function of manifest.json and records.jsonl in `run_dir`. Fails only if one of them cannot be read.
 Result<Summary> summarize(const std::filesystem::path& run_dir);
 
-// One phase, while the run goes on: by the lines from this byte of the file on, which are all that concern it.
+// One phase, while the run goes on: by the lines from this byte of the file on, which are all that concern
+// it.
 Result<PhaseSummary> summarize_point(const std::filesystem::path& run_dir, const std::string& phase,
                                      uint64_t from_byte);
 

@@ -36,8 +36,7 @@ SweepFigures sweep_figures(const Manifest::Sweep& sweep, const Summary& summary)
   const auto& points = summary.phases;
   for (size_t i = 0; i < points.size(); ++i) {
     const double tokens = scalar(points[i], "output_tokens_per_s");
-    const bool is_better =
-        !figures.best || tokens > scalar(points[*figures.best], "output_tokens_per_s");
+    const bool is_better = !figures.best || tokens > scalar(points[*figures.best], "output_tokens_per_s");
     if (holds(points[i]) && is_better) figures.best = i;
     if (points[i].plan.load == "throughput" && points[i].counts.ok > 0) {
       figures.saturated_per_s = scalar(points[i], "completed_rate");

@@ -295,7 +295,8 @@ class PhaseJudge {
 
 }  // namespace
 
-// A sweep looks for the load that is too much: what such a load does to a point says nothing about the client.
+// A sweep looks for the load that is too much: what such a load does to a point says nothing about the
+// client.
 bool is_about_load(const Check& c, const PhaseSummary& phase) {
   if (c.id == "V12") return phase.counts.client_failed == 0;
   return c.id == "V1" || c.id == "V3" || c.id == "V10" || c.id == "V15";

@@ -228,7 +228,8 @@ std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
 std::string render_table(const Summary& summary, const ConsoleOptions& options) {
   std::string text = title(summary.manifest);
   const bool as_rows = summary.sweep && options.point.empty();
-  if (as_rows || (summary.phases.size() != 1 && options.point.empty())) text += verdict_lines(summary, options);
+  if (as_rows || (summary.phases.size() != 1 && options.point.empty()))
+    text += verdict_lines(summary, options);
   if (as_rows) text += render_sweep(summary);
   for (const PhaseSummary& phase : summary.phases) {
     if (as_rows || (!options.point.empty() && phase.phase != options.point)) continue;

@@ -1,5 +1,5 @@
-// The style "guidellm": the two blocks that people know from GuideLLM, with our figures. Requests are those of
-// the measure window; "Inc" are the cancelled. Latencies count from the send, as there.
+// The style "guidellm": the two blocks that people know from GuideLLM, with our figures. Requests are those
+// of the measure window; "Inc" are the cancelled. Latencies count from the send, as there.
 #include <algorithm>
 #include <array>
 
@@ -87,7 +87,8 @@ std::string seconds(int64_t ns) {
 
 std::string info_block(const std::vector<PointRow>& rows) {
   Block block;
-  for (const char* head : {"Benchmark", "Start (s)", "End (s)", "Duration (s)"}) block.column("Metadata", head);
+  for (const char* head : {"Benchmark", "Start (s)", "End (s)", "Duration (s)"})
+    block.column("Metadata", head);
   for (const char* group :
        {"Requests Made", "Prompt Tok/Req", "Output Tok/Req", "Prompt Tok Total", "Output Tok Total"}) {
     for (const char* head : {"Comp", "Inc", "Err"}) block.column(group, head);
@@ -118,8 +119,8 @@ std::string stats_block(const std::vector<PointRow>& rows) {
     for (const char* head : {"mean", "median", "p99"}) block.column(group, head);
   }
   for (const PointRow& row : rows) {
-    std::vector<std::string> cells{escape_terminal(row.name, 64), fixed(row.done_per_s, 2), fixed(row.wire, 2),
-                                   fixed(row.output_per_s, 1), fixed(row.total_per_s, 1)};
+    std::vector<std::string> cells{escape_terminal(row.name, 64), fixed(row.done_per_s, 2),
+                                   fixed(row.wire, 2), fixed(row.output_per_s, 1), fixed(row.total_per_s, 1)};
     const auto add = [&](const PointRow::Latency& l, double unit, int decimals) {
       for (const auto& number : {l.mean, l.p50, l.p99}) cells.push_back(value(number, decimals, unit));
     };
@@ -145,11 +146,12 @@ std::string metadata(const Summary& summary) {
     tags += (tags.empty() ? "" : ", ") + escape_terminal(name + "=" + text, 120);
   }
   std::string text = "Benchmarks Metadata:\n    Run id:     " + m.run_id + "\n    Strategies: " + strategies +
-                     "\n    Limits:     " + limits + "\n    Target:     " + escape_terminal(m.target.url, 200);
+                     "\n    Limits:     " + limits +
+                     "\n    Target:     " + escape_terminal(m.target.url, 200);
   if (!m.workloads.empty()) {
     text += " (" + escape_terminal(m.workloads.front().processor, 60) + ", " +
-            escape_terminal(m.workloads.front().model, 120) + ")\n    Data:       " +
-            escape_terminal(m.workloads.front().dataset, 120);
+            escape_terminal(m.workloads.front().model, 120) +
+            ")\n    Data:       " + escape_terminal(m.workloads.front().dataset, 120);
   }
   return text + "\n" + (tags.empty() ? "" : "    Tags:       " + tags + "\n") + "\n";
 }

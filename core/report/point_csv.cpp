@@ -37,7 +37,8 @@ struct Column {
   std::function<std::string(const PointRow&)> text;
 };
 
-void add_latency(std::vector<Column>& columns, const std::string& name, PointRow::Latency PointRow::*latency) {
+void add_latency(std::vector<Column>& columns, const std::string& name,
+                 PointRow::Latency PointRow::*latency) {
   columns.push_back({name + "_mean_ms", [=](const PointRow& r) { return milliseconds((r.*latency).mean); }});
   columns.push_back({name + "_p50_ms", [=](const PointRow& r) { return milliseconds((r.*latency).p50); }});
   columns.push_back({name + "_p99_ms", [=](const PointRow& r) { return milliseconds((r.*latency).p99); }});
@@ -65,7 +66,8 @@ std::vector<Column> columns_of_rows() {
       {"load", [](const PointRow& r) { return cell(r.load); }},
       {"start_s", [](const PointRow& r) { return number(static_cast<double>(r.begin_ns) / 1e9); }},
       {"end_s", [](const PointRow& r) { return number(static_cast<double>(r.end_ns) / 1e9); }},
-      {"duration_s", [](const PointRow& r) { return number(static_cast<double>(r.end_ns - r.begin_ns) / 1e9); }},
+      {"duration_s",
+       [](const PointRow& r) { return number(static_cast<double>(r.end_ns - r.begin_ns) / 1e9); }},
       {"offered_per_s", [](const PointRow& r) { return number(r.offered); }},
       {"done_per_s", [](const PointRow& r) { return number(r.done_per_s); }},
       {"wire", [](const PointRow& r) { return number(r.wire); }}};

@@ -64,7 +64,8 @@ std::string p50_text(const PointRow::Latency& latency) {
 
 std::string p99_text(const PointRow::Latency& latency) {
   if (!latency.p99) return "n/a";
-  return (latency.p99_is_at_least ? ">=" : "") + milliseconds(*latency.p99) + (latency.p99_is_sure ? "" : "*");
+  return (latency.p99_is_at_least ? ">=" : "") + milliseconds(*latency.p99) +
+         (latency.p99_is_sure ? "" : "*");
 }
 
 std::string rate_text(double value) {
@@ -72,8 +73,9 @@ std::string rate_text(double value) {
 }
 
 // The cells of a row behind its name, in the order of kHeads.
-constexpr std::array kHeads{"offered", "done/s", "wire", "Comp", "Inc", "Err", "TTFT p50", "p99", "ITL p50",
-                            "p99", "TPOT p50", "E2E p50", "out tok/s", "good", "gates"};
+constexpr std::array kHeads{"offered",  "done/s",   "wire",      "Comp",    "Inc",
+                            "Err",      "TTFT p50", "p99",       "ITL p50", "p99",
+                            "TPOT p50", "E2E p50",  "out tok/s", "good",    "gates"};
 
 std::array<std::string, kHeads.size()> cells_of(const PointRow& row) {
   return {row.offered ? rate_text(*row.offered) : "-",

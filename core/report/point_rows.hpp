@@ -1,6 +1,6 @@
-// A point of a sweep, or a run of a matrix, as one row: the figures that tables and CSV files show, taken from
-// a phase's summary and small enough to be kept for hundreds of runs. Used by core/report and, for matrices, by
-// cli.
+// A point of a sweep, or a run of a matrix, as one row: the figures that tables and CSV files show, taken
+// from a phase's summary and small enough to be kept for hundreds of runs. Used by core/report and, for
+// matrices, by cli.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct PointRow {
   // A latency, in ns: of the loop's own basis ("from schedule" for open loops, "from send" for closed ones).
   struct Latency {
     std::optional<double> mean, p50, p99;
-    bool p99_is_sure = true;     // enough requests for it
+    bool p99_is_sure = true;       // enough requests for it
     bool p99_is_at_least = false;  // failures count: it is this or more
   };
   struct Tokens {
@@ -31,10 +31,10 @@ struct PointRow {
   std::string load;               // "constant"
   std::optional<double> offered;  // open loops
   double done_per_s = 0, wire = 0, output_per_s = 0, total_per_s = 0;
-  Tokens ok, cancelled, failed;   // Comp, Inc, Err
+  Tokens ok, cancelled, failed;  // Comp, Inc, Err
   Latency ttft, itl, tpot, e2e;
-  std::optional<double> good;     // ratio; with an SLO only
-  std::string gates;              // "hold", "fail", "over"; "-" without gates
+  std::optional<double> good;        // ratio; with an SLO only
+  std::string gates;                 // "hold", "fail", "over"; "-" without gates
   int64_t begin_ns = 0, end_ns = 0;  // of the window, since run start
   std::string verdict;
 };
@@ -48,8 +48,8 @@ std::string render_rows(const std::vector<PointRow>& rows, std::string_view firs
 // The same as a Markdown table.
 std::string render_markdown_rows(const std::vector<PointRow>& rows, std::string_view first);
 
-// CSV (RFC 4180): the columns above and those of GuideLLM. `keys`: more columns in front, one list of values a
-// row.
+// CSV (RFC 4180): the columns above and those of GuideLLM. `keys`: more columns in front, one list of values
+// a row.
 std::string rows_csv(const std::vector<PointRow>& rows, const std::vector<std::string>& keys = {},
                      const std::vector<std::vector<std::string>>& values = {});
 

@@ -31,8 +31,8 @@ std::string render_console(const Summary& summary, const ConsoleOptions& options
 std::string summary_json(const Summary& summary);
 std::string histograms_json(const Summary& summary);
 
-// Publishes summary.json, histograms.json, console.txt (style table, no colour) and, of a sweep, sweep.csv into
-// the run directory.
+// Publishes summary.json, histograms.json, console.txt (style table, no colour) and, of a sweep, sweep.csv
+// into the run directory.
 Result<void> write_reports(const std::filesystem::path& run_dir, const Summary& summary);
 
 }  // namespace tokometer

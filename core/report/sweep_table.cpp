@@ -64,7 +64,8 @@ std::string marks(const std::vector<PointRow>& rows) {
   const bool unsure = std::any_of(rows.begin(), rows.end(), [](const PointRow& row) {
     return (row.ttft.p99 && !row.ttft.p99_is_sure) || (row.itl.p99 && !row.itl.p99_is_sure);
   });
-  const bool over = std::any_of(rows.begin(), rows.end(), [](const PointRow& row) { return row.gates == "over"; });
+  const bool over =
+      std::any_of(rows.begin(), rows.end(), [](const PointRow& row) { return row.gates == "over"; });
   return joined({unsure ? "* needs 459 requests" : "",
                  over ? "over: the backlog grew, or errors passed the budget" : ""}) +
          (unsure || over ? "\n" : "");
@@ -80,7 +81,8 @@ std::vector<PointRow> rows_of(const Summary& summary, bool from_send) {
 
 std::string render_sweep(const Summary& summary) {
   const std::vector<PointRow> rows = rows_of(summary);
-  return heading(summary) + render_rows(rows, "Point") + marks(rows) + edge_text(summary) + closing_line(summary);
+  return heading(summary) + render_rows(rows, "Point") + marks(rows) + edge_text(summary) +
+         closing_line(summary);
 }
 
 }  // namespace tokometer

@@ -43,7 +43,8 @@ std::string lines_of(std::vector<const Check*> bad, Grade grade, const std::stri
 std::vector<const Check*> worst_points(const std::vector<const Check*>& bad) {
   std::vector<const Check*> worst;
   for (const Check* check : bad) {
-    const auto same = std::find_if(worst.begin(), worst.end(), [&](const Check* w) { return w->id == check->id; });
+    const auto same =
+        std::find_if(worst.begin(), worst.end(), [&](const Check* w) { return w->id == check->id; });
     if (same == worst.end()) {
       worst.push_back(check);
     } else if (check->grade > (*same)->grade) {

@@ -48,6 +48,18 @@ class Matrix(Case):
         self.assertEqual([r["load.options.users"] for r in rows], ["1", "2", "3"] * 2)
         self.assertEqual([r["requests_comp"] for r in rows], ["5"] * 6)
 
+    def test_render_and_plan(self):
+        """`render` keeps the matrix: what it prints makes the same runs."""
+        file = self.write("grid.yaml", matrix_text("http://127.0.0.1:1", "repeat: 2\n" + GRID))
+        code, text, err = self.tokometer("render", file)
+        self.assertEqual(code, 0, err)
+        again = self.write("again.yaml", text)
+        for name in (file, again):
+            code, out, err = self.tokometer("plan", name)
+            self.assertEqual(code, 0, err)
+            self.assertIn("12 runs", out)
+        self.assertEqual(self.tokometer("render", again)[1], text)
+
     def test_repeat(self):
         """Round by round, and the spread over the rounds."""
         run = self.run_file(matrix_text(self.sim_url(), "repeat: 3\nmatrix: [{load.options.users: [1, 2]}]\n"))

@@ -207,11 +207,8 @@ TEST_CASE("a release that blocking shifts out of the window is not waited for in
 
 TEST_CASE("slow answers: a window goes on until enough of its requests have ended") {
   Pattern pattern = fake_pattern(every(10));
-  PhaseScheduler scheduler(pattern, {.duration_ns = 100,
-                                     .cooldown_ns = 50,
-                                     .least_ended = 2,
-                                     .warmup_ns = 20,
-                                     .longest_ns = 400});
+  PhaseScheduler scheduler(
+      pattern, {.duration_ns = 100, .cooldown_ns = 50, .least_ended = 2, .warmup_ns = 20, .longest_ns = 400});
   CHECK(take_all(scheduler, 155, 160).size() == 17);  // 0, 10, ... 160: past 100 the load goes on
   scheduler.entry_ended(10, 155, true);               // of the warm-up
   scheduler.entry_ended(20, 156, true);

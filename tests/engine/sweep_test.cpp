@@ -20,7 +20,8 @@ RunFile::Sweep sweep_of(Method method) {
 }
 
 // Runs a sweep against a server that exists as a function alone; gives the names of its points.
-std::vector<std::string> run(SweepPlanner& planner, const Server& server, std::vector<SweepPoint>* all = nullptr) {
+std::vector<std::string> run(SweepPlanner& planner, const Server& server,
+                             std::vector<SweepPoint>* all = nullptr) {
   std::vector<std::string> names;
   while (const auto point = planner.next()) {
     REQUIRE(names.size() < 100);
@@ -118,8 +119,8 @@ TEST_CASE("bisect: the edges of its range") {
 TEST_CASE("bisect: whole numbers end at neighbours") {
   auto sweep = sweep_of(Method::bisect);
   sweep.between = {1, 9};
-  CHECK(run(sweep, server_of(5), true) ==
-        Names{"concurrency@1", "concurrency@9", "concurrency@5", "concurrency@3", "concurrency@4", "concurrency@4-2"});
+  CHECK(run(sweep, server_of(5), true) == Names{"concurrency@1", "concurrency@9", "concurrency@5",
+                                                "concurrency@3", "concurrency@4", "concurrency@4-2"});
 }
 
 TEST_CASE("bisect: a value that does not stand the longer look is given up for a lower one") {
@@ -128,7 +129,8 @@ TEST_CASE("bisect: a value that does not stand the longer look is given up for a
   const int64_t usual_ns = *sweep.point.duration_ns;
   std::vector<SweepPoint> points;
   SweepPlanner planner(sweep, "constant", false);
-  run(planner,
+  run(
+      planner,
       [&](const SweepPoint& point) {
         const double most = point.duration_ns > usual_ns ? 30 : 50;
         return PointResult{.completed_per_s = 1, .over = false, .gates_hold = *point.value <= most};
