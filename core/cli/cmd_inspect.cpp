@@ -1,4 +1,6 @@
 // The verbs that look at files and plugins and open no socket.
+#include <algorithm>
+
 #include <tokometer/abi.h>
 #include <tokometer/json.hpp>
 
@@ -11,6 +13,7 @@
 #include "engine/plan.hpp"
 #include "engine/preflight.hpp"
 #include "metrics/manifest.hpp"
+#include "metrics/record_log.hpp"
 
 namespace tokometer::embedded {
 extern const std::string_view sim_options_schema, summary_schema, records_schema;
@@ -28,6 +31,33 @@ Result<Plan> read_plan(Input& input) {
   return plan;
 }
 
+// The points of a sweep in their order, each once.
+class PointValues final : public RecordVisitor {
+ public:
+  void on_phase(const PhaseLine& line) override {
+    if (line.event != PhaseLine::Event::begin) return;
+    const RunFile::Sweep::Value value{line.value ? "" : line.load, line.value.value_or(0)};
+    if (std::find(values_.begin(), values_.end(), value) == values_.end()) values_.push_back(value);
+  }
+  const std::vector<RunFile::Sweep::Value>& all() const { return values_; }
+
+ private:
+  std::vector<RunFile::Sweep::Value> values_;
+};
+
+// `json` with the members of another object behind its own.
+std::string with_members(const std::string& json, const std::string& more) {
+  tkm::JsonDocument whole, added;
+  if (!tkm::parse_json(json, whole) || !tkm::parse_json(more, added)) return json;
+  auto& memory = whole.GetAllocator();
+  for (const auto& member : added.GetObject()) {
+    whole.AddMember(tkm::Json(member.name, memory), tkm::Json(member.value, memory), memory);
+  }
+  std::string text;
+  tkm::JsonWriter(text).value(whole);
+  return text;
+}
+
 int render_run_directory(const std::filesystem::path& directory) {
   const auto path = directory / "manifest.json";
   auto text = read_file(path, kMaxManifestBytes);
@@ -36,6 +66,13 @@ int render_run_directory(const std::filesystem::path& directory) {
   if (!manifest) return complain(manifest.errors()), kRefused;
   RunFile file;
   file.resolved_json = manifest->run_file_json;
+  if (manifest->sweep) {
+    PointValues points;
+    if (auto read = read_records(directory / "records.jsonl", points); !read) {
+      return complain(read.errors()), kRefused;
+    }
+    file.resolved_json = with_points(file.resolved_json, points.all());
+  }
   print(render(file));
   return kFinished;
 }
@@ -97,16 +134,23 @@ int render_command(const CommandLine& line) {
   if (line.inputs.size() == 1 && std::filesystem::is_directory(line.inputs.front(), error)) {
     return render_run_directory(line.inputs.front());
   }
-  auto input = read_input(line);
+  auto input = read_matrix_input(line);
   if (!input) return complain(input.errors()), kRefused;
-  print(render(input->file));
+  RunFile& file = input->cells.front().file;
+  if (!input->is_one_run) file.resolved_json = with_members(file.resolved_json, input->json);
+  print(render(file));
   return kFinished;
 }
 
 int plan_command(const CommandLine& line) {
-  auto input = read_input(line);
-  if (!input) return complain(input.errors()), kRefused;
-  auto plan = read_plan(*input);
+  auto matrix = read_matrix_input(line);
+  if (!matrix) return complain(matrix.errors()), kRefused;
+  Input first{std::move(matrix->registry), std::move(matrix->cells.front().file)};
+  if (!matrix->is_one_run) {
+    print("matrix     " + std::to_string(matrix->cells.size() * matrix->repeat) +
+          " runs; the first of them:\n");
+  }
+  auto plan = read_plan(first);
   if (!plan) return complain(plan.errors()), kRefused;
   auto text = describe_plan(*plan);
   if (!text) return complain(text.errors()), kRefused;

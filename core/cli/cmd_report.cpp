@@ -27,6 +27,20 @@ Result<void> check_directory(const std::filesystem::path& directory) {
   return {};
 }
 
+Result<void> check_point(const Summary& summary, const std::string& point) {
+  std::vector<std::string> names;
+  for (const PhaseSummary& phase : summary.phases) {
+    if (phase.phase == point) return {};
+    names.push_back(phase.phase);
+  }
+  if (point.empty()) return {};
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + escape_terminal(name, 64);
+  const auto near = nearest_name(point, names);
+  return Error{"--point: there is no point or phase \"" + escape_terminal(point, 64) + "\"; " +
+               (near ? "did you mean \"" + *near + "\"?" : "there are: " + all)};
+}
+
 // Counts request lines by itself, apart from the reducer.
 class LineCounter final : public RecordVisitor {
  public:
@@ -132,13 +146,15 @@ int report_command(const CommandLine& line) {
   if (auto is_run = check_directory(directory); !is_run) return complain(is_run.errors()), kRefused;
   auto summary = summarize(directory);
   if (!summary) return complain(summary.errors()), kIncomplete;
+  if (auto is_there = check_point(*summary, line.point); !is_there)
+    return complain(is_there.errors()), kRefused;
   Outcome outcome = outcome_of(*summary);
   if (auto written = write_reports(directory, *summary); !written) {
     complain(written.errors());
     outcome.records_incomplete = true;
   }
   const Style style = line.style.value_or(style_from_name(summary->manifest.console).value_or(Style::table));
-  print(render_console(*summary, {style, wants_colour(), directory.string()}));
+  print(render_console(*summary, {style, wants_colour(), directory.string(), line.point}));
   return exit_code(outcome, line.strict);
 }
 

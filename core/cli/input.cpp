@@ -80,15 +80,53 @@ Result<Sources> sources_of(const CommandLine& line) {
   return sources;
 }
 
-Result<Input> read_input(const CommandLine& line, const Sources& sources) {
+namespace {
+
+// Each fault once: what is wrong in all runs of a matrix is wrong in one place.
+void add_new(std::vector<Error>& all, const std::vector<Error>& more) {
+  for (const Error& error : more) {
+    const auto same = [&](const Error& known) { return to_string(known) == to_string(error); };
+    if (std::none_of(all.begin(), all.end(), same)) all.push_back(error);
+  }
+}
+
+Result<MatrixInput> read_matrix(const CommandLine& line, const Sources& sources) {
   auto document = load_documents(sources);
   if (!document) return document.errors();
-  Input input{std::make_unique<Registry>(Registry::default_search_path(line.plugins)), {}};
-  auto file = read_run_file(*document, option_schema_of(*input.registry), gate_fault);
-  if (!file) return file.errors();
-  for (const Error& warning : file->warnings) log(LogLevel::warn, to_string(warning));
-  input.file = std::move(*file);
+  auto matrix = expand_matrix(std::move(*document));
+  if (!matrix) return matrix.errors();
+  MatrixInput input{std::make_unique<Registry>(Registry::default_search_path(line.plugins)),
+                    {},
+                    matrix->repeat,
+                    matrix->json,
+                    matrix->is_one_run()};
+  std::vector<Error> faults, warnings;
+  for (MatrixCell& cell : matrix->cells) {
+    auto file = read_run_file(cell.document, option_schema_of(*input.registry), gate_fault);
+    if (!file) {
+      add_new(faults, file.errors());
+      continue;
+    }
+    add_new(warnings, file->warnings);
+    input.cells.push_back({std::move(cell.name), std::move(cell.values), std::move(*file)});
+  }
+  if (!faults.empty()) return faults;
+  for (const Error& warning : warnings) log(LogLevel::warn, to_string(warning));
   return input;
+}
+
+}  // namespace
+
+Result<MatrixInput> read_matrix_input(const CommandLine& line) {
+  auto sources = sources_of(line);
+  if (!sources) return sources.errors();
+  return read_matrix(line, *sources);
+}
+
+Result<Input> read_input(const CommandLine& line, const Sources& sources) {
+  auto matrix = read_matrix(line, sources);
+  if (!matrix) return matrix.errors();
+  return Input{std::move(matrix->registry), std::move(matrix->cells.front().file)};
 }
 
 Result<Input> read_input(const CommandLine& line) {

@@ -90,6 +90,9 @@ void add_verb(CLI::App& app, CommandLine& line) {
     case Verb::run:
       inputs(1, "FILE");
       add_run_file_flags(app, line);
+      app.add_option("--resume", line.resume,
+                     "of a matrix or of repeats: run what is missing in this directory")
+          ->type_name("DIR");
       return add_report_flags(app, line);
     case Verb::validate:
     case Verb::render:
@@ -102,6 +105,8 @@ void add_verb(CLI::App& app, CommandLine& line) {
       return add_json_flag(app, line);
     case Verb::report:
       inputs(1, "DIR");
+      app.add_option("--point", line.point, "of a sweep or of several phases: only this one, in full")
+          ->type_name("NAME");
       return add_report_flags(app, line);
     case Verb::verify:
       inputs(1, "DIR");

@@ -21,6 +21,8 @@ struct CommandLine {
   std::string url;                  // of --url, also in `sets`
   SearchOptions plugins;            // --plugin-dir, --trust-plugin-dir
   std::optional<Style> style;       // --style
+  std::string point;                // report --point
+  std::string resume;               // run --resume: the directory of a matrix
   std::vector<std::string> with;    // schema --with
   std::string output;               // init -o; empty: stdout
   int verbosity = 0;                // -v: 1, -v -v: 2

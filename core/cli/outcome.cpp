@@ -30,9 +30,11 @@ Outcome outcome_of(const Summary& summary) {
       summary.end_reason == "disk" || summary.records.damaged + summary.records.missing > 0;
   outcome.stopped_by = signal_of(summary.end_reason);
   outcome.verdict = summary.verdict;
-  for (const PhaseSummary& phase : summary.phases) {
-    outcome.gate_failed |=
-        std::any_of(phase.gates.begin(), phase.gates.end(), [](const GateResult& g) { return !g.holds; });
+  const auto fails = [](const PhaseSummary& phase) { return !phase.gates_hold(); };
+  if (summary.sweep) {  // looks for the load that is too much: one point that holds is enough
+    outcome.gate_failed = !summary.manifest.gates.empty() && !summary.sweep->best;
+  } else {
+    outcome.gate_failed = std::any_of(summary.phases.begin(), summary.phases.end(), fails);
   }
   return outcome;
 }

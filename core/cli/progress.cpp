@@ -51,6 +51,14 @@ std::string bar(double share) {
   return "[" + std::string(full, '#') + std::string(kBarWidth - full, '.') + "]";
 }
 
+// "constant@4.77 (4 of 10)"
+std::string name_text(const Progress& p) {
+  std::string text = escape_terminal(p.phase, kNameBytes);
+  if (p.point == 0) return text;
+  return text + " (" + std::to_string(p.point) + (p.points > 0 ? " of " + std::to_string(p.points) : "") +
+         ")";
+}
+
 std::string time_text(const Progress& p) {
   if (p.draining) return seconds(p.elapsed_ns) + ", draining";
   std::string text = seconds(p.elapsed_ns);
@@ -93,8 +101,7 @@ std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size
   const double elapsed_s = static_cast<double>(p.elapsed_ns) * 1e-9;
   const double offered = elapsed_s > 0 ? static_cast<double>(p.planned) / elapsed_s : 0;
   std::vector<std::string> lines;
-  lines.push_back(escape_terminal(p.phase, kNameBytes) + " " + (share ? bar(*share) + " " : "") +
-                  time_text(p));
+  lines.push_back(name_text(p) + " " + (share ? bar(*share) + " " : "") + time_text(p));
   lines.push_back("requests  offered " + rate(offered) + "/s  sent " + rate(rates.sent_per_s) +
                   "/s  on the wire " + std::to_string(p.in_flight) + "  ok " + std::to_string(p.ok) +
                   "  failed " + std::to_string(p.failed) +
@@ -105,7 +112,7 @@ std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size
 }
 
 std::string progress_line(const Progress& p, const Rates& rates) {
-  return escape_terminal(p.phase, kNameBytes) + " " + time_text(p) + ": " + std::to_string(p.ok) + " ok, " +
+  return name_text(p) + " " + time_text(p) + ": " + std::to_string(p.ok) + " ok, " +
          std::to_string(p.failed) + " failed, " + std::to_string(p.in_flight) + " on the wire, " +
          rate(rates.sent_per_s) + " req/s, " + ttft_text(p.live) + ", " + rate(rates.tokens_per_s) + " tok/s";
 }

@@ -68,6 +68,13 @@ void leave_on_third_signal(int already, int first) {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+int take_late_signal() {
+  block_signals();
+  std::signal(SIGQUIT, SIG_DFL);
+  late_count = 0;
+  return late_first.exchange(0);
+}
+
 StopLadder::Step StopLadder::take(int signal, uint64_t in_flight) {
   if (signal == SIGQUIT) return {Step::Kind::show_state, {}, {}};
   if (first_ == 0) first_ = signal;

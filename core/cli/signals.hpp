@@ -24,6 +24,10 @@ int next_signal();
 // the program at once with 128 + `first`.
 void leave_on_third_signal(int already, int first);
 
+// Back to next_signal(), for another run in the same process. The first signal that came since
+// leave_on_third_signal(); 0: none.
+int take_late_signal();
+
 class StopLadder {
  public:
   struct Step {

@@ -17,6 +17,8 @@ constexpr std::array kVerbs{
              "Several files are merged: maps merge, lists replace; then --set and its like, in order. A "
              "PRESET is a run file\n"
              "that comes with the program (tokometer init --list) and needs --url.\n"
+             "A run file with \"matrix\" or \"repeat\" makes many runs; --resume DIR runs what is missing of "
+             "them.\n"
              "Ctrl-C once: no new requests, drain, report. Twice: cancel what is in flight, report. Three "
              "times: leave at once.\n"
              "Exit codes: 0 finished, 2 refused, 3 server not ready, 4 a gate failed, 5 INVALID, 6 files "
@@ -25,6 +27,8 @@ constexpr std::array kVerbs{
              "tokometer run quickstart.yaml\n"
              "tokometer run base.yaml h100.yaml --set load.options.rate=20 --set phases.main.duration=60s\n"
              "tokometer run chat --url http://localhost:8000 --model meta-llama/Llama-3.1-8B-Instruct\n"
+             "tokometer run sweep --url http://localhost:8000\n"
+             "tokometer run grid.yaml --resume runs/grid-20261122T043601Z-3f9c1a\n"
              "tokometer render old.yaml | tokometer run -"},
     VerbInfo{Verb::validate, "validate", "FILE...|PRESET|-",
              "check a run file and its plugins' options; opens no socket",
@@ -32,7 +36,9 @@ constexpr std::array kVerbs{
              "tokometer validate run.yaml\ntokometer validate run.yaml --set load.options.rate=fast"},
     VerbInfo{Verb::render, "render", "FILE...|DIR",
              "print the resolved run file: every default, secrets masked",
-             "For a run directory, what that run was made of. The output can be run.",
+             "For a run directory, what that run was made of; of a sweep the points that were chosen, as a "
+             "list. The "
+             "output can\nbe run.",
              "tokometer render run.yaml\ntokometer render runs/chat-20261122T043601Z-3f9c1a > again.yaml"},
     VerbInfo{Verb::plan, "plan", "FILE...|PRESET|-",
              "dry run: phases, requests, first arrivals, limits, plan hash; opens no socket",
@@ -45,7 +51,8 @@ constexpr std::array kVerbs{
     VerbInfo{Verb::report, "report", "DIR",
              "rebuild summary and console from the records; exits as the run did", "",
              "tokometer report runs/chat-20261122T043601Z-3f9c1a\n"
-             "tokometer report runs/chat-20261122T043601Z-3f9c1a --style vllm-bench"},
+             "tokometer report runs/chat-20261122T043601Z-3f9c1a --style vllm-bench\n"
+             "tokometer report runs/sweep-20261122T043601Z-3f9c1a --point constant@4.77"},
     VerbInfo{Verb::verify, "verify", "DIR", "check a run's records: damage, gaps, and the law of counts",
              "Exit code 6 if a line is damaged or missing, or if the counts do not add up.",
              "tokometer verify runs/chat-20261122T043601Z-3f9c1a"},

@@ -120,6 +120,13 @@ Result<Node> value_of(SetOption::Kind kind, std::string_view text, const Positio
 
 }  // namespace
 
+std::string put_value(Document& document, const std::string& path, Node value) {
+  const std::string sentence = put_at(document.root, split_path(path), std::move(value));
+  write_short_forms_in_full(document.root);
+  set_paths(document.root);
+  return sentence;
+}
+
 Result<void> apply_option(const SetOption& option, Document& document) {
   const size_t equals = option.assignment.find('=');
   const std::string path = option.assignment.substr(0, equals);

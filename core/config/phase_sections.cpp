@@ -11,6 +11,61 @@ namespace {
 
 using namespace section;  // NOLINT: made for this file
 
+// Duration, warm-up, cool-down and drain of a phase or a point.
+class SpanReader {
+ public:
+  SpanReader(const Node& node, std::vector<Error>& faults) : node_(node), faults_(faults) {}
+
+  void read(const Json& json, RunFile::Phase& phase) {
+    phase.duration_ns = find_ns(json, "duration");
+    phase.warmup = span(node_.find("warmup"));
+    phase.cooldown = span(node_.find("cooldown"));
+    if (phase.cooldown.kind == RunFile::Span::Kind::count) {
+      fault_at(node_.find("cooldown"),
+               "a number of requests is not available in this version; give a time, auto or none " +
+                   got(*node_.find("cooldown")));
+    }
+    read_word(json, "drain", std::array<std::string_view, 3>{"wait", "cancel", "none"}, phase.drain);
+    check_warmup(node_.find("warmup"), phase);
+  }
+
+ private:
+  void fault_at(const Node* node, const std::string& sentence) {
+    if (node != nullptr && !node->unresolved) faults_.push_back(fault_at_value(*node, sentence));
+  }
+
+  RunFile::Span span(const Node* node) {
+    using Kind = RunFile::Span::Kind;
+    if (node == nullptr || node->kind != Node::Kind::scalar || node->unresolved || node->text == "auto")
+      return {};
+    if (node->text == "none") return {Kind::none, 0, 0};
+    if (node->type() == Node::Type::integer) {
+      if (const uint64_t count = count_of(node->text); count > 0) return {Kind::count, 0, count};
+    } else if (const auto ns = parse_duration_ns(node->text)) {
+      return *ns > 0 ? RunFile::Span{Kind::duration, *ns, 0} : RunFile::Span{Kind::none, 0, 0};
+    } else if (node->type() != Node::Type::text) {
+      return {};  // the schema said so already
+    }
+    fault_at(node, "must be auto, none, a time such as 10s, or a number of requests " + got(*node));
+    return {};
+  }
+
+  void check_warmup(const Node* node, const RunFile::Phase& phase) {
+    using Kind = RunFile::Span::Kind;
+    if (phase.warmup.kind == Kind::duration && phase.duration_ns && phase.warmup.ns >= *phase.duration_ns) {
+      fault_at(node, "must be shorter than the phase's duration, " + format_duration(*phase.duration_ns) +
+                         ", which it is part of " + got(*node));
+    }
+    if (phase.warmup.kind == Kind::count && phase.requests && phase.warmup.count >= *phase.requests) {
+      fault_at(node, "must be less than the phase's requests, " + std::to_string(*phase.requests) +
+                         ", which it is part of " + got(*node));
+    }
+  }
+
+  const Node& node_;
+  std::vector<Error>& faults_;
+};
+
 class PhaseReader {
  public:
   PhaseReader(const Node& root, RunFile& out, std::vector<Error>& faults)
@@ -49,7 +104,6 @@ class PhaseReader {
   }
 
   void read_phase(const Json& json, const Node& node, RunFile::Phase& phase) {
-    phase.duration_ns = find_ns(json, "duration");
     if (const int64_t requests = tkm::get_int(json, "requests", 0); requests > 0) {
       phase.requests = static_cast<uint64_t>(requests);
     }
@@ -61,44 +115,8 @@ class PhaseReader {
     if (!has_duration && !has_requests && !has_sessions && !ends_with_data) {
       fault_at(&node, "give one of \"duration\", \"requests\"");
     }
-    phase.warmup = span(node.find("warmup"));
-    phase.cooldown = span(node.find("cooldown"));
-    if (phase.cooldown.kind == RunFile::Span::Kind::count) {
-      fault_at(node.find("cooldown"),
-               "a number of requests is not available in this version; give a time, auto or none " +
-                   got(*node.find("cooldown")));
-    }
-    read_word(json, "drain", std::array<std::string_view, 3>{"wait", "cancel", "none"}, phase.drain);
     phase.measure = tkm::get_bool(json, "measure", true);
-    check_warmup(node.find("warmup"), phase);
-  }
-
-  RunFile::Span span(const Node* node) {
-    using Kind = RunFile::Span::Kind;
-    if (node == nullptr || node->kind != Node::Kind::scalar || node->unresolved || node->text == "auto")
-      return {};
-    if (node->text == "none") return {Kind::none, 0, 0};
-    if (node->type() == Node::Type::integer) {
-      if (const uint64_t count = count_of(node->text); count > 0) return {Kind::count, 0, count};
-    } else if (const auto ns = parse_duration_ns(node->text)) {
-      return *ns > 0 ? RunFile::Span{Kind::duration, *ns, 0} : RunFile::Span{Kind::none, 0, 0};
-    } else if (node->type() != Node::Type::text) {
-      return {};  // the schema said so already
-    }
-    fault_at(node, "must be auto, none, a time such as 10s, or a number of requests " + got(*node));
-    return {};
-  }
-
-  void check_warmup(const Node* node, const RunFile::Phase& phase) {
-    using Kind = RunFile::Span::Kind;
-    if (phase.warmup.kind == Kind::duration && phase.duration_ns && phase.warmup.ns >= *phase.duration_ns) {
-      fault_at(node, "must be shorter than the phase's duration, " + format_duration(*phase.duration_ns) +
-                         ", which it is part of " + got(*node));
-    }
-    if (phase.warmup.kind == Kind::count && phase.requests && phase.warmup.count >= *phase.requests) {
-      fault_at(node, "must be less than the phase's requests, " + std::to_string(*phase.requests) +
-                         ", which it is part of " + got(*node));
-    }
+    read_phase_spans(json, node, phase, faults_);
   }
 
   const Node& root_;
@@ -107,6 +125,11 @@ class PhaseReader {
 };
 
 }  // namespace
+
+void read_phase_spans(const tkm::Json& json, const Node& node, RunFile::Phase& phase,
+                      std::vector<Error>& faults) {
+  SpanReader(node, faults).read(json, phase);
+}
 
 void read_phases(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults) {
   PhaseReader(root, out, faults).read(canonical);

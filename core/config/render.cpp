@@ -90,6 +90,28 @@ void write_block(const Json& value, size_t indent, std::string& out) {
 
 }  // namespace
 
+std::string with_points(const std::string& resolved_json, const std::vector<RunFile::Sweep::Value>& points) {
+  tkm::JsonDocument json;
+  if (!tkm::parse_json(resolved_json, json) || !json.IsObject() || !json.HasMember("sweep"))
+    return resolved_json;
+  auto& memory = json.GetAllocator();
+  Json& sweep = json["sweep"];
+  for (const char* key : {"method", "points", "between", "within"}) sweep.RemoveMember(key);
+  Json values(rapidjson::kArrayType);
+  for (const RunFile::Sweep::Value& point : points) {
+    if (point.pattern.empty()) {
+      values.PushBack(Json(point.number), memory);
+    } else {
+      values.PushBack(Json(point.pattern.c_str(), memory), memory);
+    }
+  }
+  sweep.RemoveMember("values");
+  sweep.AddMember("method", Json("list"), memory).AddMember("values", values, memory);
+  std::string text;
+  tkm::JsonWriter(text).value(json);
+  return text;
+}
+
 std::string render(const RunFile& run_file) {
   tkm::JsonDocument json;
   std::string text;

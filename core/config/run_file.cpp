@@ -49,8 +49,12 @@ class Reader {
     sim_options();
     component("processor", root_.find("processor"), out_.processor, find_resolved(resolved_, "processor"));
     component("dataset", root_.find("dataset"), out_.dataset, find_resolved(resolved_, "dataset"));
-    component("load", root_.find("load"), out_.load, find_resolved(resolved_, "load"));
-    phase_loads();
+    if (out_.sweep) {
+      sweep_loads();
+    } else {
+      component("load", root_.find("load"), out_.load, find_resolved(resolved_, "load"));
+      phase_loads();
+    }
     tkm::JsonWriter(out_.resolved_json).value(resolved_);
     return std::move(out_);
   }
@@ -197,6 +201,97 @@ class Reader {
                !all_have_use) {
       faults_.push_back(fault_at_key(*base, "\"use\" is missing"));
     }
+  }
+
+  // `load` with a number at the option in which the points differ, where `value` stands in the file.
+  static Node load_with(Node load, const std::string& option, const Node& value) {
+    Node* options = load.find("options");
+    if (options == nullptr) {
+      load.items.push_back(options_of(load));
+      options = &load.items.back();
+    }
+    if (options->kind != Node::Kind::map) return load;
+    Node member = value;
+    member.key = option;
+    member.path = value.path;
+    put_member(*options, std::move(member));
+    return load;
+  }
+
+  static Node one_at(const Node& place) {
+    Node node = map_at(place);
+    node.kind = Node::Kind::scalar;
+    node.plain = true;
+    node.text = node.raw = "1";
+    return node;
+  }
+
+  static Node load_of(const Node& place, const char* use) {
+    Node name = map_at(place);
+    name.kind = Node::Kind::scalar;
+    name.key = "use";
+    name.text = name.raw = use;
+    Node load = map_at(place);
+    load.key = "load";
+    load.items.push_back(std::move(name));
+    return load;
+  }
+
+  // The loads of all points go through the plugin's schema now: a value that it refuses is a fault of the
+  // file.
+  void sweep_loads() {
+    RunFile::Sweep& sweep = *out_.sweep;
+    const Node& node = *root_.find("sweep");
+    const Node* written = root_.find("load");
+    const Node load = written != nullptr ? *written : load_of(node, "constant");
+    if (load.kind != Node::Kind::map) return;
+    if (!has_option(load, sweep.option, node)) return;
+    RunFile::Component checked;
+    const Node synchronous = load_of(node, "synchronous"), throughput = load_of(node, "throughput");
+    component("load", &synchronous, sweep.synchronous, nullptr);
+    component("load", &throughput, sweep.throughput, nullptr);
+    for (const Node& value : sweep_values(node)) {
+      const Node point = load_with(load, sweep.option, value);
+      component("load", &point, checked, nullptr);
+      if (sweep.point.load.use.empty()) sweep.point.load = checked;
+    }
+    if (load.find("use") == nullptr) faults_.push_back(fault_at_key(load, "\"use\" is missing"));
+    out_.load = sweep.point.load;
+  }
+
+  bool has_option(const Node& load, const std::string& option, const Node& sweep) {
+    const Node* use = load.find("use");
+    if (use == nullptr) return true;
+    const auto text = option_schema_("load", use->text);
+    JsonDocument schema;
+    if (!text || !tkm::parse_json(*text, schema)) return true;  // told elsewhere
+    const Json* properties = tkm::find(schema, "properties");
+    if (properties != nullptr && tkm::find(*properties, option) != nullptr) return true;
+    std::vector<std::string> names;
+    if (properties != nullptr && properties->IsObject()) {
+      for (const auto& property : properties->GetObject()) names.emplace_back(tkm::text_of(property.name));
+    }
+    const Node* over = sweep.find("over");
+    faults_.push_back(fault_at_value(over != nullptr ? *over : sweep,
+                                     "the load \"" + escape_terminal(use->text, 80) + "\": " +
+                                         escape_terminal(option, 80) + ": " + unknown_key(option, names)));
+    return false;
+  }
+
+  // The numbers that the file names, where they stand; else one that any pattern takes.
+  static std::vector<Node> sweep_values(const Node& node) {
+    std::vector<Node> values;
+    for (const char* key : {"values", "between"}) {
+      const Node* list = node.find(key);
+      for (size_t i = 0; list != nullptr && i < list->items.size(); ++i) {
+        const Node& item = list->items[i];
+        const bool is_number = item.kind == Node::Kind::scalar && !item.unresolved &&
+                               (item.type() == Node::Type::integer || item.type() == Node::Type::number);
+        if (is_number) values.push_back(item);
+      }
+    }
+    if (values.empty()) values.push_back(one_at(node));
+    return values;
   }
 
   // Written in full: the same load results when the file is run again.

@@ -127,6 +127,26 @@ struct RunFile {
     Component load;  // merged: the phase's keys over the run file's
   };
 
+  // In place of phases: points that the engine adds one by one.
+  struct Sweep {
+    enum class Method { even, list, bisect };
+    enum class Stop { saturated, never };
+    struct Value {
+      std::string pattern;  // "synchronous" or "throughput"; empty: the run's load with `number`
+      double number = 0;
+      bool operator==(const Value&) const = default;
+    };
+    Method method = Method::even;
+    uint64_t points = 10;         // even: the two closed points and the steps between their rates
+    std::vector<Value> values;    // list
+    std::string option = "rate";  // of load.options: the number in which the points differ
+    std::optional<std::pair<double, double>> between;  // bisect; nothing: as in even
+    double within = 0.05;                              // bisect: ratio
+    Stop stop = Stop::saturated;
+    Phase point;  // what is common to all points; its load holds some number as `option`
+    Component synchronous, throughput;
+  };
+
   struct Limits {
     enum class Overload { queue, drop, block };
     enum class Spin { automatic, on, off };
@@ -164,7 +184,8 @@ struct RunFile {
   Component processor, dataset, load;  // `load` may lack `use` if every phase names its own
   Request request;
   Rows rows;
-  std::vector<Phase> phases;  // at least one
+  std::vector<Phase> phases;  // at least one; none with a sweep
+  std::optional<Sweep> sweep;
   Limits limits;
   Slo slo;
   Output output;
@@ -188,6 +209,9 @@ Result<RunFile> read_run_file(const Document& document, const OptionSchema& opti
 
 // The resolved run file as YAML that runs again: secrets masked, or ${VAR} where they were written so.
 std::string render(const RunFile& run_file);
+
+// A resolved run file whose sweep has become a list of these points: another server gets the very same.
+std::string with_points(const std::string& resolved_json, const std::vector<RunFile::Sweep::Value>& points);
 
 // The text of share/schema/run-1.schema.json, for `tokometer schema` and editors. Static lifetime.
 std::string_view run_schema();

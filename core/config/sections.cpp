@@ -25,10 +25,11 @@ class SectionReader {
     model(child(json, "model"));
     request(child(json, "request"));
     rows(child(child(json, "dataset"), "rows"));
-    read_phases(json, root_, out_, faults_);
+    if (root_.find("sweep") == nullptr) read_phases(json, root_, out_, faults_);
     limits(child(json, "limits"));
     slo(child(json, "slo"));
     output(child(json, "output"));
+    if (root_.find("sweep") != nullptr) read_sweep(json, root_, out_, faults_);
   }
 
  private:

@@ -15,8 +15,14 @@ namespace tokometer {
 // their defaults in `out`. Faults are added in no order. Phases get no load here.
 void read_sections(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
 
-// Parts of it. read_phases needs out.rows: they may end the run in place of a phase's own rule.
+// Parts of it. read_phases needs out.rows: they may end the run in place of a phase's own rule. read_sweep
+// needs out.rows and out.slo.
 void read_target(const tkm::Json& target, const Node& root, RunFile::Target& out, std::vector<Error>& faults);
 void read_phases(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
+void read_sweep(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
+
+// What a phase and a point have in common: duration, warm-up, cool-down, drain.
+void read_phase_spans(const tkm::Json& json, const Node& node, RunFile::Phase& phase,
+                      std::vector<Error>& faults);
 
 }  // namespace tokometer

@@ -22,12 +22,17 @@ struct TargetServer {
   std::vector<Endpoint> endpoints;  // of url, resolved once
 };
 
+// What the requests of one phase share. Lives as long as the load driver.
+struct PhaseFacts {
+  std::string name;
+  std::string salt;  // cache salt: no phase meets the cached prompts of another; empty: none is sent
+};
+
 struct RunContext {
   const Clock* clock = nullptr;
   int64_t start_ns = 0;   // all times of the records count from here
   std::string id_prefix;  // request ids are this and the sequence number: "3f9c1a-17"
   std::string workload = "default";
-  std::vector<std::string> phases;  // names, by index
 
   std::vector<TargetServer> servers;      // at least one; request n goes to server n modulo their number
   std::shared_ptr<const TlsContext> tls;  // for those with https

@@ -23,7 +23,7 @@ std::string_view media_type(std::string_view content_type) {
 RequestIdentity Exchange::identity() {
   const RunContext& context = services_.context;
   std::string& salt = services_.salt;
-  salt = context.salt;
+  salt = release_.facts->salt;
   if (context.salt_per_request) salt += record_->id;
   return {.seq = release_.seq,
           .name = record_->id,
@@ -38,7 +38,7 @@ void Exchange::start_record() {
   record.seq = release_.seq;
   record.id.assign(context.id_prefix).append(std::to_string(release_.seq));
   record.workload = context.workload;
-  record.phase = context.phases[release_.phase];
+  record.phase = release_.facts->name;
   record.sample = static_cast<int64_t>(release_.sample->index);
   const tkm_str model = release_.sample->model();
   record.model.assign(model.size > 0 ? std::string_view(model.data, model.size)

@@ -30,6 +30,7 @@ namespace tokometer {
 struct Release {
   uint64_t seq = 0;
   uint32_t phase = 0;
+  const PhaseFacts* facts = nullptr;  // of the phase
   int64_t scheduled_ns = 0;
   int64_t released_ns = 0;
   int64_t held_ns = 0;       // the part of released - scheduled that a cap caused

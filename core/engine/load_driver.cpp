@@ -9,17 +9,22 @@
 
 #include <tokometer/json.hpp>
 
+#include "engine/sweep_plan.hpp"
+
+#include "plugin/crash.hpp"
+
 namespace tokometer {
 namespace {
 
 constexpr int64_t kLookAheadNs = 5'000'000;  // releases are handed over this long before their time ...
 constexpr int64_t kWakeAheadNs = 2'000'000;  // ... in batches: the thread wakes this long before the next one
-constexpr int64_t kPhaseLeadNs = 10'000'000;   // from the decision to begin a phase to its time 0
-constexpr int64_t kPollNs = 100'000'000;       // longest sleep: stop orders and ticks
-constexpr int64_t kDataPollNs = 1'000'000;     // between looks at a queue of samples that has run dry
-constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tick
-constexpr uint64_t kBudgetFailures = 20;       // so many failures in a row ...
-constexpr int64_t kBudgetNs = 10'000'000'000;  // ... over so long end the run
+constexpr int64_t kPhaseLeadNs = 10'000'000;    // from the decision to begin a phase to its time 0
+constexpr int64_t kPollNs = 100'000'000;        // longest sleep: stop orders and ticks
+constexpr int64_t kDataPollNs = 1'000'000;      // between looks at a queue of samples that has run dry
+constexpr int64_t kRecordsPollNs = 20'000'000;  // between looks at what has been written
+constexpr int64_t kTickAnswerNs = 20'000'000;   // for the workers' part of a tick
+constexpr uint64_t kBudgetFailures = 20;        // so many failures in a row ...
+constexpr int64_t kBudgetNs = 10'000'000'000;   // ... over so long end the run
 constexpr uint64_t kPluginFailures = 10;
 // In one turn: replies to the first of a thousand must not wait until the last is sent.
 constexpr int kMostReleases = 32;
@@ -51,6 +56,7 @@ struct LoadDriver::Active {
         plan(phase_plan),
         pattern(std::move(made)),
         scheduler(pattern, phase_plan.limits, std::move(next_arrival)),
+        planned_end_ns(phase_plan.file.duration_ns),
         start_ns(start),
         counted_to_ns(start) {}
 
@@ -58,6 +64,7 @@ struct LoadDriver::Active {
   const PhasePlan& plan;
   Pattern pattern;
   PhaseScheduler scheduler;
+  std::optional<int64_t> planned_end_ns;  // of the window
   int64_t start_ns;
   int64_t counted_to_ns;  // the user integrals are complete up to here
   std::deque<Held> held;
@@ -67,7 +74,7 @@ struct LoadDriver::Active {
 LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
                        std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder, WriterThread& writer,
                        Mailbox<Completion>& completions, TickCollector& ticks,
-                       std::vector<std::pair<std::string, std::string>> warnings)
+                       std::vector<std::pair<std::string, std::string>> warnings, PointJudge judge)
     : plan_(plan),
       context_(context),
       workers_(workers),
@@ -77,14 +84,9 @@ LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
       completions_(completions),
       ticks_(ticks),
       warnings_(std::move(warnings)),
+      judge_(std::move(judge)),
       adapters_(plan.file.seed, "adapters"),
-      drain_limit_ns_(plan.file.limits.drain_timeout_ns) {
-  for (const PhasePlan& phase : plan.phases) {
-    totals_.push_back({});
-    totals_.back().workload = context.workload;
-    totals_.back().phase = phase.file.name;
-  }
-}
+      drain_limit_ns_(plan.file.limits.drain_timeout_ns) {}
 
 LoadDriver::~LoadDriver() = default;
 
@@ -102,22 +104,34 @@ void LoadDriver::run() {
   watch_threads();
   feeder_.wait_until_full();
   for (const auto& [id, text] : warnings_) warn(id, text);
-  for (size_t i = 0; i < plan_.phases.size() && !no_more_load_; ++i) run_phase(i);
+  if (plan_.sweep) {
+    run_sweep();
+  } else {
+    for (const PhasePlan& phase : plan_.phases) {
+      if (!no_more_load_) run_phase(phase, &phase != &plan_.phases.back());
+    }
+  }
   while (!active_.empty()) drain(*active_.front());  // phases that overlapped the last one
 }
 
-Result<std::unique_ptr<LoadDriver::Active>> LoadDriver::open_phase(size_t index) {
-  auto pattern = make_pattern(plan_.phases[index]);
+Result<std::unique_ptr<LoadDriver::Active>> LoadDriver::open_phase(const PhasePlan& phase) {
+  auto pattern = make_pattern(phase);
   if (!pattern) return pattern.errors();
+  const size_t index = totals_.size();
+  totals_.push_back({});
+  totals_.back().workload = context_.workload;
+  totals_.back().phase = phase.file.name;
+  const bool has_own_salt = !context_.salt.empty() && index > 0;
+  facts_.push_back({phase.file.name, context_.salt + (has_own_salt ? "-" + std::to_string(index + 1) : "")});
   PhaseScheduler::NextArrival next_arrival;
-  if (plan_.phases[index].follows_data) next_arrival = [this] { return this->next_arrival(); };
-  return std::make_unique<Active>(index, plan_.phases[index], std::move(*pattern), now_ns() + kPhaseLeadNs,
+  if (phase.follows_data) next_arrival = [this] { return this->next_arrival(); };
+  return std::make_unique<Active>(index, phase, std::move(*pattern), now_ns() + kPhaseLeadNs,
                                   std::move(next_arrival));
 }
 
 void LoadDriver::preconnect(const PhasePlan& phase) {
   if (!context_.keep_alive) return;
-  const uint64_t wanted = std::min(phase.first_connections, plan_.max_in_flight);
+  const uint64_t wanted = std::min(first_connections(phase), plan_.max_in_flight);
   const size_t each = (wanted + workers_.size() - 1) / workers_.size();
   std::atomic<size_t> left = workers_.size();
   for (const auto& worker : workers_) {
@@ -128,9 +142,9 @@ void LoadDriver::preconnect(const PhasePlan& phase) {
   while (left > 0) sleep_until(now_ns() + kPollNs);
 }
 
-void LoadDriver::run_phase(size_t index) {
-  preconnect(plan_.phases[index]);
-  auto opened = open_phase(index);
+void LoadDriver::run_phase(const PhasePlan& phase, bool more_follow) {
+  preconnect(phase);
+  auto opened = open_phase(phase);
   if (!opened) return end_run("plugin", opened.error().message);
   active_.push_back(std::move(*opened));
   Active& active = *active_.back();
@@ -141,9 +155,61 @@ void LoadDriver::run_phase(size_t index) {
     if (no_more_load_) not_issued(active, active.start_ns + at_ns, not_issued_class_);
   }
   write_phase_line(active, PhaseLine::Event::load_end);
-  const bool overlap =
-      active.plan.file.drain == RunFile::Phase::Drain::none && index + 1 < plan_.phases.size();
+  const bool overlap = active.plan.file.drain == RunFile::Phase::Drain::none && more_follow;
   if (!overlap || no_more_load_) drain(active);
+}
+
+// Points as phases, one by one; between two of them nothing runs and the records of the last one are read.
+void LoadDriver::run_sweep() {
+  SweepPlanner planner(*plan_.file.sweep, plan_.sweep->pattern, plan_.sweep->whole);
+  most_points_ = planner.planned();
+  while (!no_more_load_) {
+    const auto point = planner.next();
+    if (!point) break;
+    const uint64_t from_byte = writer_.file_bytes();
+    points_.push_back(plan_point(plan_, *point));
+    run_phase(points_.back(), false);
+    const auto result = result_of(point->name, from_byte);
+    if (!result) return;
+    planner.ended(*result);
+  }
+  if (planner.fault().empty()) return;
+  warn("sweep", planner.fault());
+  fault_ = planner.fault();
+}
+
+std::optional<PointResult> LoadDriver::result_of(const std::string& point, uint64_t from_byte) {
+  wait_for_records();
+  std::optional<Result<PointResult>> result;
+  std::atomic<bool> is_read{false};
+  std::thread reader([&] {
+    const SignalStack signal_stack;
+    result = judge_(point, from_byte);
+    is_read = true;
+    interrupt();
+  });
+  while (!is_read) pass_time(now_ns() + kPollNs);
+  reader.join();
+  if (*result) return **result;
+  end_run("disk", result->error().message);
+  return std::nullopt;
+}
+
+// Until the lines of all requests so far are in the file. A reply may still come in for a second behind its
+// logical end.
+void LoadDriver::wait_for_records() {
+  constexpr int64_t kLongestNs = 5'000'000'000;
+  const int64_t begin_ns = now_ns();
+  const auto are_there = [this] { return writer_.request_lines() >= next_seq_ && writer_.has_written_all(); };
+  while (!are_there() && now_ns() - begin_ns < kLongestNs) pass_time(now_ns() + kRecordsPollNs);
+}
+
+// Between two points: signals are heard and ticks go on.
+void LoadDriver::pass_time(int64_t until_ns) {
+  take_completions();
+  check_stop();
+  serve_ticks(now_ns());
+  sleep_until(std::min(until_ns, tick_line_ns_));
 }
 
 void LoadDriver::turn(Active& active) {
@@ -160,8 +226,8 @@ void LoadDriver::turn(Active& active) {
   publish(active);
   // Before its window's end an open loop need not hear of completions at once: it looks at each of its own
   // wake-ups.
-  const bool in_window =
-      active.plan.file.duration_ns && now - active.start_ns < *active.plan.file.duration_ns;
+  const auto window_ns = active.scheduler.duration_ns();
+  const bool in_window = window_ns && now - active.start_ns < *window_ns;
   wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(),
                            std::memory_order_relaxed);
   const bool stands_still =
@@ -243,6 +309,7 @@ void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<
   const uint64_t seq = next_seq_++;
   workers_[seq % workers_.size()]->release({.seq = seq,
                                             .phase = static_cast<uint32_t>(active.index),
+                                            .facts = &facts_[active.index],
                                             .scheduled_ns = scheduled_ns,
                                             .released_ns = released_ns,
                                             .held_ns = was_held ? released_ns - scheduled_ns : 0,
@@ -258,7 +325,7 @@ void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::str
   record->seq = next_seq_++;
   record->id = context_.id_prefix + std::to_string(record->seq);
   record->workload = context_.workload;
-  record->phase = context_.phases[active.index];
+  record->phase = active.plan.file.name;
   record->status = Status::not_issued;
   record->cls = cls;
   record->scheduled_ns = scheduled_ns - context_.start_ns;
@@ -386,8 +453,12 @@ void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) 
       if (const int64_t users = tkm::get_int(options, "users"); users > 0)
         line->users = static_cast<uint64_t>(users);
     }
+    line->load_options = active.plan.file.load.options_json;
+    line->value = active.plan.value;
     line->max_in_flight = plan_.max_in_flight;
     line->overload = overload_name(plan_.file.limits.overload);
+  } else if (event == PhaseLine::Event::load_end && active.scheduler.duration_ns() != active.planned_end_ns) {
+    line->duration_ns = active.scheduler.duration_ns();
   }
   writer_.push(std::move(line));
 }
@@ -425,7 +496,12 @@ void LoadDriver::publish(const Active& active) {
   const std::lock_guard lock(mutex_);
   progress_.phase = active.plan.file.name;
   progress_.elapsed_ns = now - active.start_ns;
-  progress_.duration_ns = active.plan.file.duration_ns;
+  progress_.duration_ns = active.planned_end_ns;
+  if (progress_.duration_ns && progress_.elapsed_ns > *progress_.duration_ns) {
+    progress_.duration_ns = active.scheduler.duration_ns();  // slow answers made it longer
+  }
+  progress_.point = points_.size();
+  progress_.points = most_points_;
   progress_.requests = active.plan.file.requests;
   progress_.planned = totals.planned;
   progress_.ok = totals.ok;

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -42,16 +43,22 @@ struct Progress {
   std::optional<int64_t> duration_ns;  // of the phase
   std::optional<uint64_t> requests;
   uint64_t planned = 0, ok = 0, failed = 0, cancelled = 0, in_flight = 0;
-  LiveFigures live;  // over the whole run
+  uint64_t point = 0;   // of a sweep, from 1; 0: no sweep
+  uint64_t points = 0;  // at most; 0: not known
+  LiveFigures live;     // over the whole run
   bool draining = false;
 };
 
+// Reads the records of a point, from this byte of the file on. It takes its time; on a thread of its own.
+using PointJudge = std::function<Result<PointResult>(const std::string& point, uint64_t from_byte)>;
+
 class LoadDriver {
  public:
-  // All references outlive the driver.
+  // All references outlive the driver. `judge`: how a point of a sweep ended; needed by sweeps alone.
   LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers,
              Feeder& feeder, WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks,
-             std::vector<std::pair<std::string, std::string>> warnings);  // id and text, for the records
+             std::vector<std::pair<std::string, std::string>> warnings,  // id and text, for the records
+             PointJudge judge);
 
   ~LoadDriver();
 
@@ -74,8 +81,12 @@ class LoadDriver {
   };
 
   void watch_threads();
-  void run_phase(size_t index);
-  Result<std::unique_ptr<Active>> open_phase(size_t index);
+  void run_phase(const PhasePlan& phase, bool more_follow);
+  void run_sweep();
+  std::optional<PointResult> result_of(const std::string& point, uint64_t from_byte);
+  void wait_for_records();
+  void pass_time(int64_t until_ns);
+  Result<std::unique_ptr<Active>> open_phase(const PhasePlan& phase);
   void preconnect(const PhasePlan& phase);
   void turn(Active& active);
   void release_due(Active& active);
@@ -116,6 +127,10 @@ class LoadDriver {
   std::vector<Completion> taken_;
   std::vector<std::unique_ptr<Active>> active_;  // the current phase and those that still drain
   std::vector<PhaseTotals> totals_;              // by phase
+  std::deque<PhaseFacts> facts_;                 // by phase; addresses stay
+  std::deque<PhasePlan> points_;                 // of a sweep, as they are chosen; addresses stay
+  uint64_t most_points_ = 0;                     // of a sweep, at most; 0: not known
+  const PointJudge judge_;
   tkm::Random adapters_;
   uint64_t next_seq_ = 0;
   uint64_t in_flight_ = 0;

@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "engine/plan_hash.hpp"
+#include "engine/sweep_plan.hpp"
 
 namespace tokometer {
 namespace {
@@ -77,12 +78,7 @@ Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Reg
   PhasePlan plan;
   plan.file = phase;
   plan.load = *load;
-  plan.open_loop = !(*load)->has_capability("closed-loop");
-  plan.unsteady = (*load)->has_capability("unsteady");
-  plan.follows_data = plan.open_loop && (*load)->has_capability("trace");
-  count_users(plan);
-  plan.seed = run_seed;
-  plan.limits = limits_of(phase, plan.open_loop);
+  complete(plan, run_seed);
   return plan;
 }
 
@@ -115,18 +111,6 @@ Result<void> check_trace(const Plan& plan) {
   return {};
 }
 
-// At the start of a phase, or soon after it: opening them then would delay the requests that need them.
-uint64_t first_connections(const PhasePlan& phase, const std::vector<int64_t>& arrivals) {
-  constexpr uint64_t kMost = 1024;  // where requests begin one after the other
-  constexpr int64_t kSoonNs = 1'000'000'000;
-  if (!phase.open_loop) return std::max(phase.users_at_once, std::min(phase.most_users, kMost));
-  const auto soon =
-      static_cast<uint64_t>(std::lower_bound(arrivals.begin(), arrivals.end(), kSoonNs) - arrivals.begin());
-  const auto at_once =
-      static_cast<uint64_t>(std::upper_bound(arrivals.begin(), arrivals.end(), 0) - arrivals.begin());
-  return std::max({uint64_t{1}, std::min(soon, kMost), at_once});
-}
-
 Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
   auto dataset =
       Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
@@ -154,6 +138,15 @@ OptionSchema option_schema_of(Registry& registry) {
   };
 }
 
+void complete(PhasePlan& phase, uint64_t run_seed) {
+  phase.open_loop = !phase.load->has_capability("closed-loop");
+  phase.unsteady = phase.load->has_capability("unsteady");
+  phase.follows_data = phase.open_loop && phase.load->has_capability("trace");
+  count_users(phase);
+  phase.seed = run_seed;
+  phase.limits = limits_of(phase.file, phase.open_loop);
+}
+
 Result<Plan> make_plan(RunFile file, Registry& registry) {
   auto processor = registry.find(TKM_KIND_PROCESSOR, file.processor.use);
   if (!processor) return processor.errors();
@@ -167,6 +160,11 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
     if (!planned) return planned.errors();
     plan.phases.push_back(std::move(*planned));
   }
+  if (file.sweep) {
+    auto sweep = plan_sweep(*file.sweep, registry);
+    if (!sweep) return sweep.errors();
+    plan.sweep = std::move(*sweep);
+  }
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   plan.io_threads = file.limits.io_threads > 0 ? file.limits.io_threads : std::clamp(cores / 4, 1u, 8u);
   const RunFile::Limits::Spin spin = file.limits.spin;
@@ -176,14 +174,14 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
       std::min(descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1, local_ports());
   plan.max_in_flight = file.limits.max_in_flight > 0 ? file.limits.max_in_flight : possible;
   plan.file = std::move(file);
+  if (plan.sweep) plan.phases = known_points(plan);
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
   if (auto usable = check_trace(plan); !usable) return usable.errors();
   plan.data_files = find_data_files(plan);
   std::vector<std::vector<int64_t>> arrivals;
-  for (PhasePlan& phase : plan.phases) {
+  for (const PhasePlan& phase : plan.phases) {
     auto times = first_arrivals(phase, kHashedArrivals);
     if (!times) return times.errors();
-    phase.first_connections = first_connections(phase, *times);
     arrivals.push_back(std::move(*times));
   }
   plan.hash = plan_hash(plan, arrivals);
@@ -202,6 +200,7 @@ Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_mo
   PhaseLimits limits = phase.limits;
   limits.cooldown_ns = 0;
   auto row = phase.follows_data ? data->next() : Result(Row{});
+  limits.least_ended = 0;
   PhaseScheduler scheduler(*pattern, limits, [&row] { return row ? row->arrival_ns : std::nullopt; });
   for (int64_t horizon_ns = 0; times.size() < at_most;) {
     if (const auto at_ns = scheduler.take_due(0, horizon_ns)) {
@@ -218,6 +217,19 @@ Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_mo
   return times;
 }
 
+uint64_t first_connections(const PhasePlan& phase) {
+  constexpr uint64_t kMost = 1024;  // where requests begin one after the other
+  constexpr int64_t kSoonNs = 1'000'000'000;
+  constexpr size_t kLooked = 10'000;
+  if (!phase.open_loop) return std::max(phase.users_at_once, std::min(phase.most_users, kMost));
+  const auto times = first_arrivals(phase, kLooked);
+  if (!times) return 1;
+  const auto up_to = [&](int64_t last_ns) {
+    return static_cast<uint64_t>(std::upper_bound(times->begin(), times->end(), last_ns) - times->begin());
+  };
+  return std::max({uint64_t{1}, std::min(up_to(kSoonNs), kMost), up_to(0)});
+}
+
 Result<std::string> describe_plan(const Plan& plan) {
   constexpr size_t kCounted = 1'000'000;
   constexpr size_t kShown = 5;
@@ -228,12 +240,13 @@ Result<std::string> describe_plan(const Plan& plan) {
     data = std::move(*opened);
   }
   std::string text = "processor  " + plan.file.processor.use + "\ndataset    " + plan.file.dataset.use + '\n';
+  if (plan.file.sweep) text += describe_sweep(plan);
   for (const PhasePlan& phase : plan.phases) {
     auto arrivals = first_arrivals(phase, kCounted, data.get());
     if (!arrivals) return arrivals.errors();
     data.reset();  // where a later phase begins in the data is known when it begins
-    text += "phase      " + phase.file.name + ": " + phase.file.load.use + " " +
-            phase.file.load.options_json + ", " + describe_length(phase) +
+    text += (plan.file.sweep ? "point      " : "phase      ") + phase.file.name + ": " + phase.file.load.use +
+            " " + phase.file.load.options_json + ", " + describe_length(phase) +
             (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
     if (arrivals->empty()) continue;
     if (phase.file.duration_ns || phase.file.requests || phase.follows_data) {

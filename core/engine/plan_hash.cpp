@@ -37,6 +37,16 @@ void write_sections(tkm::JsonWriter& json, const Plan& plan) {
   if (request != nullptr) json.key("request").value(*request);
 }
 
+// What decides about the points that are chosen later.
+void write_sweep(tkm::JsonWriter& json, const RunFile::Sweep& sweep) {
+  json.key("sweep").begin_object().member("method", static_cast<int64_t>(sweep.method));
+  json.member("points", sweep.points).member("option", sweep.option).member("within", sweep.within);
+  json.member("stop", static_cast<int64_t>(sweep.stop));
+  json.member("load", sweep.point.load.use).raw_member("options", sweep.point.load.options_json);
+  if (sweep.between) json.member("low", sweep.between->first).member("high", sweep.between->second);
+  json.end_object();
+}
+
 }  // namespace
 
 std::vector<Manifest::DataFile> find_data_files(const Plan& plan) {
@@ -64,6 +74,7 @@ std::string plan_hash(const Plan& plan, const std::vector<std::vector<int64_t>>&
   json.begin_object().member("seed", plan.file.seed);
   write_data(json, plan);
   write_sections(json, plan);
+  if (plan.file.sweep) write_sweep(json, *plan.file.sweep);
   json.key("phases").begin_array();
   for (size_t i = 0; i < plan.phases.size(); ++i) {
     const PhasePlan& phase = plan.phases[i];

@@ -485,7 +485,6 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
                         const Clock& clock, const Redactor& redactor) {
   RunContext context;
   context.clock = &clock;
-  for (const PhasePlan& phase : plan.phases) context.phases.push_back(phase.file.name);
   context.servers = preflight.servers;
   context.tls = preflight.tls;
   context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;

@@ -2,12 +2,15 @@
 
 #include <pthread.h>
 
+#include <array>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include <tokometer/json.hpp>
 
 #include "base/file.hpp"
+#include "metrics/summary.hpp"
 #include "plugin/crash.hpp"
 
 namespace tokometer {
@@ -26,6 +29,16 @@ Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& p
   return std::make_unique<Feeder>(std::move(*source));
 }
 
+Manifest::Sweep sweep_facts(const Plan& plan) {
+  const RunFile::Sweep& sweep = *plan.file.sweep;
+  static constexpr std::array kMethods{"even", "list", "bisect"};
+  return {.method = kMethods[static_cast<size_t>(sweep.method)],
+          .option = sweep.option,
+          .pattern = plan.sweep->pattern,
+          .points = SweepPlanner(sweep, plan.sweep->pattern, plan.sweep->whole).planned(),
+          .duration_ns = sweep.point.duration_ns.value_or(0)};
+}
+
 // A dataset that can share prefixes does so in this run unless its option says that they are empty.
 bool shares_prefixes(const Plan& plan) {
   tkm::JsonDocument options;
@@ -35,6 +48,18 @@ bool shares_prefixes(const Plan& plan) {
 }
 
 }  // namespace
+
+// How a point of a sweep ended, by the reducer, so that the run's report will say the same.
+PointJudge judge_of(const std::filesystem::path& directory) {
+  return [directory](const std::string& point, uint64_t from_byte) -> Result<PointResult> {
+    auto phase = summarize_point(directory, point, from_byte);
+    if (!phase) return phase.errors();
+    const Scalar* rate = phase->find_scalar("completed_rate");
+    return PointResult{.completed_per_s = rate != nullptr ? rate->number() : 0,
+                       .over = phase->over,
+                       .gates_hold = phase->gates_hold()};
+  };
+}
 
 class Run::Threads {
  public:
@@ -99,7 +124,7 @@ Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& 
   if (!feeder_->filtered_at_start().empty())
     warnings.emplace_back("rows_filtered", feeder_->filtered_at_start());
   driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_,
-                                         std::move(warnings));
+                                         std::move(warnings), judge_of(settings.directory));
   start_threads();
   return {};
 }
@@ -200,7 +225,13 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   };
   add("processor", file.processor.use, *plan.processor);
   add("dataset", file.dataset.use, *plan.dataset);
-  for (const PhasePlan& phase : plan.phases) add("pattern", phase.file.load.use, *phase.load);
+  std::set<const Component*> patterns;
+  for (const PhasePlan& phase : plan.phases) {
+    if (patterns.insert(phase.load).second) add("pattern", phase.file.load.use, *phase.load);
+  }
+  if (plan.sweep && patterns.insert(plan.sweep->load).second) {
+    add("pattern", file.load.use, *plan.sweep->load);
+  }
   manifest.host.io_threads = static_cast<int>(plan.io_threads);
   manifest.host.spin = plan.spin;
   for (const TargetServer& server : preflight.servers) {
@@ -217,7 +248,7 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   Manifest::Workload workload;
   workload.processor = file.processor.use;
   workload.dataset = file.dataset.use;
-  workload.load = plan.phases.front().file.load.use;
+  workload.load = plan.sweep ? file.load.use : plan.phases.front().file.load.use;
   workload.model = preflight.model;
   workload.shared_prefix = shares_prefixes(plan);
   workload.sessions = plan.dataset->has_capability("sessions");
@@ -227,6 +258,7 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   manifest.gates = file.slo.gates;
   manifest.error_budget = file.limits.error_budget;
   manifest.console = file.output.console;
+  if (plan.sweep) manifest.sweep = sweep_facts(plan);
   return manifest;
 }
 

@@ -15,6 +15,22 @@ constexpr uint32_t kMostActive =
 
 }  // namespace
 
+PhaseScheduler::PhaseScheduler(Pattern& pattern, const PhaseLimits& limits, NextArrival next_arrival)
+    : pattern_(pattern), limits_(limits), next_arrival_(std::move(next_arrival)) {
+  if (!limits_.duration_ns || limits_.least_ended == 0) return;
+  window_is_open_ = true;
+  planned_end_ns_ = *limits_.duration_ns;
+  limits_.duration_ns = std::max(planned_end_ns_, limits_.longest_ns);
+}
+
+// What has been taken stays inside: nothing that counted as part of the window falls out of it again.
+void PhaseScheduler::close_window_if_enough(int64_t now_ns) {
+  if (!window_is_open_ || counted_ended_ < limits_.least_ended) return;
+  window_is_open_ = false;
+  limits_.duration_ns =
+      std::min(*limits_.duration_ns, std::max({planned_end_ns_, now_ns, last_taken_ns_ + 1}));
+}
+
 int64_t PhaseScheduler::last_time_ns() const noexcept {
   return limits_.duration_ns ? *limits_.duration_ns + limits_.cooldown_ns : kNever;
 }
@@ -126,6 +142,8 @@ std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_
   end_if_window_is_done(now_ns);
   if (ended_ || committed_.empty() || committed_.top() > horizon_ns) return std::nullopt;
   const int64_t at_ns = committed_.top();
+  if (at_ns >= last_time_ns()) return std::nullopt;  // the window has closed since it was asked for
+  last_taken_ns_ = std::max(last_taken_ns_, at_ns);
   committed_.pop();
   ++released_;
   ++in_flight_;
@@ -138,6 +156,8 @@ void PhaseScheduler::entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok) 
   --in_flight_;
   ++(ok ? completed_ : failed_);
   if (limits_.duration_ns && scheduled_ns < *limits_.duration_ns) --open_in_window_;
+  if (scheduled_ns >= limits_.warmup_ns) ++counted_ended_;
+  close_window_if_enough(end_ns);
   if (ended_ || done_ || limits_.open_loop) return;
   ask(end_ns);
   ask_until_it_waits(end_ns);

@@ -27,6 +27,11 @@ struct PhaseLimits {
   int64_t cooldown_ns =
       0;  // the load goes on after the window at most this long, until its requests have ended
   bool open_loop = true;
+  // For slow answers: past duration_ns the window goes on until so many of its requests have ended, those
+  // scheduled before warmup_ns not counted, and at most until longest_ns.
+  uint64_t least_ended = 0;
+  int64_t warmup_ns = 0;
+  int64_t longest_ns = 0;
 };
 
 class PhaseScheduler {
@@ -36,8 +41,7 @@ class PhaseScheduler {
   using NextArrival = std::function<std::optional<int64_t>()>;
 
   // `pattern` outlives the scheduler.
-  PhaseScheduler(Pattern& pattern, const PhaseLimits& limits, NextArrival next_arrival = {})
-      : pattern_(pattern), limits_(limits), next_arrival_(std::move(next_arrival)) {}
+  PhaseScheduler(Pattern& pattern, const PhaseLimits& limits, NextArrival next_arrival = {});
 
   // The next release with a time up to `horizon_ns`, or nothing for now. `now_ns` only serves waits of the
   // pattern.
@@ -54,6 +58,9 @@ class PhaseScheduler {
   // taken for `at_ns` goes `by_ns` later, which is its scheduled time from now on, and all that is asked for
   // later shifts alike.
   void shift(int64_t at_ns, int64_t by_ns);
+
+  // Where the window ends, as it looks now.
+  std::optional<int64_t> duration_ns() const noexcept { return limits_.duration_ns; }
 
   bool load_ended() const noexcept { return ended_; }
   uint64_t released() const noexcept { return released_; }
@@ -73,6 +80,7 @@ class PhaseScheduler {
   int64_t pattern_shift_ns() const noexcept;
   void fail(std::string sentence);
   void end_if_window_is_done(int64_t now_ns);
+  void close_window_if_enough(int64_t now_ns);
   int64_t last_time_ns() const noexcept;  // releases at or after it are outside the phase
 
   Pattern& pattern_;
@@ -88,6 +96,10 @@ class PhaseScheduler {
   uint64_t completed_ = 0;
   uint64_t failed_ = 0;
   uint64_t open_in_window_ = 0;  // taken, scheduled before the window's end, not ended
+  int64_t planned_end_ns_ = 0;   // of the window, where least_ended may move it
+  uint64_t counted_ended_ = 0;   // towards least_ended
+  int64_t last_taken_ns_ = -1;
+  bool window_is_open_ = false;  // until least_ended is met
   uint32_t active_ = 0;          // entries from RELEASE to their end
   uint32_t in_flight_ = 0;
   uint32_t users_ = 0;

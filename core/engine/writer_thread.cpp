@@ -131,7 +131,8 @@ void WriterThread::append(bool force) {
   if (waiting > 0 && (force || waiting >= kAppendBytes || now_ns - last_append_ns_ >= kAppendNs)) {
     if (!broken_) append_or_free_reserve();
     lines_.clear_pending();
-    written_.store(formatted_, std::memory_order_relaxed);
+    file_bytes_.fetch_add(waiting, std::memory_order_relaxed);
+    written_.store(formatted_);
     last_append_ns_ = now_ns;
     unsynced_ = true;
   }

@@ -60,6 +60,9 @@ class WriterThread {
   bool has_fault() const noexcept { return has_fault_.load(std::memory_order_relaxed); }
   int64_t backlog_bytes() const noexcept;  // an estimate: what was pushed and is not on the disk
   uint64_t request_lines() const noexcept { return request_lines_.load(std::memory_order_relaxed); }
+  // All that was pushed so far is in the file, whose length this is.
+  bool has_written_all() const noexcept { return written_.load() == pushed_.load(); }
+  uint64_t file_bytes() const noexcept { return file_bytes_.load(std::memory_order_relaxed); }
   LiveFigures live() const;  // any thread
   int32_t thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
 
@@ -85,7 +88,7 @@ class WriterThread {
   RecordWriter lines_;
   Mailbox<WriterItem> inbox_;
   std::vector<WriterItem> items_;
-  std::atomic<uint64_t> pushed_{0}, written_{0}, request_lines_{0};
+  std::atomic<uint64_t> pushed_{0}, written_{0}, request_lines_{0}, file_bytes_{0};
   std::atomic<bool> stop_{false}, has_fault_{false};
   std::atomic<int32_t> thread_id_{0};
   uint64_t formatted_ = 0;

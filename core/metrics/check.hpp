@@ -13,7 +13,7 @@ inline Check check(const char* id, const char* name, Grade grade, std::string me
                    std::string limit, std::string advice) {
   if (grade == Grade::valid) advice.clear();
   return {id, name, grade, std::move(measured), std::move(relation), std::move(limit), std::move(advice),
-          {}, {}};
+          {}, {},   false};
 }
 
 // "1 request dropped", "2 requests dropped"

@@ -63,12 +63,21 @@ size_t LoadSeries::whole_batches(int64_t until_ns) const {
                              (kBinNs * static_cast<int64_t>(kBatch)));
 }
 
-std::vector<double> LoadSeries::in_flight(int64_t until_ns) const {
-  std::vector<double> means(whole_batches(until_ns), 0);
+std::vector<double> LoadSeries::in_flight_bins(int64_t until_ns) const {
+  std::vector<double> means(static_cast<size_t>(std::max<int64_t>(until_ns - begin_ns_, 0) / kBinNs), 0);
   double covering = 0;
-  for (size_t i = 0; i < bins_.size() && i / kBatch < means.size(); ++i) {
+  for (size_t i = 0; i < std::min(bins_.size(), means.size()); ++i) {
     covering += bins_[i].whole;
-    means[i / kBatch] += (covering + bins_[i].part) / static_cast<double>(kBatch);
+    means[i] = covering + bins_[i].part;
+  }
+  return means;
+}
+
+std::vector<double> LoadSeries::in_flight(int64_t until_ns) const {
+  const std::vector<double> bins = in_flight_bins(until_ns);
+  std::vector<double> means(whole_batches(until_ns), 0);
+  for (size_t i = 0; i < means.size() * kBatch; ++i) {
+    means[i / kBatch] += bins[i] / static_cast<double>(kBatch);
   }
   return means;
 }

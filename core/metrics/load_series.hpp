@@ -18,6 +18,8 @@ class LoadSeries {
   // `events`: those of `r`.
   void add(const RequestRecord& r, const std::vector<TokenEvent>& events);
 
+  std::vector<double> in_flight_bins(int64_t until_ns) const;  // means of the whole bins in [begin, until)
+
   // Batch means (5 bins) of the whole batches in [begin, until).
   std::vector<double> in_flight(int64_t until_ns) const;
   std::vector<double> ttft(int64_t until_ns) const;  // empty batches repeat the one before

@@ -85,6 +85,14 @@ void put_goals(JsonWriter& json, const Manifest& m) {
       .member("console", m.console);
 }
 
+void put_sweep(JsonWriter& json, const Manifest::Sweep& s) {
+  json.key("sweep").begin_object().member("method", s.method).member("option", s.option);
+  json.member("pattern", s.pattern)
+      .member("points", s.points)
+      .member("duration_ns", s.duration_ns)
+      .end_object();
+}
+
 std::string text(const Json& json, std::string_view key) {
   return std::string(tkm::get_string(json, key));
 }
@@ -189,6 +197,13 @@ void read_goals(const Json& json, Manifest& m) {
   });
 }
 
+void read_sweep(const Json& json, Manifest& m) {
+  if (tkm::find(json, "sweep") == nullptr) return;
+  const Json& s = object_of(json, "sweep");
+  m.sweep = {text(s, "method"), text(s, "option"), text(s, "pattern"),
+             static_cast<uint64_t>(tkm::get_int(s, "points")), tkm::get_int(s, "duration_ns")};
+}
+
 }  // namespace
 
 std::string manifest_json(const Manifest& manifest) {
@@ -199,6 +214,7 @@ std::string manifest_json(const Manifest& manifest) {
   put_target(json, manifest);
   put_workloads(json, manifest);
   put_goals(json, manifest);
+  if (manifest.sweep) put_sweep(json, *manifest.sweep);
   put_files(json, manifest);
   put_host(json, manifest.host);
   json.raw_member("run_file", manifest.run_file_json).end_object();
@@ -223,6 +239,7 @@ Result<Manifest> parse_manifest(std::string_view json, const std::string& file) 
   read_run(document, manifest);
   read_target(document, manifest);
   read_goals(document, manifest);
+  read_sweep(document, manifest);
   read_files(document, manifest);
   read_host(object_of(document, "host"), manifest.host);
   return manifest;

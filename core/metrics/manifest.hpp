@@ -85,6 +85,16 @@ struct Manifest {
   double error_budget = 0.10;
   std::string console = "table";
 
+  // In place of phases: points that were chosen while the run went on.
+  struct Sweep {
+    std::string method;       // "even", "list", "bisect"
+    std::string option;       // of the load: in what the points differ
+    std::string pattern;      // what they are called by
+    uint64_t points = 0;      // at most; 0: that depended on the results
+    int64_t duration_ns = 0;  // of a point, as planned
+  };
+  std::optional<Sweep> sweep;
+
   int shard = 0, shard_count = 1;
 };
 

@@ -228,6 +228,9 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   s.good = static_cast<uint64_t>(f.good.total);
   s.short_output = f.short_output, s.wrong_model = f.wrong_model;
   s.gates = evaluate_gates(manifest, s, f.rows);
+  const Scalar* errors = s.find_scalar("error_ratio");
+  s.over = (s.plan.open_loop && scan.backlog_significant) ||
+           (errors != nullptr && errors->number() > manifest.error_budget);
   return s;
 }
 

@@ -73,6 +73,9 @@ PhaseLine read_phase(const tkm::Json& json) {
   line.users = get_optional_count(json, "users");
   line.max_in_flight = get_optional_count(json, "max_in_flight");
   line.overload = tkm::get_string(json, "overload");
+  if (const tkm::Json* options = tkm::find(json, "options"))
+    tkm::JsonWriter(line.load_options).value(*options);
+  if (tkm::find(json, "value") != nullptr) line.value = tkm::get_number(json, "value");
   return line;
 }
 

@@ -154,6 +154,8 @@ void put_plan(tkm::JsonWriter& json, const PhaseLine& line) {
   put_optional(json, "users", line.users);
   put_optional(json, "max_in_flight", line.max_in_flight);
   if (!line.overload.empty()) json.member("overload", line.overload);
+  if (!line.load_options.empty()) json.raw_member("options", line.load_options);
+  put_optional(json, "value", line.value);
 }
 
 void put_totals(tkm::JsonWriter& json, const std::vector<PhaseTotals>& totals) {
@@ -246,7 +248,11 @@ void RecordWriter::write_phase(const PhaseLine& line) {
   tkm::JsonWriter json(buffer_);
   json.begin_object().member("t", "phase").member("phase", line.phase).member("workload", line.workload);
   json.member("event", to_string(line.event)).member("at_ns", line.at_ns);
-  if (line.event == PhaseLine::Event::begin) put_plan(json, line);
+  if (line.event == PhaseLine::Event::begin) {
+    put_plan(json, line);
+  } else {
+    put_optional(json, "duration_ns", line.duration_ns);
+  }
   finish_line(begin);
 }
 

@@ -44,7 +44,7 @@ struct PhaseLine {
   std::string phase, workload;
   Event event = Event::begin;
   int64_t at_ns = 0;
-  // begin only:
+  // begin only, but for the duration, which load_end repeats where slow answers made it longer:
   std::optional<int64_t> duration_ns;  // warm-up + measure window
   std::optional<uint64_t> requests;    // the same, as a count
   Span warmup, cooldown;
@@ -56,7 +56,9 @@ struct PhaseLine {
       rate_per_s;                 // the pattern's nominal rate, if it has one (labels only, never a result)
   std::optional<uint64_t> users;  // the same for closed loops
   std::optional<uint64_t> max_in_flight;
-  std::string overload;  // "queue", "drop", "block"
+  std::string overload;         // "queue", "drop", "block"
+  std::string load_options;     // canonical JSON; of a sweep's point the load that was chosen
+  std::optional<double> value;  // of a sweep's point: that of the option in which they differ
 };
 
 struct ThreadTick {
@@ -158,8 +160,10 @@ class RecordVisitor {
   virtual void on_end(const EndLine&) {}
 };
 
-// Streams a file through the visitor, in bounded memory. Fails only when the file cannot be opened or read.
-Result<ReadReport> read_records(const std::filesystem::path& file, RecordVisitor& visitor);
+// Streams a file through the visitor, in bounded memory, from the line that begins at `from_byte` on. Fails
+// only when the file cannot be opened or read.
+Result<ReadReport> read_records(const std::filesystem::path& file, RecordVisitor& visitor,
+                                uint64_t from_byte = 0);
 
 // The same for bytes in memory (tests, fuzzing).
 ReadReport read_records_text(std::string_view text, RecordVisitor& visitor);

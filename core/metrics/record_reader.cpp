@@ -159,9 +159,12 @@ class LineCutter {
 
 }  // namespace
 
-Result<ReadReport> read_records(const std::filesystem::path& file, RecordVisitor& visitor) {
+Result<ReadReport> read_records(const std::filesystem::path& file, RecordVisitor& visitor,
+                                uint64_t from_byte) {
   const Descriptor input(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!input) return system_error(file, "open the records");
+  if (from_byte > 0 && ::lseek(input.get(), static_cast<off_t>(from_byte), SEEK_SET) < 0)
+    return system_error(file, "read the records");
   LineReader reader(visitor);
   LineCutter cutter(reader);
   for (;;) {

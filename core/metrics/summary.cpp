@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "metrics/measure_pass.hpp"
 #include "metrics/phase_figures.hpp"
+#include "metrics/sweep_figures.hpp"
 #include "metrics/verdict.hpp"
 #include "metrics/verdict_limits.hpp"
 #include "metrics/window_pass.hpp"
@@ -52,6 +53,13 @@ void add_client(PhaseSummary& phase, PhaseFigures& figures) {
   phase.rss_peak_bytes = client.last.rss_peak_bytes;
 }
 
+Result<Manifest> read_manifest(const std::filesystem::path& run_dir) {
+  const auto file = run_dir / "manifest.json";
+  const auto text = read_file(file, kMostManifestBytes);
+  if (!text) return text.errors();
+  return parse_manifest(*text, file.string());
+}
+
 }  // namespace
 
 std::optional<size_t> percentile_index(std::string_view id) {
@@ -93,11 +101,29 @@ std::string_view to_string(Grade grade) {
   return kNames[static_cast<size_t>(grade)];
 }
 
+bool PhaseSummary::gates_hold() const {
+  return std::all_of(gates.begin(), gates.end(), [](const GateResult& gate) { return gate.holds; });
+}
+
+Result<PhaseSummary> summarize_point(const std::filesystem::path& run_dir, const std::string& phase,
+                                     uint64_t from_byte) {
+  auto manifest = read_manifest(run_dir);
+  if (!manifest) return manifest.errors();
+  WindowPass windows;
+  const auto records_file = run_dir / "records.jsonl";
+  if (const auto read = read_records(records_file, windows, from_byte); !read) return read.errors();
+  windows.place_windows();
+  MeasurePass measure(*manifest, windows.scans());
+  if (const auto again = read_records(records_file, measure, from_byte); !again) return again.errors();
+  for (auto& figures : measure.figures()) {
+    if (figures->scan.phase == phase) return summarize_phase(*figures, *manifest);
+  }
+  return Error{"the records hold nothing about \"" + phase + "\"", records_file.string()};
+}
+
 Result<Summary> summarize(const std::filesystem::path& run_dir) {
-  const auto manifest_file = run_dir / "manifest.json", records_file = run_dir / "records.jsonl";
-  const auto text = read_file(manifest_file, kMostManifestBytes);
-  if (!text) return text.errors();
-  auto manifest = parse_manifest(*text, manifest_file.string());
+  const auto records_file = run_dir / "records.jsonl";
+  auto manifest = read_manifest(run_dir);
   if (!manifest) return manifest.errors();
 
   WindowPass windows;
@@ -123,6 +149,7 @@ Result<Summary> summarize(const std::filesystem::path& run_dir) {
     figures->rows = {};  // the next phase needs the memory
   }
   summary.verdict = worst_of(summary.checks);
+  if (manifest->sweep) summary.sweep = sweep_figures(*manifest->sweep, summary);
   summary.manifest = std::move(*manifest);
   return summary;
 }

@@ -163,6 +163,10 @@ struct PhaseSummary {
   std::vector<std::pair<std::string, Histogram>>
       histograms;  // by metric id; what merge and the exporters add up
 
+  // Open loop: the backlog grew over the window. Any loop: more errors than the budget.
+  bool over = false;
+  bool gates_hold() const;  // all of them; true without gates
+
   double cores_used() const {
     return ticked_ns > 0 ? static_cast<double>(cpu_ns) / static_cast<double>(ticked_ns) : 0;
   }
@@ -182,6 +186,17 @@ struct Check {
   std::string limit;     // "1.00 ms"
   std::string advice;    // what to do; only when not valid
   std::string workload, phase;  // empty: the run
+  bool marks_row = false;       // about the load of a sweep's point: it marks the row, not the run's verdict
+};
+
+// What a sweep found. Indices into Summary::phases.
+struct SweepFigures {
+  std::optional<size_t> best;  // not over, all gates hold: the one with most output tokens per second
+  std::optional<double> saturated_per_s;  // requests completed by the point "throughput"
+  uint64_t skipped = 0;                   // points that were planned and not run
+  // bisect: values of the option
+  std::optional<size_t> highest_held, lowest_failed;
+  bool confirmed = false;  // the highest was measured once more, for longer
 };
 
 struct Summary {
@@ -192,12 +207,18 @@ struct Summary {
   int64_t end_ns = 0;      // at of the end line, else the last instant seen
   Counts totals;           // all workloads and phases, from the lines
   std::vector<PhaseSummary> phases;
-  std::vector<WarnLine> warnings;  // the first 100
+  std::optional<SweepFigures> sweep;  // of a sweep: each phase is a point
+  std::vector<WarnLine> warnings;     // the first 100
   Grade verdict = Grade::valid;
   std::vector<Check> checks;  // V1 .. V17 in order; per phase where it applies
 };
 
 // Pure function of manifest.json and records.jsonl in `run_dir`. Fails only if one of them cannot be read.
 Result<Summary> summarize(const std::filesystem::path& run_dir);
+
+// One phase, while the run goes on: by the lines from this byte of the file on, which are all that concern
+// it.
+Result<PhaseSummary> summarize_point(const std::filesystem::path& run_dir, const std::string& phase,
+                                     uint64_t from_byte);
 
 }  // namespace tokometer

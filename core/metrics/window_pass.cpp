@@ -39,6 +39,16 @@ void count(Counts& counts, const RequestRecord& r) {
   if (r.cls.rfind("client.", 0) == 0) ++counts.client_failed;
 }
 
+void note_earliest(PhaseScan& scan, const RequestRecord& r) {
+  constexpr size_t kEarliest = 8;  // few: with a queue each later one waits longer
+  if (r.status != Status::ok || r.scheduled_ns == kAbsent || r.end_ns == kAbsent) return;
+  auto& kept = scan.earliest;
+  if (kept.size() == kEarliest && r.scheduled_ns >= kept.back().first) return;
+  const std::pair entry{r.scheduled_ns, r.end_ns - r.scheduled_ns};
+  kept.insert(std::upper_bound(kept.begin(), kept.end(), entry), entry);
+  if (kept.size() > kEarliest) kept.pop_back();
+}
+
 }  // namespace
 
 PhaseScan& WindowPass::scan_of(const std::string& workload, const std::string& phase) {
@@ -82,6 +92,7 @@ void WindowPass::on_request(const RequestRecord& r) {
   const bool counted = scan.plan.requests || scan.plan.warmup.kind == Span::Kind::count;
   if (counted && r.scheduled_ns != kAbsent) scan.starts.push_back(r.scheduled_ns);
   if (!scan.series) return;
+  note_earliest(scan, r);
   events_.load(r);
   scan.series->add(r, events_.all());
 }
@@ -97,6 +108,7 @@ void WindowPass::on_phase(const PhaseLine& line) {
       break;
     case PhaseLine::Event::load_end:
       scan.load_end_ns = line.at_ns;
+      if (line.duration_ns) scan.plan.duration_ns = line.duration_ns;
       break;
     case PhaseLine::Event::end:
       scan.end_ns = line.at_ns;

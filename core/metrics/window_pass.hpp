@@ -25,6 +25,8 @@ struct PhaseScan {
   Counts counts;                // by the request lines
   uint64_t order_breaches = 0;  // requests whose instants run backwards
   int64_t first_s_ns = kAbsent, last_s_ns = kAbsent, first_x_ns = kAbsent, last_e_ns = kAbsent;
+  // S and E - S of the earliest requests: how long the first answers took. Ordered by S.
+  std::vector<std::pair<int64_t, int64_t>> earliest;
   std::vector<int64_t> starts;         // every S, only where a count needs it; emptied after the pass
   std::unique_ptr<LoadSeries> series;  // measured phases only
 

@@ -1,5 +1,6 @@
 // Where the measure window of a phase lies: after the warm-up, before the cool-down (docs/methodology.md).
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "metrics/statistics.hpp"
@@ -74,17 +75,28 @@ void place_begin(PhaseScan& scan) {
   scan.w0_ns = std::min(scan.w0_ns, scan.w1_ns);
 }
 
+// From when on the load may be steady: while the first answers are being made, what is in flight rises in any
+// case.
+int64_t filled_ns(const PhaseScan& scan) {
+  int64_t sum = 0;
+  for (const auto& [start, took] : scan.earliest) sum += took;
+  return scan.plan.at_ns + sum / std::max<int64_t>(static_cast<int64_t>(scan.earliest.size()), 1);
+}
+
 // The rise of the backlog over the window: a line through 20 batches of the in-flight series.
 void judge_steadiness(PhaseScan& scan) {
-  constexpr size_t kBatches = 20;
+  constexpr size_t kBatches = 20, kFewestBatches = 10;
   constexpr double kT99 = 2.878;        // Student t, 18 degrees of freedom, 99 % two-sided
   constexpr double kLeastShare = 0.05;  // a rise below 5 % of the mean, or one request, matters to nobody
+  constexpr double kOfDeviation = 2;    // of a Poisson count with this mean: what comes and goes by itself
   const std::vector<double> in_flight = scan.series->in_flight(scan.w1_ns);
   scan.settled = mser(in_flight).settled && mser(scan.series->ttft(scan.w1_ns)).settled &&
                  mser(scan.series->tokens(scan.w1_ns)).settled;
-  const auto second = static_cast<size_t>((scan.w0_ns - scan.plan.at_ns + 999'999'999) / 1'000'000'000);
-  if (second >= in_flight.size() || in_flight.size() - second < kBatches / 2) return;
-  const std::span<const double> window = std::span(in_flight).subspan(second);
+  const std::vector<double> bins = scan.series->in_flight_bins(scan.w1_ns);
+  const int64_t from_ns = std::max(scan.w0_ns, filled_ns(scan)) - scan.plan.at_ns;
+  const auto first = static_cast<size_t>((from_ns + LoadSeries::kBinNs - 1) / LoadSeries::kBinNs);
+  if (first >= bins.size() || bins.size() - first < kFewestBatches) return;
+  const std::span<const double> window = std::span(bins).subspan(first);
   std::vector<double> batches;
   const size_t parts = std::min(kBatches, window.size());
   for (size_t i = 0; i < parts; ++i) {
@@ -93,8 +105,9 @@ void judge_steadiness(PhaseScan& scan) {
   }
   const Slope slope = slope_of(batches);
   scan.backlog_rise = slope.per_step * static_cast<double>(parts);
-  scan.backlog_significant = slope.per_step > kT99 * slope.error && scan.backlog_rise > 1 &&
-                             scan.backlog_rise > kLeastShare * mean_of(batches);
+  const double mean = mean_of(batches);
+  const double least = std::max({1.0, kLeastShare * mean, kOfDeviation * std::sqrt(mean)});
+  scan.backlog_significant = slope.per_step > kT99 * slope.error && scan.backlog_rise > least;
 }
 
 }  // namespace

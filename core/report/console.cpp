@@ -236,8 +236,12 @@ std::string data_lines(const Summary& summary) {
 
 std::string render_table(const Summary& summary, const ConsoleOptions& options) {
   std::string text = title(summary.manifest);
-  if (summary.phases.size() != 1) text += verdict_lines(summary, options);
+  const bool as_rows = summary.sweep && options.point.empty();
+  if (as_rows || (summary.phases.size() != 1 && options.point.empty()))
+    text += verdict_lines(summary, options);
+  if (as_rows) text += render_sweep(summary);
   for (const PhaseSummary& phase : summary.phases) {
+    if (as_rows || (!options.point.empty() && phase.phase != options.point)) continue;
     text += verdict_lines(summary, phase, options) + phase_lines(summary, phase);
   }
   text += data_lines(summary);

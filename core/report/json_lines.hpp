@@ -1,5 +1,5 @@
 // Compact JSON made readable: a line for each member and item down to a depth. Deeper values, and those that
-// hold no other object or array, stay on one line. Private to core/report.
+// hold no other object or array, stay on one line. For core/report, and for matrix.json in cli.
 #pragma once
 
 #include <string>

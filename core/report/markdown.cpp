@@ -63,6 +63,7 @@ std::string render_markdown(const Summary& summary) {
             (check.relation.empty() ? "" : " \\" + check.relation + " " + check.limit) +
             (check.advice.empty() ? "" : ": " + cell(check.advice)) + "\n";
   }
+  if (summary.sweep) text += "\n" + render_markdown_rows(rows_of(summary), "Point");
   for (const PhaseSummary& phase : summary.phases) text += phase_tables(phase);
   return text;
 }

@@ -8,8 +8,9 @@
 namespace tokometer {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Style>, 5> kStyles{{{"table", Style::table},
+constexpr std::array<std::pair<std::string_view, Style>, 6> kStyles{{{"table", Style::table},
                                                                      {"vllm-bench", Style::vllm_bench},
+                                                                     {"guidellm", Style::guidellm},
                                                                      {"md", Style::markdown},
                                                                      {"json", Style::json},
                                                                      {"quiet", Style::quiet}}};
@@ -35,6 +36,8 @@ std::string render_console(const Summary& summary, const ConsoleOptions& options
       return render_table(summary, options);
     case Style::vllm_bench:
       return render_vllm_bench(summary, options);
+    case Style::guidellm:
+      return render_guidellm(summary, options);
     case Style::markdown:
       return render_markdown(summary);
     case Style::json:
@@ -49,10 +52,10 @@ std::string render_console(const Summary& summary, const ConsoleOptions& options
 Result<void> write_reports(const std::filesystem::path& run_dir, const Summary& summary) {
   ConsoleOptions plain;
   plain.directory = run_dir.string();
-  const std::array<std::pair<const char*, std::string>, 3> files{
-      {{"summary.json", summary_json(summary)},
-       {"histograms.json", histograms_json(summary)},
-       {"console.txt", render_console(summary, plain)}}};
+  std::vector<std::pair<const char*, std::string>> files{{"summary.json", summary_json(summary)},
+                                                         {"histograms.json", histograms_json(summary)},
+                                                         {"console.txt", render_console(summary, plain)}};
+  if (summary.sweep) files.emplace_back("sweep.csv", rows_csv(rows_of(summary)));
   std::vector<Error> errors;
   for (const auto& [name, text] : files) {
     if (const auto done = publish_file(run_dir / name, text); !done) {

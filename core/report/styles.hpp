@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "report/point_rows.hpp"
 #include "report/report.hpp"
 
 namespace tokometer {
@@ -11,6 +12,12 @@ namespace tokometer {
 std::string render_table(const Summary& summary, const ConsoleOptions& options);
 std::string render_vllm_bench(const Summary& summary, const ConsoleOptions& options);
 std::string render_markdown(const Summary& summary);
+std::string render_guidellm(const Summary& summary, const ConsoleOptions& options);
+
+// Of a sweep: heading, a row a point, what was found. Part of the style "table".
+std::string render_sweep(const Summary& summary);
+// A row a phase.
+std::vector<PointRow> rows_of(const Summary& summary, bool from_send = false);
 
 // "VERDICT SUSPECT  V12 errors 0.31 % > 0.1 %: see Errors", and a line for each further check that is not
 // valid.

@@ -133,6 +133,8 @@ void put_plan(JsonWriter& json, const PhaseSummary& p) {
   if (p.plan.rate_per_s) json.member("rate_per_s", *p.plan.rate_per_s);
   if (p.plan.users) json.member("users", *p.plan.users);
   if (p.plan.max_in_flight) json.member("max_in_flight", *p.plan.max_in_flight);
+  if (p.plan.value) json.member("value", *p.plan.value);
+  if (p.over) json.member("over", true);
 }
 
 void put_token_counts(JsonWriter& json, std::string_view key, const TokenCounts& t) {
@@ -267,9 +269,25 @@ void put_checks(JsonWriter& json, const Summary& s) {
     if (!c.relation.empty()) json.member("relation", c.relation).member("limit", c.limit);
     if (!c.advice.empty()) json.member("advice", c.advice);
     if (!c.workload.empty()) json.member("workload", c.workload).member("phase", c.phase);
+    if (c.marks_row) json.member("marks_row", true);
     json.end_object();
   }
   json.end_array();
+}
+
+void put_sweep(JsonWriter& json, const Summary& s) {
+  if (!s.sweep) return;
+  const auto name = [&](const char* key, const std::optional<size_t>& point) {
+    if (point) json.member(key, s.phases[*point].phase);
+  };
+  json.key("sweep").begin_object().member("method", s.manifest.sweep->method);
+  json.member("option", s.manifest.sweep->option).member("skipped", s.sweep->skipped);
+  if (s.sweep->saturated_per_s) json.member("saturated_per_s", *s.sweep->saturated_per_s);
+  name("best", s.sweep->best);
+  name("highest_held", s.sweep->highest_held);
+  name("lowest_failed", s.sweep->lowest_failed);
+  if (s.sweep->highest_held) json.member("confirmed", s.sweep->confirmed);
+  json.end_object();
 }
 
 void put_records(JsonWriter& json, const ReadReport& r) {
@@ -298,6 +316,7 @@ std::string summary_json(const Summary& summary) {
   put_checks(json, summary);
   put_counts(json, "totals", summary.totals);
   put_records(json, summary.records);
+  put_sweep(json, summary);
   json.key("phases").begin_array();
   for (const PhaseSummary& phase : summary.phases) put_phase(json, phase);
   json.end_array();

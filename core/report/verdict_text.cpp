@@ -39,6 +39,21 @@ std::string lines_of(std::vector<const Check*> bad, Grade grade, const std::stri
   return text;
 }
 
+// Of each check of a sweep's points the worst one.
+std::vector<const Check*> worst_points(const std::vector<const Check*>& bad) {
+  std::vector<const Check*> worst;
+  for (const Check* check : bad) {
+    const auto same =
+        std::find_if(worst.begin(), worst.end(), [&](const Check* w) { return w->id == check->id; });
+    if (same == worst.end()) {
+      worst.push_back(check);
+    } else if (check->grade > (*same)->grade) {
+      *same = check;
+    }
+  }
+  return worst;
+}
+
 }  // namespace
 
 std::string place_text(const PhaseSummary& phase) {
@@ -49,8 +64,9 @@ std::string place_text(const PhaseSummary& phase) {
 std::string verdict_lines(const Summary& summary, const ConsoleOptions& options) {
   std::vector<const Check*> bad;
   for (const Check& check : summary.checks) {
-    if (check.grade != Grade::valid) bad.push_back(&check);
+    if (check.grade != Grade::valid && !check.marks_row) bad.push_back(&check);
   }
+  if (summary.sweep) bad = worst_points(bad);
   return lines_of(std::move(bad), summary.verdict, {}, options);
 }
 

@@ -111,9 +111,9 @@ TEST_CASE("a bad command line is one sentence that names the nearest verb or fla
       {{"report", "a", "b"}, "unexpected argument \"b\"; see `tokometer report --help`"},
       {{"report", "a", "--set", "b=1"}, "unknown flag \"--set\"; see `tokometer report --help`"},
       {{"run", "a", "--style", "fancy"},
-       "--style: must be one of table, vllm-bench, md, json, quiet (got \"fancy\")"},
+       "--style: must be one of table, vllm-bench, guidellm, md, json, quiet (got \"fancy\")"},
       {{"run", "a", "--style", "\x1b[31m"},
-       "--style: must be one of table, vllm-bench, md, json, quiet (got \"\\x1b[31m\")"},
+       "--style: must be one of table, vllm-bench, guidellm, md, json, quiet (got \"\\x1b[31m\")"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.arguments);

@@ -30,6 +30,9 @@ inline Result<std::string> option_schema(std::string_view kind, std::string_view
           "fields": {"type": "array", "items": {"type": "string"}, "minItems": 1}}})"},
       {"load/poisson", R"({"type": "object", "required": ["rate"], "properties": {
           "rate": {"type": "number", "exclusiveMinimum": 0}}})"},
+      {"load/synchronous", R"({"type": "object", "properties": {}})"},
+      {"load/throughput", R"({"type": "object", "properties": {
+          "users": {"type": "integer", "minimum": 1, "default": 512}}})"},
       {"load/concurrency", R"({"type": "object", "required": ["users"], "properties": {
           "users": {"type": "integer", "minimum": 1, "maximum": 1000000},
           "ramp_up": {"type": "string", "format": "duration", "default": "0s", "minimum": 0},
@@ -51,8 +54,11 @@ inline std::string completed(std::string text) {
       {"load", "{use: poisson, options: {rate: 5}}"},
       {"phases", "[{duration: 7s}]"}};
   for (const auto& [key, value] : needed) {
-    const bool has = text.starts_with(key + ":") || text.find("\n" + key + ":") != std::string::npos;
-    if (!has) text += key + ": " + value + "\n";
+    const auto has = [&text](const std::string& name) {
+      return text.starts_with(name + ":") || text.find("\n" + name + ":") != std::string::npos;
+    };
+    const bool in_its_place = key == "phases" && has("sweep");
+    if (!has(key) && !in_its_place) text += key + ": " + value + "\n";
   }
   return text;
 }

@@ -276,4 +276,44 @@ TEST_CASE("a trace leaves what lies behind the phase to the next one, which coun
   }
 }
 
+TEST_CASE("slow answers: a window goes on until enough of its requests have ended") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(
+      pattern, {.duration_ns = 100, .cooldown_ns = 50, .least_ended = 2, .warmup_ns = 20, .longest_ns = 400});
+  CHECK(take_all(scheduler, 155, 160).size() == 17);  // 0, 10, ... 160: past 100 the load goes on
+  scheduler.entry_ended(10, 155, true);               // of the warm-up
+  scheduler.entry_ended(20, 156, true);
+  CHECK(scheduler.duration_ns() == 400);
+  scheduler.entry_ended(30, 157, true);
+  CHECK(scheduler.duration_ns() == 161);  // what was released stays inside
+  CHECK(take_all(scheduler, 160, 175) == std::vector<int64_t>{170});
+  CHECK(!scheduler.load_ended());
+  for (int64_t at = 0; at <= 160; at += 10) {
+    if (at != 10 && at != 20 && at != 30) scheduler.entry_ended(at, 180, true);
+  }
+  scheduler.take_due(180, 185);
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("slow answers: where enough have ended in time, the window is as planned") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 100, .least_ended = 2, .longest_ns = 400});
+  take_all(scheduler, 40, 45);
+  scheduler.entry_ended(0, 30, true);
+  scheduler.entry_ended(10, 40, true);
+  CHECK(scheduler.duration_ns() == 100);
+  CHECK(take_all(scheduler, 95, 200).back() == 90);
+}
+
+TEST_CASE("slow answers: the longest time is an end in any case") {
+  Pattern pattern = fake_pattern(users(1));
+  PhaseScheduler scheduler(pattern,
+                           {.duration_ns = 100, .open_loop = false, .least_ended = 10, .longest_ns = 400});
+  CHECK(scheduler.take_due(0, 0) == 0);
+  scheduler.take_due(399, 399);
+  CHECK(!scheduler.load_ended());
+  scheduler.take_due(400, 400);
+  CHECK(scheduler.load_ended());
+}
+
 }  // namespace tokometer
