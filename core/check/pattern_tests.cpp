@@ -131,19 +131,28 @@ Finding ignores_shards(const Subject& subject) {
   return fail("gives other times for shard 2 of 3; an open loop ignores shards");
 }
 
-// How many users it wants in the end.
-uint32_t users_of(Pattern& pattern, const Subject& subject) {
+Phase long_phase(Pattern& pattern, const Subject& subject) {
   PhaseOptions options = plain(subject);
   options.releases = 5000;
-  const Phase phase = run_phase(pattern, options);
-  return phase.most_users;
+  return run_phase(pattern, options);
+}
+
+// How many users it wanted at most by then.
+uint32_t users_by(const Phase& phase, int64_t at_ns) {
+  uint32_t most = 0;
+  for (size_t i = 0; i < phase.users.size() && phase.times_ns[i] <= at_ns; ++i)
+    most = std::max(most, phase.users[i]);
+  return most;
 }
 
 Finding shards_add_up(const Subject& subject) {
   if (is_open_loop(subject)) return ignores_shards(subject);
   auto whole = make(subject);
   if (!whole) return no_pattern(whole.error());
-  const uint32_t users = users_of(*whole, subject);
+  const Phase phase = long_phase(*whole, subject);
+  const int64_t end_ns =
+      phase.times_ns.empty() ? 0 : phase.times_ns.back();  // a share's releases take longer
+  const uint32_t users = users_by(phase, end_ns);
   for (const uint32_t count : {2u, 3u, 7u}) {
     uint32_t sum = 0;
     for (uint32_t shard = 0; shard < count; ++shard) {
@@ -151,7 +160,7 @@ Finding shards_add_up(const Subject& subject) {
       if (!share)
         return fail("cannot be made for shard " + std::to_string(shard) + " of " + std::to_string(count) +
                     ": " + share.error().message);
-      sum += users_of(*share, subject);
+      sum += users_by(long_phase(*share, subject), end_ns);
     }
     if (sum != users) {
       return fail(std::to_string(count) + " shards have " + std::to_string(sum) +

@@ -161,17 +161,18 @@ TEST_CASE("the list reads notes only, and tells what is shadowed or broken") {
   write_bytes(folder.path() / "README", "no plugin");
   write_bytes(folder.path() / "Not-A-Name.so", "");
   const auto modules = registry_of({folder.path().string(), kGood, kGood + "/.", "/does/not/exist"}).list();
-  REQUIRE(modules.size() == 5);
+  REQUIRE(modules.size() == 6);
   CHECK(modules[0].name == "empty");
   CHECK(modules[0].problem == "not a shared object for this machine");
-  CHECK(modules[1].name == "misbehaving");
-  CHECK(modules[2].name == "plain-c");
-  CHECK(modules[2].path == folder.path() / "plain-c.so");
-  CHECK(modules[2].shadowed_by.empty());
-  CHECK(modules[2].note.version == "1.2.3");
+  CHECK(modules[1].name == "hostile");
+  CHECK(modules[2].name == "misbehaving");
   CHECK(modules[3].name == "plain-c");
-  CHECK(modules[3].shadowed_by == folder.path() / "plain-c.so");
-  CHECK(modules[4].name == "plain-cpp");
+  CHECK(modules[3].path == folder.path() / "plain-c.so");
+  CHECK(modules[3].shadowed_by.empty());
+  CHECK(modules[3].note.version == "1.2.3");
+  CHECK(modules[4].name == "plain-c");
+  CHECK(modules[4].shadowed_by == folder.path() / "plain-c.so");
+  CHECK(modules[5].name == "plain-cpp");
   // crash-at-load would end this process if anything of it ran.
   CHECK(registry_of({kBad}).list().size() > 20);
 }
