@@ -45,7 +45,7 @@ std::string problem_of_folder(const std::string& folder, bool trust) {
   const fs::path real = fs::canonical(folder, failure);
   if (failure) return failure == std::errc::no_such_file_or_directory ? "does not exist" : failure.message();
   if (!fs::is_directory(real, failure)) return "is no folder";
-  fs::directory_iterator(real, failure);
+  const fs::directory_iterator first(real, failure);
   if (failure) return "cannot be read: " + failure.message();
   const Reader reader = Reader::current();
   for (fs::path place = real; !trust; place = place.parent_path()) {

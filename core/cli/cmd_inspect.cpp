@@ -50,9 +50,9 @@ std::string with_members(const std::string& json, const std::string& more) {
   tkm::JsonDocument whole, added;
   if (!tkm::parse_json(json, whole) || !tkm::parse_json(more, added)) return json;
   auto& memory = whole.GetAllocator();
-  for (const auto& member : added.GetObject()) {
+  std::for_each(added.MemberBegin(), added.MemberEnd(), [&](const auto& member) {
     whole.AddMember(tkm::Json(member.name, memory), tkm::Json(member.value, memory), memory);
-  }
+  });
   std::string text;
   tkm::JsonWriter(text).value(whole);
   return text;

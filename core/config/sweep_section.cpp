@@ -22,7 +22,8 @@ class SweepReader {
     if (out_.rows.on_end == RunFile::Rows::OnEnd::stop) {
       fault_at(&node_, "a sweep cannot end with the data: set dataset.rows.on_end to repeat or error");
     }
-    RunFile::Sweep& sweep = *(out_.sweep = RunFile::Sweep{});  // clang 14 knows no emplace() of a nested class
+    RunFile::Sweep& sweep =
+        *(out_.sweep = RunFile::Sweep{});  // clang 14 knows no emplace() of a nested class
     if (node_.kind != Node::Kind::map) return;
     read_word(json, "method", std::array<std::string_view, 3>{"even", "list", "bisect"}, sweep.method);
     sweep.points = static_cast<uint64_t>(std::max<int64_t>(tkm::get_int(json, "points", 10), 3));

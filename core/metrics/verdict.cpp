@@ -113,7 +113,7 @@ class PhaseJudge {
   }
 
   // By how much an integral over users grew from the first tick of the window to the last.
-  double user_growth(int64_t PhaseTotals::* integral) const {
+  double user_growth(int64_t PhaseTotals::*integral) const {
     const PhaseTotals* last = find_totals(c_.last.totals, p_.workload, p_.phase);
     const PhaseTotals* first = find_totals(c_.first.totals, p_.workload, p_.phase);
     if (last == nullptr) return 0;
