@@ -10,7 +10,7 @@ namespace triton {
 // Names of tensors, where the model has other ones than Triton's vLLM and TensorRT-LLM models have. Empty:
 // found out from the model's metadata.
 struct TensorNames {
-  std::string prompt, max_tokens, min_tokens, stream, text;
+  std::string prompt = {}, max_tokens = {}, min_tokens = {}, stream = {}, text = {};
 
   static void options(tkm::OptionSet<TensorNames>& set) {
     set.add("prompt", &TensorNames::prompt).help("input, BYTES: the prompt (text_input)").example("\"PROMPT\"");
