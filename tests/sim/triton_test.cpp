@@ -6,7 +6,7 @@
 namespace tokometer::sim {
 namespace {
 
-const std::vector<std::string> kFast = {"--ttft", "2ms", "--itl", "1ms", "--stamp", "false", "--model", "m"};
+const std::vector<std::string> kFast = {"--ttft", "2ms", "--itl", "1ms", "--stamp", "none", "--model", "m"};
 constexpr auto kStream = "/v2/models/m/generate_stream";
 
 std::vector<std::string> with(std::string tensors) {
