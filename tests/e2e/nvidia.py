@@ -161,6 +161,8 @@ class Nim(Nvidia):
                 page = json.loads(out)["metrics_pages"][0]
                 self.assertTrue(page["url"].endswith("/v1/metrics"))
                 self.assertEqual(page["known"], known, page)
+                code, out, err = self.tokometer("probe", sim.url, "--json")
+                self.assertEqual((code, json.loads(out)["processor"]), (0, "nim"), err)
 
 
 if __name__ == "__main__":
