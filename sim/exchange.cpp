@@ -57,7 +57,9 @@ Exchange::Step Exchange::start() {
 void Exchange::send_head(int status) {
   if (head_sent_ || !generation_.stream) return;
   head_sent_ = true;
-  std::string fields = "content-type: text/event-stream; charset=utf-8\r\n";
+  const bool triton = generation_.dialect == Dialect::triton;  // which writes names so
+  std::string fields(triton ? "Content-Type" : "content-type");
+  fields += ": text/event-stream; charset=utf-8\r\n";
   if (generation_.fault.kind == FaultKind::gzip) fields += "content-encoding: gzip\r\n";
   if (!connection_.keep_alive) fields += "connection: close\r\n";
   send(response_head(status, fields + "transfer-encoding: chunked\r\n"));

@@ -21,7 +21,7 @@ TEST_CASE("a stream: an event a response, no end mark") {
   SimProgram sim(kFast);
   const Reply reply = post(sim.port(), kStream, R"({"text_input":"a b","max_tokens":2,"stream":true})");
   CHECK(reply.status == 200);
-  CHECK(reply.head.find("content-type: text/event-stream; charset=utf-8\r\n") != reply.head.npos);
+  CHECK(reply.head.find("Content-Type: text/event-stream; charset=utf-8\r\n") != reply.head.npos);
   CHECK(reply.end == Reply::End::complete);
   CHECK(reply.events ==
         std::vector<std::string>{R"({"model_name":"m","model_version":"1","text_output":" r0t0"})",
