@@ -3,7 +3,9 @@
 #include <ctime>
 #include <tokometer/json.hpp>
 
+#include "sim/nim.hpp"
 #include "sim/tokens.hpp"
+#include "sim/triton.hpp"
 
 namespace tokometer::sim {
 namespace {
@@ -157,6 +159,7 @@ EventWriter::Event EventWriter::usage(const Usage& usage) {
   buffer_.text().append("],");
   append_usage(buffer_.text(), usage);
   buffer_.text().append(",").append(kFingerprint);
+  append_more(buffer_.text(), usage);
   return end(false, 0, 0);
 }
 
@@ -196,8 +199,16 @@ std::string EventWriter::whole_body(const Usage& usage, const char* finish, uint
   }
   out.append("],").append(kFingerprint).append(",");
   if (generation_.fault.kind != FaultKind::usage_missing) append_usage(out, usage), out += ',';
-  out.append(R"("metrics":null})");
+  out.append(R"("metrics":null)");
+  append_more(out, usage);
+  out += '}';
   return out;
+}
+
+std::unique_ptr<EventWriter> make_writer(const Generation& generation, ChunkBuffer& buffer) {
+  if (generation.dialect == Dialect::triton) return std::make_unique<TritonWriter>(generation, buffer);
+  if (generation.dialect == Dialect::nim_1) return std::make_unique<NimWriter>(generation, buffer);
+  return std::make_unique<EventWriter>(generation, buffer);
 }
 
 }  // namespace tokometer::sim

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@ struct Usage {
   int64_t cached = -1;  // -1: not reported
 };
 
+// Other dialects derive from it.
 class EventWriter {
  public:
   struct Event {
@@ -35,27 +37,46 @@ class EventWriter {
   };
 
   EventWriter(const Generation& generation, ChunkBuffer& buffer);
+  virtual ~EventWriter() = default;
+  EventWriter(const EventWriter&) = delete;
+  EventWriter& operator=(const EventWriter&) = delete;
 
-  Event role(uint32_t choice, const Usage& usage);
+  virtual Event role(uint32_t choice, const Usage& usage);
   // `text` gets the tokens' text appended (the caller's checksum needs it).
-  Event token(const Token& token, const Usage& usage, std::string& text);
-  Event finish(uint32_t choice, const char* reason, const Usage& usage);  // without a token
+  virtual Event token(const Token& token, const Usage& usage, std::string& text);
+  virtual Event finish(uint32_t choice, const char* reason, const Usage& usage);  // without a token
   Event usage(const Usage& usage);
   Event text(std::string_view event_lines);  // LF lines as they are, or with CR LF where the shape says so
 
-  std::string whole_body(const Usage& usage, const char* finish, uint32_t stream) const;
+  virtual std::string whole_body(const Usage& usage, const char* finish, uint32_t stream) const;
+  // The lines of the event that ends a stream; empty: the end of the body is the end.
+  virtual std::string_view end_mark() const { return "data: [DONE]\n\n"; }
+  // The form of the event of a failure.
+  virtual std::string_view error_form(const Fault& fault) const { return fault.form; }
+  // The status of a reply that begins with that event.
+  virtual int first_error_status() const { return 200; }
+
+ protected:
+  const Generation& generation() const { return generation_; }
+  ChunkBuffer& buffer() { return buffer_; }
+  // Ends the object and the event that lie in the buffer.
+  Event end(bool stamped, uint32_t stream, uint32_t seq);
 
  private:
+  // More members of the last event, or of a whole body, with a comma in front.
+  virtual void append_more(std::string&, const Usage&) const {}
   void begin();
   void append_usage(std::string& out, const Usage& usage) const;
   void open_choice(uint32_t choice);
   void delta(const Token& token, std::string_view text);
-  Event end(bool stamped, uint32_t stream, uint32_t seq);
 
   const Generation& generation_;
   ChunkBuffer& buffer_;
   std::string start_;  // up to the choices' bracket
   std::string_view line_end_;
 };
+
+// The writer of the generation's dialect.
+std::unique_ptr<EventWriter> make_writer(const Generation& generation, ChunkBuffer& buffer);
 
 }  // namespace tokometer::sim

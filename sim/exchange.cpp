@@ -6,11 +6,12 @@
 #include "sim/connection.hpp"
 #include "sim/error_forms.hpp"
 #include "sim/tokens.hpp"
+#include "sim/triton.hpp"
 
 namespace tokometer::sim {
 namespace {
 
-constexpr std::string_view kDone = "data: [DONE]\n\n", kComment = ": keep-alive\n\n";
+constexpr std::string_view kComment = ": keep-alive\n\n";
 constexpr int64_t kCommentGapNs = 10'000'000;
 
 void write_hex(char* out, uint64_t number) {
@@ -34,7 +35,7 @@ Exchange::Exchange(Books& books, Connection& connection, Generation generation, 
     : books_(books),
       connection_(connection),
       generation_(std::move(generation)),
-      writer_(generation_, books.chunk),
+      writer_(make_writer(generation_, books.chunk)),
       stream_(stream),
       received_ns_(received_ns),
       cached_(cached),
@@ -53,13 +54,15 @@ Exchange::Step Exchange::start() {
   return {Next::tokens};
 }
 
-void Exchange::send_head() {
+void Exchange::send_head(int status) {
   if (head_sent_ || !generation_.stream) return;
   head_sent_ = true;
-  std::string fields = "content-type: text/event-stream; charset=utf-8\r\n";
+  const bool triton = generation_.dialect == Dialect::triton;  // which writes names so
+  std::string fields(triton ? "Content-Type" : "content-type");
+  fields += ": text/event-stream; charset=utf-8\r\n";
   if (generation_.fault.kind == FaultKind::gzip) fields += "content-encoding: gzip\r\n";
   if (!connection_.keep_alive) fields += "connection: close\r\n";
-  send(response_head(200, fields + "transfer-encoding: chunked\r\n"));
+  send(response_head(status, fields + "transfer-encoding: chunked\r\n"));
 }
 
 void Exchange::send(std::string_view bytes) {
@@ -68,7 +71,8 @@ void Exchange::send(std::string_view bytes) {
 }
 
 void Exchange::send_roles() {
-  for (uint32_t choice = 0; choice < generation_.choices; ++choice) send(writer_.role(choice, usage()).bytes);
+  for (uint32_t choice = 0; choice < generation_.choices; ++choice)
+    send(writer_->role(choice, usage()).bytes);
 }
 
 Usage Exchange::usage() const {
@@ -143,7 +147,7 @@ void Exchange::send_tokens(int64_t due_ns) {
                                    .stream = stream_,
                                    .seq = seq_};
     books_.text.clear();
-    const auto event = writer_.token(token, usage(), books_.text);
+    const auto event = writer_->token(token, usage(), books_.text);
     if (choice == 0) crc_.update(books_.text);
     note_token(send_event(event, due_ns, count));
   }
@@ -184,13 +188,13 @@ Exchange::Step Exchange::without_tokens(int64_t due_ns) {
   outcome_ = fault_name(generation_.fault.kind);
   send_head();
   if (generation_.fault.kind == comments_only) {
-    send(writer_.text(kComment).bytes);
+    send(writer_->text(kComment).bytes);
     return {connection_.broken() ? Next::close : Next::later, due_ns + kCommentGapNs};
   }
   if (generation_.fault.kind == role_only) {
     if (generation_.chat) send_roles();
     for (uint32_t choice = 0; choice < generation_.choices; ++choice)
-      send(writer_.finish(choice, "stop", usage()).bytes);
+      send(writer_->finish(choice, "stop", usage()).bytes);
   }
   return finish(generation_.fault.kind != empty, "without_tokens");
 }
@@ -210,18 +214,20 @@ Exchange::Step Exchange::fire(int64_t due_ns) {
   if (fault.kind == fin) return {Next::close};
   if (fault.kind == FaultKind::abort) return this->abort();
   if (!generation_.stream) {
-    send(whole_response(500, "application/json",
-                        error_json({500, "simulated failure", "InternalServerError", ""})));
+    const bool triton = generation_.dialect == Dialect::triton;
+    send(whole_response(triton ? 400 : 500, "application/json",
+                        triton ? triton_error_json("simulated failure")
+                               : error_json({500, "simulated failure", "InternalServerError", ""})));
     return end_of_reply();
   }
-  send_head();
+  send_head(fault.kind == FaultKind::error ? writer_->first_error_status() : 200);
   if (fault.kind == cut_json) {
-    std::string event(writer_.finish(0, "length", usage()).bytes);
+    std::string event(writer_->finish(0, "length", usage()).bytes);
     event = event.substr(event.find("data:"));
-    send(writer_.text(event.substr(0, event.size() / 2) + "\n\n").bytes);
+    send(writer_->text(event.substr(0, event.size() / 2) + "\n\n").bytes);
     return finish(true, "cut");
   }
-  send(writer_.text(error_event(fault.form, fault.code, "simulated failure")).bytes);
+  send(writer_->text(error_event(writer_->error_form(fault), fault.code, "simulated failure")).bytes);
   return finish(fault.done, "error");
 }
 
@@ -230,7 +236,7 @@ Exchange::Step Exchange::abort() {
   if (!generation_.stream) return finish_whole("abort", books_.clock.now_ns());
   send_head();
   for (uint32_t choice = 0; choice < generation_.choices; ++choice)
-    send(writer_.finish(choice, "abort", usage()).bytes);
+    send(writer_->finish(choice, "abort", usage()).bytes);
   return finish(true, nullptr);
 }
 
@@ -241,9 +247,10 @@ Exchange::Step Exchange::finish(bool done_event, const char* failure) {
   std::string& tail = books_.tail;
   tail.clear();
   if (generation_.include_usage && failure == nullptr && kind != usage_missing)
-    tail.append(writer_.usage(usage()).bytes);
-  if (done_event && kind != no_done) tail.append(writer_.text(kDone).bytes);
-  if (done_event && kind == double_done) tail.append(writer_.text(kDone).bytes);
+    tail.append(writer_->usage(usage()).bytes);
+  const std::string_view done = writer_->end_mark();
+  if (done_event && kind != no_done && !done.empty()) tail.append(writer_->text(done).bytes);
+  if (done_event && kind == double_done && !done.empty()) tail.append(writer_->text(done).bytes);
   if (kind != no_last_chunk) tail.append(kLastChunk);
   send(tail);
   if (kind == no_done || kind == double_done || kind == no_last_chunk) outcome_ = fault_name(kind);
@@ -251,7 +258,7 @@ Exchange::Step Exchange::finish(bool done_event, const char* failure) {
 }
 
 Exchange::Step Exchange::finish_whole(const char* reason, int64_t due_ns) {
-  const std::string body = writer_.whole_body(usage(), reason, stream_);
+  const std::string body = writer_->whole_body(usage(), reason, stream_);
   for (uint64_t at = 0; at < generation_.output_tokens; ++at) {
     books_.text.clear();
     append_token(books_.text, stream_, 0, at);
@@ -273,7 +280,7 @@ int64_t Exchange::comment(int64_t now_ns) {
   if (gap_ns == 0 || !generation_.stream) return 0;
   if (now_ns - last_write_ns_ >= gap_ns) {
     send_head();
-    send(writer_.text(kComment).bytes);
+    send(writer_->text(kComment).bytes);
   }
   return last_write_ns_ + gap_ns;
 }
@@ -298,6 +305,11 @@ void Exchange::end(std::string_view outcome) {
     books_.truth_lost = true;
 }
 
+const char* Exchange::route() const {
+  if (generation_.dialect == Dialect::triton) return "generate";
+  return generation_.chat ? "chat" : "completions";
+}
+
 std::string Exchange::truth_line(std::string_view outcome, int64_t end_ns) const {
   std::string line;
   tkm::JsonWriter json(line);
@@ -305,7 +317,7 @@ std::string Exchange::truth_line(std::string_view outcome, int64_t end_ns) const
       .member("stream", stream_)
       .member("x_request_id", generation_.request_id)
       .member("outcome", outcome);
-  json.member("route", generation_.chat ? "chat" : "completions").member("model", generation_.model);
+  json.member("route", route()).member("model", generation_.model);
   json.member("streamed", generation_.stream).member("choices", generation_.choices);
   json.member("prompt_tokens", generation_.prompt_tokens).member("tokens", sent_ * generation_.choices);
   if (cached_ >= 0) json.member("cached_tokens", cached_);

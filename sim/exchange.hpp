@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -78,7 +79,7 @@ class Exchange {
   bool fault_is_due() const;
   Step fire(int64_t due_ns);
   Step without_tokens(int64_t due_ns);
-  void send_head();
+  void send_head(int status = 200);
   void send_roles();
   void send_tokens(int64_t due_ns);
   int64_t send_event(EventWriter::Event event, int64_t due_ns, uint64_t tokens);  // returns its send time
@@ -89,12 +90,13 @@ class Exchange {
   Usage usage() const;
   const char* finish_reason() const;
   void note_token(int64_t now_ns);
+  const char* route() const;
   std::string truth_line(std::string_view outcome, int64_t end_ns) const;
 
   Books& books_;
   Connection& connection_;
   Generation generation_;
-  EventWriter writer_;
+  std::unique_ptr<EventWriter> writer_;
   uint32_t stream_;
   int64_t received_ns_, cached_;
   int64_t entered_ns_, first_ns_ = 0, last_ns_ = 0, last_write_ns_ = 0;

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "sim/tokens.hpp"
+#include "sim/triton.hpp"
 
 namespace tokometer::sim {
 namespace {
@@ -29,6 +30,7 @@ class Reader {
 
   std::variant<Generation, ErrorReply> read(const Request& request, uint32_t serial) {
     out_.chat = request.target.ends_with("/chat/completions");
+    if (options_.nim == "1.x") out_.dialect = Dialect::nim_1;
     out_.shape = options_.shape;
     (void)(media_type(request) && control(request) && json(request.body) && prompt() && model() && count() &&
            output() && streaming());
@@ -189,8 +191,13 @@ class Reader {
 
   // Where the model would end by itself, and whether it may.
   void end_of_output(uint64_t most, uint64_t least) {
-    const uint64_t eos = std::max(out_.shape.eos_after, least);
-    out_.ends_by_itself = out_.shape.eos_after != 0 && eos < most && !tkm::get_bool(body_, "ignore_eos");
+    // NIM 1.x on TensorRT-LLM, before 1.14: no min_tokens, and ignore_eos only inside nvext.
+    const Json* nvext = tkm::find(body_, "nvext");
+    const bool is_nim_1 = out_.dialect == Dialect::nim_1;
+    const bool ignores = is_nim_1 ? nvext != nullptr && tkm::get_bool(*nvext, "ignore_eos")
+                                  : tkm::get_bool(body_, "ignore_eos");
+    const uint64_t eos = std::max(out_.shape.eos_after, is_nim_1 ? 0 : least);
+    out_.ends_by_itself = out_.shape.eos_after != 0 && eos < most && !ignores;
     out_.output_tokens = out_.ends_by_itself ? eos : most;
     shorten(out_);
   }
@@ -250,6 +257,7 @@ std::string error_json(const ErrorReply& error) {
 
 std::variant<Generation, ErrorReply> read_generation(const Request& request, const Options& options,
                                                      bool wants_ids, uint32_t serial) {
+  if (is_triton(request.target)) return read_triton_generation(request, options, wants_ids, serial);
   return Reader(options, wants_ids).read(request, serial);
 }
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "sim/dialect.hpp"
 #include "sim/fault.hpp"
 #include "sim/http.hpp"
 #include "sim/options.hpp"
@@ -16,6 +17,8 @@
 namespace tokometer::sim {
 
 struct Generation {
+  Dialect dialect = Dialect::openai;
+  Triton triton;  // of that dialect
   bool chat = true;
   bool stream = false;
   bool include_usage = false, usage_each = false, token_ids = false;

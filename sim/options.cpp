@@ -58,6 +58,8 @@ void read_server(Options& out, const tkm::Json& json) {
   if (const auto* names = tkm::find(json, "adapters"); names != nullptr && names->IsArray()) {
     for (const tkm::Json& name : names->GetArray()) out.adapters.emplace_back(tkm::text_of(name));
   }
+  out.triton_tensors = tkm::get_string(json, "triton_tensors", "trt_llm");
+  out.nim = tkm::get_string(json, "nim", "no");
   out.api_key = tkm::get_string(json, "api_key");
   out.startup_ns = seconds(json, "startup", 0);
   out.accept_delay_ns = seconds(json, "accept_delay", 0);

@@ -34,7 +34,9 @@ struct Options {
   bool prefix_cache = false;
   std::string model;
   std::vector<std::string> adapters;
-  std::string api_key;  // empty: everybody may
+  std::string triton_tensors;  // of the model, in Triton's dialect: trt_llm, vllm, llm_api
+  std::string nim = "no";      // which NIM to be: no, 1.x, 2.x
+  std::string api_key;         // empty: everybody may
   double failure_rate = 0;
   Fault failure;
   int64_t startup_ns = 0, accept_delay_ns = 0, idle_close_ns = 0;

@@ -6,7 +6,9 @@
 
 #include "sim/error_forms.hpp"
 #include "sim/generation.hpp"
+#include "sim/nim.hpp"
 #include "sim/tokens.hpp"
+#include "sim/triton.hpp"
 
 namespace tokometer::sim {
 namespace {
@@ -133,15 +135,11 @@ struct Route {
   Page (*make)(const Request&, const PageState&);
 };
 constexpr Route kRoutes[] = {
-    {"GET", "/health", health},
-    {"GET", "/ping", health},
-    {"POST", "/ping", health},
-    {"GET", "/version", version},
-    {"GET", "/load", load},
-    {"GET", "/v1/models", models},
-    {"POST", "/tokenize", tokenize},
-    {"GET", "/metrics", metrics},
-    {"POST", "/reset_prefix_cache", reset_cache},
+    {"GET", "/health", health},    {"GET", "/health/ready", health},
+    {"GET", "/ping", health},      {"POST", "/ping", health},
+    {"GET", "/version", version},  {"GET", "/load", load},
+    {"GET", "/v1/models", models}, {"POST", "/tokenize", tokenize},
+    {"GET", "/metrics", metrics},  {"POST", "/reset_prefix_cache", reset_cache},
 };
 constexpr std::string_view kGenerations[] = {"/v1/chat/completions", "/v1/completions"};
 
@@ -155,11 +153,12 @@ bool is_generation_path(std::string_view path) {
 }  // namespace
 
 bool is_generation(const Request& request) {
-  return request.method == "POST" && is_generation_path(request.target);
+  return is_triton_generation(request) || (request.method == "POST" && is_generation_path(request.target));
 }
 
 bool is_authorized(const Request& request, const Options& options) {
-  if (options.api_key.empty() || !request.target.starts_with("/v1")) return true;
+  const bool is_open = !request.target.starts_with("/v1") && !is_triton(request.target);
+  if (options.api_key.empty() || is_open) return true;
   return request.field("authorization") == "Bearer " + options.api_key;
 }
 
@@ -168,6 +167,8 @@ Page unauthorized() {
 }
 
 Page make_page(const Request& request, const PageState& state) {
+  if (is_triton(request.target)) return make_triton_page(request, state);
+  if (auto page = make_nim_page(request, state)) return *page;
   std::string allowed = is_generation_path(request.target) ? "POST" : "";
   for (const Route& route : kRoutes) {
     if (route.path != request.target) continue;

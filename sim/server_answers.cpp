@@ -5,6 +5,7 @@
 
 #include "sim/error_forms.hpp"
 #include "sim/server.hpp"
+#include "sim/triton.hpp"
 
 namespace tokometer::sim {
 namespace {
@@ -87,8 +88,11 @@ void Server::answer_generation(uint32_t slot, const Request& request) {
   const bool wants_ids = options_.prefix_cache;
   auto read = read_generation(request, options_, wants_ids, stream);
   if (const auto* error = std::get_if<ErrorReply>(&read)) {
-    return refuse(slot, request, stream,
-                  {.status = error->status, .media_type = "application/json", .body = error_json(*error)});
+    return refuse(
+        slot, request, stream,
+        {.status = error->status,
+         .media_type = "application/json",
+         .body = is_triton(request.target) ? triton_error_json(error->message) : error_json(*error)});
   }
   Generation& generation = std::get<Generation>(read);
   if (generation.fault.kind == FaultKind::none) draw_failure(generation, stream);
@@ -108,7 +112,9 @@ void Server::draw_failure(Generation& generation, uint32_t stream) {
 // A reply that is no generation: the fault asked for, or an overloaded, starting server.
 std::optional<Page> Server::early_failure(const Generation& generation, int64_t now_ns) {
   const Fault& fault = generation.fault;
-  if (is_starting(now_ns)) return error_page(503, "nested", "The model is still loading.");
+  const bool triton = generation.dialect == Dialect::triton;
+  const char* const form = triton ? "triton" : "nested";
+  if (is_starting(now_ns)) return error_page(503, form, "The model is still loading.");
   if (fault.kind == FaultKind::html) return login_page();
   if (fault.kind == FaultKind::status) {
     const std::string fields = fault.retry_after.empty() ? "" : "retry-after: " + fault.retry_after + "\r\n";
@@ -116,11 +122,12 @@ std::optional<Page> Server::early_failure(const Generation& generation, int64_t 
   }
   if (options_.mode != Mode::model) return std::nullopt;
   if (!engine_.fits(generation.prompt_tokens, generation.output_tokens)) {
-    return error_page(400, "nested", "The prompt and its output do not fit into the KV cache.");
+    return error_page(400, form, "The prompt and its output do not fit into the KV cache.");
   }
   if (!engine_.full(entering_)) return std::nullopt;
   ++books_.metrics.rejected;
-  return error_page(429, "nested",
+  if (triton) return error_page(503, form, "[request id: <id_unknown>] Exceeds maximum queue size");
+  return error_page(429, form,
                     "The engine is currently busy and cannot accept new requests. Please try again later.");
 }
 

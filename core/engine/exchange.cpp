@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "engine/head_fields.hpp"
 
 namespace tokometer {
 namespace {
@@ -148,11 +149,7 @@ bool Exchange::accept_head(const ResponseHead& head) {
     if (type == "text/html") return collecting_ = html_ = true;
     if (type != "application/json") record_->flags |= kFlagContentType;
   }
-  std::vector<tkm_field> fields;
-  fields.reserve(head.fields.size());
-  for (const Field& field : head.fields) {
-    fields.push_back({{field.name.data(), field.name.size()}, {field.value.data(), field.value.size()}});
-  }
+  const HeadFields fields(head.fields);
   const tkm_head plugin_head{.struct_size = sizeof(tkm_head),
                              .http_status = head.status,
                              .fields = fields.data(),

@@ -10,6 +10,7 @@
 
 #include "base/text.hpp"
 #include "engine/events.hpp"
+#include "engine/head_fields.hpp"
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
 #include "net/fetch.hpp"
@@ -310,10 +311,7 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
   Stream stream;
   std::string sentence;
   if (processor.open(encoder.prompt_of(sample, identity), stream, sentence) != TKM_OK) return Error{sentence};
-  std::vector<tkm_field> fields;
-  for (const auto& [header, value] : answer->headers) {
-    fields.push_back({{header.data(), header.size()}, {value.data(), value.size()}});
-  }
+  const HeadFields fields(answer->headers);
   const tkm_head head{.struct_size = sizeof(tkm_head),
                       .http_status = answer->status,
                       .fields = fields.data(),

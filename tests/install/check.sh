@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# check.sh BUILD SCRATCH: installs BUILD below SCRATCH, moves the copy, builds two plugins outside the tree against it with
-# find_package(tokometer) -- the SDK's template in C++ and a load pattern in plain C --, looks at what they export, and
-# runs a run file that names them, against the simulator. Nothing is rebuilt for that. Exit status 77: skipped in part.
+# check.sh BUILD SCRATCH: installs BUILD below SCRATCH, moves the copy, builds plugins outside the tree against it with
+# find_package(tokometer) -- the SDK's template and example backends in C++ and a load pattern in plain C --, looks at what
+# they export, and runs run files that name them, against the simulator or a small server of their kind. Nothing is rebuilt
+# for that. Exit status 77: skipped in part.
 set -euo pipefail
 build=$1
 scratch=$2
@@ -43,6 +44,10 @@ out_of_tree() {
 
 out_of_tree my-backend "$prefix/share/tokometer/template"
 out_of_tree volley "$here/c_pattern"
+examples=(ollama anthropic)
+for name in "${examples[@]}"; do
+  out_of_tree "$name" "$prefix/share/tokometer/examples/$name"
+done
 
 if [ ! -x "$prefix/bin/tokometer" ]; then
   echo "SKIPPED: the runs; $build/bin/tokometer is not built" >&2
@@ -59,7 +64,9 @@ done
 "${tokometer[@]}" plugin describe volley "${plugins[@]}" | grep -q every || fail "plugin describe volley shows no options"
 
 step "run them by name"
-"${tokometer[@]}" run "$here/out_of_tree.yaml" "${plugins[@]}" --set "output.dir=$scratch/runs"
+# run_it ARGUMENTS: a run may end as INVALID (5) on a busy machine; the requests are counted below.
+run_it() { "${tokometer[@]}" run "$@" "${plugins[@]}" || [ $? = 5 ] || fail "run $*"; }
+run_it "$here/out_of_tree.yaml" --set "output.dir=$scratch/runs"
 records=$(find "$scratch/runs" -name records.jsonl)
 ok=$(grep -c '"status":"ok"' "$records" || true)
 [ "$ok" = 30 ] || fail "$ok of 30 requests ended well"
@@ -67,4 +74,24 @@ grep -q '"my-backend"' "$(dirname "$records")/manifest.json" || fail "the manife
 # The C pattern decides when: six volleys of five at one instant each.
 instants=$(grep -o '"scheduled_ns":[0-9]*' "$records" | sort | uniq -c | awk '{print $1}' | sort | uniq -c | awk '{print $1 "x" $2}')
 [ "$instants" = 6x5 ] || fail "not six volleys of five, but: $instants"
+
+step "the example backends: their fixtures, and a run each against a server of their kind"
+coproc SERVER { exec python3 -B "$here/example_servers.py"; }
+server=$SERVER_PID
+trap 'kill "$server"' EXIT
+read -r url <&"${SERVER[0]}"
+for name in "${examples[@]}"; do
+  "${tokometer[@]}" plugin check "$scratch/plugins/$name.so" --fixtures "$prefix/share/tokometer/examples/$name/fixtures" >"$scratch/$name-check.txt" ||
+    { cat "$scratch/$name-check.txt" >&2; fail "plugin check $name"; }
+  EXAMPLE_KEY=key-of-the-example run_it "$here/example_backend.yaml" --url "$url" --set "processor.use=$name" \
+    --set "output.dir=$scratch/$name-runs" --set output.console=quiet
+  records=$(find "$scratch/$name-runs" -name records.jsonl)
+  ok=$(grep -c '"output_tokens":3,.*"status":"ok"' "$records" || true)
+  [ "$ok" = 20 ] || fail "$name: $ok of 20 requests ended well with 3 tokens"
+done
+if EXAMPLE_KEY=wrong-key-123 "${tokometer[@]}" run "$here/example_backend.yaml" "${plugins[@]}" --url "$url" \
+  --set processor.use=anthropic --set "output.dir=$scratch/no-runs" 2>"$scratch/key.txt"; then
+  fail "a wrong key was taken"
+fi
+grep -q "answered 401 to /v1/models" "$scratch/key.txt" || { cat "$scratch/key.txt" >&2; fail "the wrong key is not named"; }
 echo "passed"

@@ -31,8 +31,8 @@ namespace tkm {
 
 class OpenAiProcessor {
  public:
-  // `metrics`: numbers of the object "metrics" of a chunk that become metrics of the request; name them in
-  // the profile.
+  // `metrics`: numbers of the objects "metrics" and "stats" of a chunk that become metrics of the request;
+  // name them in the profile.
   explicit OpenAiProcessor(OpenAiDialect dialect, std::vector<std::string> metrics = {})
       : request_(std::move(dialect)), shared_(std::make_unique<OpenAiShared>()) {
     shared_->metrics = std::move(metrics);
@@ -57,6 +57,7 @@ class OpenAiProcessor {
   struct ProfileParts {
     std::span<const char* const> capabilities;  // of the component; what the api at hand has not is left out
     std::string_view members;                   // more members of the profile, as JSON; may be empty
+    std::string_view discover = {};             // more probes to learn from, as JSON with commas between
   };
   // The profile: features, the model list as OpenAI's API has it, and `members`.
   std::string profile(const ProfileParts& parts) const {
@@ -67,7 +68,9 @@ class OpenAiProcessor {
       if (has(capability)) json.value(capability);
     }
     json.end_array();
-    json.raw_member("discover", R"([{"id":"models","get":"/v1/models","optional":true}])");
+    json.key("discover").begin_array().raw(R"({"id":"models","get":"/v1/models","optional":true})");
+    if (!parts.discover.empty()) json.raw(parts.discover);
+    json.end_array();
     json.raw_member("models",
                     R"({"get":"/v1/models","names":"/data/*/id","context":"/data/*/max_model_len"})");
     if (!parts.members.empty()) json.raw(parts.members);

@@ -30,7 +30,8 @@ class CompletionReader {
     if (choice_count_ > 1) many_.resize(choice_count_);
   }
 
-  // `metrics`: numbers of the object "metrics" that are told. After a failure nothing more of `root` is told.
+  // `metrics`: numbers of the objects "metrics" and "stats" that are told. After a failure nothing more of
+  // `root` is told.
   ChunkMeaning read(const Json& root, std::span<const std::string> metrics, Complaints& complaints,
                     Events& events) {
     const Json* choices = present(root, "choices");
@@ -198,14 +199,21 @@ class CompletionReader {
     if (says_something(usage)) events.usage(usage);
   }
 
+  // "metrics" is vLLM's object, "stats" NIM's, which has another in itself.
   static bool say_metrics(const Json& root, std::span<const std::string> names, Events& events) {
-    const Json* metrics = names.empty() ? nullptr : present(root, "metrics");
-    if (metrics == nullptr) return false;
-    for (const std::string& name : names) {
-      const Json* value = find(*metrics, name);
-      if (value != nullptr && value->IsNumber()) events.metric(name, value->GetDouble());
+    if (names.empty()) return false;
+    const Json* stats = present(root, "stats");
+    const Json* inner = stats == nullptr ? nullptr : present(*stats, "response_tokens");
+    bool has_any = false;
+    for (const Json* object : {present(root, "metrics"), stats, inner}) {
+      if (object == nullptr) continue;
+      has_any = true;
+      for (const std::string& name : names) {
+        const Json* value = find(*object, name);
+        if (value != nullptr && value->IsNumber()) events.metric(name, value->GetDouble());
+      }
     }
-    return true;
+    return has_any;
   }
 
   uint32_t choice_count_;

@@ -53,7 +53,7 @@ struct OpenAiShared {
   std::map<std::string, uint32_t, std::less<>> asked;  // what requests asked for
   std::string text;                                    // the unescaped text of the chunk at hand
   ModelNames models;                                   // what the server said it has
-  std::vector<std::string> metrics;                    // which numbers of a chunk's "metrics" object are told
+  std::vector<std::string> metrics;                    // which numbers of a chunk's metrics are told
 };
 
 class OpenAiReply {
