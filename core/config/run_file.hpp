@@ -82,6 +82,13 @@ struct RunFile {
     uint32_t choices = 1;
     CacheSalt cache_salt = CacheSalt::automatic;
     bool empty_is_failure = true;
+    // Users who lose patience: this share of the requests, by seed and number, is closed so long after its
+    // send.
+    struct Cancel {
+      double share = 0;  // ratio
+      int64_t after_ns = 0;
+    };
+    std::optional<Cancel> cancel;
     std::string sampling_json = "{}";  // an object
     std::string extra_json = "{}";     // an object, merged into the request's body by the processor
   };

@@ -57,6 +57,10 @@ class SectionReader {
     read_word(json, "cache_salt", std::array<std::string_view, 3>{"auto", "request", "none"},
               request.cache_salt);
     request.empty_is_failure = tkm::get_string(json, "empty") != "ok";
+    const Json& cancel = child(json, "cancel");
+    if (const auto after_ns = find_ns(cancel, "after")) {
+      request.cancel = {tkm::get_number(cancel, "share", 0), *after_ns};
+    }
     request.sampling_json = json_text(json, "sampling");
     request.extra_json = json_text(json, "extra");
   }

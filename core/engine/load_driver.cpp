@@ -298,6 +298,14 @@ std::string_view LoadDriver::pick_adapter() {
   return mix.back().name;
 }
 
+// By the request's number, so that the same seed cancels the same requests, whatever else was drawn.
+int64_t LoadDriver::cancel_after_ns(uint64_t seq) const {
+  const auto& cancel = plan_.file.request.cancel;
+  if (!cancel) return TimerWheel::kNever;
+  tkm::Random random(plan_.file.seed, "cancel" + std::to_string(seq));
+  return random.chance(cancel->share) ? cancel->after_ns : TimerWheel::kNever;
+}
+
 void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample,
                           bool was_held) {
   const int64_t released_ns = std::max(scheduled_ns, now_ns());
@@ -313,6 +321,7 @@ void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<
                                             .scheduled_ns = scheduled_ns,
                                             .released_ns = released_ns,
                                             .held_ns = was_held ? released_ns - scheduled_ns : 0,
+                                            .cancel_after_ns = cancel_after_ns(seq),
                                             .adapter = pick_adapter(),
                                             .sample = std::move(sample)});
 }

@@ -113,6 +113,7 @@ class LoadDriver {
   void warn(std::string id, std::string text);
   void write_phase_line(const Active& active, PhaseLine::Event event);
   std::string_view pick_adapter();
+  int64_t cancel_after_ns(uint64_t seq) const;
   int64_t now_ns() const { return context_.clock->now_ns(); }
 
   const Plan& plan_;

@@ -157,14 +157,28 @@ std::string goodput_lines(const PhaseSummary& phase, const Manifest& manifest) {
   return "Goodput     " + goodput + (gates.empty() ? "" : "      Gates  " + gates) + "\n" + failed;
 }
 
+bool is_users_choice(const ErrorRow& row) {
+  return row.status == "cancelled" && row.cls == "user";
+}
+
+std::string left_line(const PhaseSummary& phase) {
+  const auto row = std::find_if(phase.errors.begin(), phase.errors.end(), is_users_choice);
+  if (row == phase.errors.end()) return {};
+  return "Users left  " + std::to_string(row->count) + " of " + std::to_string(phase.counts.planned) + " (" +
+         percent_text(row->share) + "), as request.cancel asks: neither ok nor failed\n";
+}
+
 std::string errors_line(const PhaseSummary& phase) {
   constexpr size_t kMost = 8, kMessageBytes = 80;
   std::vector<std::string> parts;
+  size_t left = phase.errors.size();
   for (const ErrorRow& error : phase.errors) {
     if (parts.size() == kMost) {
-      parts.push_back(std::to_string(phase.errors.size() - kMost) + " more classes");
+      parts.push_back(std::to_string(left) + " more classes");
       break;
     }
+    --left;
+    if (is_users_choice(error)) continue;
     const std::string name =
         error.status == "failed" ? error.cls : error.status + (error.cls.empty() ? "" : "." + error.cls);
     std::string part = std::to_string(error.count) + " " + escape_terminal(name, kMessageBytes);
@@ -217,6 +231,7 @@ std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   if (phase.counts.ok == 0) text += errors;  // what went wrong comes first
   text += latency_table(phase) + throughput_line(phase) + tokens_line(phase);
   text += goodput_lines(phase, summary.manifest);
+  text += left_line(phase);
   if (phase.counts.ok != 0) text += errors;
   if (!summary.manifest.target.tls_verify)
     text += "TLS         the server's certificate was NOT verified (target.tls.verify: false)\n";
