@@ -157,12 +157,14 @@ struct RunFile {
   struct Limits {
     enum class Overload { queue, drop, block };
     enum class Spin { automatic, on, off };
+    enum class Stop { never, saturated };
     uint64_t max_in_flight = 0;  // 0: automatic
     Overload overload = Overload::queue;
     int64_t drain_timeout_ns = 60'000'000'000;
     double error_budget = 0.10;  // ratio
     uint32_t io_threads = 0;     // 0: automatic
     Spin spin = Spin::automatic;
+    Stop stop = Stop::never;  // of a steady open loop, when its backlog grows and grows
   };
 
   struct Slo {

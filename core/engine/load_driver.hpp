@@ -89,6 +89,7 @@ class LoadDriver {
   Result<std::unique_ptr<Active>> open_phase(const PhasePlan& phase);
   void preconnect(const PhasePlan& phase);
   void turn(Active& active);
+  void watch_backlog(Active& active, int64_t now);
   void release_due(Active& active);
   bool plan_release(Active& active, int64_t at_ns);
   void dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample, bool was_held);

@@ -88,7 +88,7 @@ Distribution from_rows(const RequestRows& rows, const std::vector<uint32_t>& ord
       if (value != kAbsent) values.push_back(static_cast<double>(value));
     } else if (metric.age != nullptr) {
       const int64_t age = (rows.*metric.age)(row);
-      if (rows.status(row) == Status::cancelled && value != kAbsent && value < age)
+      if (rows.status(row) == Status::cancelled && value != kAbsent && metric.value != metric.age)
         known.push_back(static_cast<double>(value));
       else if (rows.censored(row) && age != kAbsent)
         at_least.push_back(static_cast<double>(age));

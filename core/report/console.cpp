@@ -85,6 +85,27 @@ std::string throughput_line(const PhaseSummary& phase) {
          "\n";
 }
 
+// Offline load: a given number of requests as fast as the server takes them. It has no steady part that a
+// window could show better than the whole.
+bool is_offline(const PhaseSummary& phase) {
+  return !phase.plan.duration_ns && (phase.plan.load == "throughput" || phase.closed_at_last_end);
+}
+
+std::string whole_line(const PhaseSummary& phase) {
+  const Scalar* duration = phase.find_scalar("whole.duration");
+  if (!is_offline(phase) || duration == nullptr) return {};
+  const auto rate = [&](const char* name, const char* id) {
+    const Scalar* scalar = phase.find_scalar(id);
+    return scalar == nullptr ? "" : name + tokens_per_s(scalar->number());
+  };
+  return "Whole run   " +
+         joined({std::to_string(phase.phase_counts.ok) + " ok in " + seconds_text(duration->number() * 1e9) +
+                     " = " + rate_text(phase, "whole.completed_rate") + " req/s",
+                 rate("in ", "whole.input_tokens_per_s"), rate("out ", "whole.output_tokens_per_s"),
+                 rate("total ", "whole.total_tokens_per_s"), rate("lost ", "whole.lost_tokens_per_s")}) +
+         "\n";
+}
+
 std::string mean_text(int64_t sum, uint64_t n) {
   const double mean = static_cast<double>(sum) / static_cast<double>(n);
   return fixed(mean, mean == std::round(mean) || mean >= 100 ? 0 : 1);
@@ -227,7 +248,7 @@ std::string client_lines(const PhaseSummary& phase, int cores) {
 
 std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   const std::string errors = errors_line(phase);
-  std::string text = load_line(phase) + requests_line(phase);
+  std::string text = whole_line(phase) + load_line(phase) + requests_line(phase);
   if (phase.counts.ok == 0) text += errors;  // what went wrong comes first
   text += latency_table(phase) + throughput_line(phase) + tokens_line(phase);
   text += goodput_lines(phase, summary.manifest);
