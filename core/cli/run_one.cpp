@@ -14,6 +14,7 @@
 #include "cli/outcome.hpp"
 #include "cli/panel.hpp"
 #include "cli/print.hpp"
+#include "cli/run_log.hpp"
 #include "cli/signals.hpp"
 #include "engine/preflight.hpp"
 #include "engine/run.hpp"
@@ -43,7 +44,9 @@ class OneRun {
       : line_(line), place_(place), panel_(panel_kind(line)) {
     set_log_sink([this, &log_sink](LogLevel level, std::string_view text) {
       panel_.clear();
-      log_sink(level, redactor_.redact(text));
+      const std::string shown = redactor_.redact(text);
+      log_sink(level, shown);
+      run_log_.add(to_string(level), shown);
     });
     restore_ = [&log_sink] { set_log_sink(log_sink); };
   }
@@ -65,12 +68,14 @@ class OneRun {
   void watch_calls(int64_t now_ns);
   int report(const RunResult& result, const std::filesystem::path& directory);
   void refuse(std::vector<Error> errors);
+  void say(const std::string& text);
 
   const CommandLine& line_;
   const RunPlace& place_;
   const SteadyClock clock_;
   Redactor redactor_;
   Panel panel_;
+  RunLog run_log_;
   std::function<void()> restore_;
   RunNames names_;
   StopLadder ladder_;
@@ -79,9 +84,17 @@ class OneRun {
 
 // Foreign words may stand in any of them.
 void OneRun::refuse(std::vector<Error> errors) {
-  for (Error& error : errors) error.message = redactor_.redact(error.message);
+  for (Error& error : errors) {
+    error.message = redactor_.redact(error.message);
+    run_log_.add("error", error.message);
+  }
   panel_.clear();
   complain(errors);
+}
+
+void OneRun::say(const std::string& text) {
+  panel_.say("tokometer: " + text);
+  run_log_.add("info", text);
 }
 
 // All that can be known to be wrong before a socket is opened.
@@ -138,10 +151,10 @@ void OneRun::serve_signals(Run& run) {
     const Progress progress = run.progress();
     const StopLadder::Step step = ladder_.take(signal, progress.in_flight);
     if (step.kind == StopLadder::Step::Kind::show_state) {
-      panel_.say("tokometer: " + progress_line(progress, average_rates(progress)));
+      say(progress_line(progress, average_rates(progress)));
       continue;
     }
-    panel_.say("tokometer: " + step.sentence);
+    say(step.sentence);
     if (step.kind == StopLadder::Step::Kind::leave) _exit(128 + ladder_.first());
     run.stop(step.order);
   }
@@ -196,6 +209,7 @@ RanOne OneRun::run(RunFile file, Registry& registry) {
   if (!plan) return refuse(plan.errors()), RanOne{kRefused, {}, 0};
   auto directory = FreshDirectory::make(place_.parent, place_.name.empty() ? names_.run_id : place_.name);
   if (!directory) return refuse(directory.errors()), RanOne{kRefused, {}, 0};
+  run_log_.open(directory->path());
   auto target = Target::start(plan->file);
   if (!target) return refuse(target.errors()), RanOne{kNotReady, {}, 0};
   auto preflight = preflight_or_leave(*plan, *target, *directory);
@@ -205,8 +219,10 @@ RanOne OneRun::run(RunFile file, Registry& registry) {
   auto started = Run::start(*plan, *preflight, settings, manifest_of(*plan, *preflight), clock_, redactor_);
   if (!started) return refuse(started.errors()), RanOne{kIncomplete, {}, 0};
   directory->keep();
+  run_log_.add("info", names_.run_id + " begins");
   const RunResult result = load(**started);
   target->stop();
+  run_log_.add("info", "the load has ended: " + result.reason);
   const int code = report(result, directory->path());
   return {code, directory->path(), ladder_.first()};
 }

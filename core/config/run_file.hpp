@@ -82,6 +82,13 @@ struct RunFile {
     uint32_t choices = 1;
     CacheSalt cache_salt = CacheSalt::automatic;
     bool empty_is_failure = true;
+    // Users who lose patience: this share of the requests, by seed and number, is closed so long after its
+    // send.
+    struct Cancel {
+      double share = 0;  // ratio
+      int64_t after_ns = 0;
+    };
+    std::optional<Cancel> cancel;
     std::string sampling_json = "{}";  // an object
     std::string extra_json = "{}";     // an object, merged into the request's body by the processor
   };
@@ -150,12 +157,14 @@ struct RunFile {
   struct Limits {
     enum class Overload { queue, drop, block };
     enum class Spin { automatic, on, off };
+    enum class Stop { never, saturated };
     uint64_t max_in_flight = 0;  // 0: automatic
     Overload overload = Overload::queue;
     int64_t drain_timeout_ns = 60'000'000'000;
     double error_budget = 0.10;  // ratio
     uint32_t io_threads = 0;     // 0: automatic
     Spin spin = Spin::automatic;
+    Stop stop = Stop::never;  // of a steady open loop, when its backlog grows and grows
   };
 
   struct Slo {

@@ -57,6 +57,10 @@ class SectionReader {
     read_word(json, "cache_salt", std::array<std::string_view, 3>{"auto", "request", "none"},
               request.cache_salt);
     request.empty_is_failure = tkm::get_string(json, "empty") != "ok";
+    const Json& cancel = child(json, "cancel");
+    if (const auto after_ns = find_ns(cancel, "after")) {
+      request.cancel = {tkm::get_number(cancel, "share", 0), *after_ns};
+    }
     request.sampling_json = json_text(json, "sampling");
     request.extra_json = json_text(json, "extra");
   }
@@ -111,6 +115,7 @@ class SectionReader {
     limits.io_threads =
         static_cast<uint32_t>(std::clamp<int64_t>(tkm::get_int(json, "io_threads", 0), 0, 64));
     read_word(json, "spin", std::array<std::string_view, 3>{"auto", "on", "off"}, limits.spin);
+    read_word(json, "stop", std::array<std::string_view, 2>{"never", "saturated"}, limits.stop);
   }
 
   void slo(const Json& json) {

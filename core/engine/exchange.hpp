@@ -33,8 +33,9 @@ struct Release {
   const PhaseFacts* facts = nullptr;  // of the phase
   int64_t scheduled_ns = 0;
   int64_t released_ns = 0;
-  int64_t held_ns = 0;       // the part of released - scheduled that a cap caused
-  std::string_view adapter;  // of the run file's mix, whose text it is; empty: none
+  int64_t held_ns = 0;                           // the part of released - scheduled that a cap caused
+  int64_t cancel_after_ns = TimerWheel::kNever;  // of the send: then its user leaves
+  std::string_view adapter;                      // of the run file's mix, whose text it is; empty: none
   std::shared_ptr<const Sample> sample;
 };
 
@@ -137,6 +138,7 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   int64_t deadline_ns() const override;
   void on_deadline(int64_t now_ns) override;
   int64_t stage_deadline_ns() const;
+  int64_t leave_ns() const;  // when the user leaves
   std::string_view stage_timer() const;
 
   RequestIdentity identity();

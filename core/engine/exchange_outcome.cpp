@@ -157,10 +157,15 @@ std::string_view Exchange::stage_timer() const {
   }
 }
 
+int64_t Exchange::leave_ns() const {
+  const bool leaves = sent_ns_ > 0 && !completed_ && release_.cancel_after_ns != TimerWheel::kNever;
+  return leaves ? sent_ns_ + release_.cancel_after_ns : TimerWheel::kNever;
+}
+
 int64_t Exchange::deadline_ns() const {
   const int64_t total_ns = services_.context.timeouts.total_ns;
   const bool counts = sent_ns_ > 0 && total_ns > 0 && stage_ != Stage::lingering;
-  return std::min(stage_deadline_ns(), counts ? sent_ns_ + total_ns : TimerWheel::kNever);
+  return std::min({stage_deadline_ns(), leave_ns(), counts ? sent_ns_ + total_ns : TimerWheel::kNever});
 }
 
 void Exchange::on_deadline(int64_t now_ns) {
@@ -168,6 +173,7 @@ void Exchange::on_deadline(int64_t now_ns) {
     pool().cancel(*this);
     return over();
   }
+  if (leave_ns() <= now_ns) return cancel("user");
   const std::string timer(stage_deadline_ns() <= now_ns ? stage_timer() : "total");
   abandon("timeout." + timer, "the " + timer + " timer ran out at " + record_->endpoint, now_ns);
 }

@@ -9,8 +9,8 @@
 
 #include <tokometer/json.hpp>
 
+#include "engine/backlog_watch.hpp"
 #include "engine/sweep_plan.hpp"
-
 #include "plugin/crash.hpp"
 
 namespace tokometer {
@@ -69,6 +69,7 @@ struct LoadDriver::Active {
   int64_t counted_to_ns;  // the user integrals are complete up to here
   std::deque<Held> held;
   uint64_t in_flight = 0;
+  std::optional<BacklogWatch> watch;  // of limits.stop
 };
 
 LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
@@ -125,8 +126,11 @@ Result<std::unique_ptr<LoadDriver::Active>> LoadDriver::open_phase(const PhasePl
   facts_.push_back({phase.file.name, context_.salt + (has_own_salt ? "-" + std::to_string(index + 1) : "")});
   PhaseScheduler::NextArrival next_arrival;
   if (phase.follows_data) next_arrival = [this] { return this->next_arrival(); };
-  return std::make_unique<Active>(index, phase, std::move(*pattern), now_ns() + kPhaseLeadNs,
-                                  std::move(next_arrival));
+  auto active = std::make_unique<Active>(index, phase, std::move(*pattern), now_ns() + kPhaseLeadNs,
+                                         std::move(next_arrival));
+  const bool may_stop = plan_.file.limits.stop == RunFile::Limits::Stop::saturated && !plan_.sweep;
+  if (may_stop && phase.open_loop && !phase.unsteady) active->watch.emplace(phase.file.warmup.ns);
+  return active;
 }
 
 void LoadDriver::preconnect(const PhasePlan& phase) {
@@ -222,6 +226,7 @@ void LoadDriver::turn(Active& active) {
   release_held(active);
   release_due(active);
   const int64_t now = now_ns();
+  watch_backlog(active, now);
   count_users(active, now);
   publish(active);
   // Before its window's end an open loop need not hear of completions at once: it looks at each of its own
@@ -235,6 +240,13 @@ void LoadDriver::turn(Active& active) {
   const int64_t next_ns = stands_still ? INT64_MAX : active.scheduler.next_time_ns();
   const int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
   if (!active.scheduler.load_ended()) sleep_until(std::min({wake_ns, now + kPollNs, tick_line_ns_}));
+}
+
+void LoadDriver::watch_backlog(Active& active, int64_t now) {
+  if (!active.watch) return;
+  active.watch->note(now - active.start_ns, active.in_flight + active.held.size());
+  if (!active.watch->is_hopeless()) return;
+  end_run("saturated", "limits.stop: the backlog grows and grows; the rate is above what the server can do");
 }
 
 void LoadDriver::release_due(Active& active) {
@@ -298,6 +310,14 @@ std::string_view LoadDriver::pick_adapter() {
   return mix.back().name;
 }
 
+// By the request's number, so that the same seed cancels the same requests, whatever else was drawn.
+int64_t LoadDriver::cancel_after_ns(uint64_t seq) const {
+  const auto& cancel = plan_.file.request.cancel;
+  if (!cancel) return TimerWheel::kNever;
+  tkm::Random random(plan_.file.seed, "cancel" + std::to_string(seq));
+  return random.chance(cancel->share) ? cancel->after_ns : TimerWheel::kNever;
+}
+
 void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample,
                           bool was_held) {
   const int64_t released_ns = std::max(scheduled_ns, now_ns());
@@ -313,6 +333,7 @@ void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<
                                             .scheduled_ns = scheduled_ns,
                                             .released_ns = released_ns,
                                             .held_ns = was_held ? released_ns - scheduled_ns : 0,
+                                            .cancel_after_ns = cancel_after_ns(seq),
                                             .adapter = pick_adapter(),
                                             .sample = std::move(sample)});
 }
@@ -369,6 +390,9 @@ void LoadDriver::take_completions() {
     for (const auto& active : active_) {
       if (active->index != completion.phase) continue;
       --active->in_flight;
+      if (active->watch && completion.status == Status::ok) {
+        active->watch->answered(completion.end_ns - completion.scheduled_ns);
+      }
       active->scheduler.entry_ended(completion.scheduled_ns - active->start_ns,
                                     completion.end_ns - active->start_ns, completion.status == Status::ok);
     }

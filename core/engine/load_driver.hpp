@@ -89,6 +89,7 @@ class LoadDriver {
   Result<std::unique_ptr<Active>> open_phase(const PhasePlan& phase);
   void preconnect(const PhasePlan& phase);
   void turn(Active& active);
+  void watch_backlog(Active& active, int64_t now);
   void release_due(Active& active);
   bool plan_release(Active& active, int64_t at_ns);
   void dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample, bool was_held);
@@ -113,6 +114,7 @@ class LoadDriver {
   void warn(std::string id, std::string text);
   void write_phase_line(const Active& active, PhaseLine::Event event);
   std::string_view pick_adapter();
+  int64_t cancel_after_ns(uint64_t seq) const;
   int64_t now_ns() const { return context_.clock->now_ns(); }
 
   const Plan& plan_;

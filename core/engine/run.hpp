@@ -28,7 +28,8 @@ struct RunSettings {
 };
 
 struct RunResult {
-  std::string reason;         // "finished", "signal.INT", "budget", "deadlock", "disk", "plugin", "dataset"
+  // "finished", "signal.INT", "saturated", "budget", "deadlock", "disk", "plugin", "dataset"
+  std::string reason;
   std::string fault;          // a sentence about what ended the run early; empty if nothing did
   std::string records_fault;  // not empty: the records are not complete (exit 6)
 };

@@ -80,7 +80,7 @@ void fill(Distribution& d, std::vector<double>& values) {
 
 Distribution from_rows(const RequestRows& rows, const std::vector<uint32_t>& order, const RowMetric& metric) {
   Distribution d = named(metric.id);
-  std::vector<double> values, at_least;
+  std::vector<double> values, at_least, known;  // known: of requests that were cancelled later
   uint64_t infinite = 0;
   for (const uint32_t row : order) {
     const int64_t value = (rows.*metric.value)(row);
@@ -88,14 +88,20 @@ Distribution from_rows(const RequestRows& rows, const std::vector<uint32_t>& ord
       if (value != kAbsent) values.push_back(static_cast<double>(value));
     } else if (metric.age != nullptr) {
       const int64_t age = (rows.*metric.age)(row);
-      if (rows.censored(row) && age != kAbsent)
+      if (rows.status(row) == Status::cancelled && value != kAbsent && metric.value != metric.age)
+        known.push_back(static_cast<double>(value));
+      else if (rows.censored(row) && age != kAbsent)
         at_least.push_back(static_cast<double>(age));
       else
         ++infinite;
     }
   }
   fill(d, values);
-  if (infinite + at_least.size() != 0) adjust(d, values, std::move(at_least), infinite);
+  if (infinite + at_least.size() + known.size() == 0) return d;
+  const auto middle = values.insert(values.end(), known.begin(), known.end());
+  std::sort(middle, values.end());
+  std::inplace_merge(values.begin(), middle, values.end());
+  adjust(d, values, std::move(at_least), infinite);
   return d;
 }
 

@@ -171,6 +171,24 @@ Slope slope_of(std::span<const double> values) {
   return slope;
 }
 
+Rise rise_of(std::span<const double> in_flight) {
+  constexpr size_t kBatches = 20, kFewest = 10;
+  constexpr double kT99 = 2.878;        // Student t, 18 degrees of freedom, 99 % two-sided
+  constexpr double kLeastShare = 0.05;  // a rise below 5 % of the mean, or one request, matters to nobody
+  constexpr double kOfDeviation = 2;    // of a Poisson count with this mean: what comes and goes by itself
+  if (in_flight.size() < kFewest) return {};
+  std::vector<double> batches;
+  const size_t parts = std::min(kBatches, in_flight.size());
+  for (size_t i = 0; i < parts; ++i) {
+    const size_t from = i * in_flight.size() / parts, to = (i + 1) * in_flight.size() / parts;
+    batches.push_back(mean_of(in_flight.subspan(from, to - from)));
+  }
+  const Slope slope = slope_of(batches);
+  const double rise = slope.per_step * static_cast<double>(parts), mean = mean_of(batches);
+  const double least = std::max({1.0, kLeastShare * mean, kOfDeviation * std::sqrt(mean)});
+  return {rise, slope.per_step > kT99 * slope.error && rise > least};
+}
+
 double interpolated_percentile(std::span<const double> sorted, double percent) {
   const double at = percent / 100 * static_cast<double>(sorted.size() - 1);
   const auto low = static_cast<size_t>(at);

@@ -42,6 +42,14 @@ struct Slope {
 };
 Slope slope_of(std::span<const double> values);
 
+// How much a series of in-flight counts, evenly spaced, rises from its begin to its end: by a line through 20
+// batches. Significant: the load is above what the server can do. Nothing for fewer than ten values.
+struct Rise {
+  double requests = 0;
+  bool significant = false;
+};
+Rise rise_of(std::span<const double> in_flight);
+
 // Linear interpolation between ranks, as numpy.percentile: for other tools' numbers only. `sorted` is not
 // empty.
 double interpolated_percentile(std::span<const double> sorted, double percent);

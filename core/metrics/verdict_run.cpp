@@ -79,6 +79,8 @@ Check judge_end(const Summary& s) {
   } else if (reason == "dataset") {
     grade = Grade::invalid;
     advice = "the dataset failed during the run: it could not be read, or it had too few records";
+  } else if (reason == "saturated") {
+    advice = "stopped early: the rate is above what the server can do, so lower it";
   } else if (s.totals.planned == 0) {
     grade = Grade::invalid;
   }

@@ -1,6 +1,5 @@
 // Where the measure window of a phase lies: after the warm-up, before the cool-down (docs/methodology.md).
 #include <algorithm>
-#include <cmath>
 #include <span>
 
 #include "metrics/statistics.hpp"
@@ -83,31 +82,17 @@ int64_t filled_ns(const PhaseScan& scan) {
   return scan.plan.at_ns + sum / std::max<int64_t>(static_cast<int64_t>(scan.earliest.size()), 1);
 }
 
-// The rise of the backlog over the window: a line through 20 batches of the in-flight series.
 void judge_steadiness(PhaseScan& scan) {
-  constexpr size_t kBatches = 20, kFewestBatches = 10;
-  constexpr double kT99 = 2.878;        // Student t, 18 degrees of freedom, 99 % two-sided
-  constexpr double kLeastShare = 0.05;  // a rise below 5 % of the mean, or one request, matters to nobody
-  constexpr double kOfDeviation = 2;    // of a Poisson count with this mean: what comes and goes by itself
   const std::vector<double> in_flight = scan.series->in_flight(scan.w1_ns);
   scan.settled = mser(in_flight).settled && mser(scan.series->ttft(scan.w1_ns)).settled &&
                  mser(scan.series->tokens(scan.w1_ns)).settled;
   const std::vector<double> bins = scan.series->in_flight_bins(scan.w1_ns);
   const int64_t from_ns = std::max(scan.w0_ns, filled_ns(scan)) - scan.plan.at_ns;
   const auto first = static_cast<size_t>((from_ns + LoadSeries::kBinNs - 1) / LoadSeries::kBinNs);
-  if (first >= bins.size() || bins.size() - first < kFewestBatches) return;
-  const std::span<const double> window = std::span(bins).subspan(first);
-  std::vector<double> batches;
-  const size_t parts = std::min(kBatches, window.size());
-  for (size_t i = 0; i < parts; ++i) {
-    const size_t from = i * window.size() / parts, to = (i + 1) * window.size() / parts;
-    batches.push_back(mean_of(window.subspan(from, to - from)));
-  }
-  const Slope slope = slope_of(batches);
-  scan.backlog_rise = slope.per_step * static_cast<double>(parts);
-  const double mean = mean_of(batches);
-  const double least = std::max({1.0, kLeastShare * mean, kOfDeviation * std::sqrt(mean)});
-  scan.backlog_significant = slope.per_step > kT99 * slope.error && scan.backlog_rise > least;
+  if (first >= bins.size()) return;
+  const Rise rise = rise_of(std::span(bins).subspan(first));
+  scan.backlog_rise = rise.requests;
+  scan.backlog_significant = rise.significant;
 }
 
 }  // namespace

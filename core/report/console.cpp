@@ -85,6 +85,27 @@ std::string throughput_line(const PhaseSummary& phase) {
          "\n";
 }
 
+// Offline load: a given number of requests as fast as the server takes them. It has no steady part that a
+// window could show better than the whole.
+bool is_offline(const PhaseSummary& phase) {
+  return !phase.plan.duration_ns && (phase.plan.load == "throughput" || phase.closed_at_last_end);
+}
+
+std::string whole_line(const PhaseSummary& phase) {
+  const Scalar* duration = phase.find_scalar("whole.duration");
+  if (!is_offline(phase) || duration == nullptr) return {};
+  const auto rate = [&](const char* name, const char* id) {
+    const Scalar* scalar = phase.find_scalar(id);
+    return scalar == nullptr ? "" : name + tokens_per_s(scalar->number());
+  };
+  return "Whole run   " +
+         joined({std::to_string(phase.phase_counts.ok) + " ok in " + seconds_text(duration->number() * 1e9) +
+                     " = " + rate_text(phase, "whole.completed_rate") + " req/s",
+                 rate("in ", "whole.input_tokens_per_s"), rate("out ", "whole.output_tokens_per_s"),
+                 rate("total ", "whole.total_tokens_per_s"), rate("lost ", "whole.lost_tokens_per_s")}) +
+         "\n";
+}
+
 std::string mean_text(int64_t sum, uint64_t n) {
   const double mean = static_cast<double>(sum) / static_cast<double>(n);
   return fixed(mean, mean == std::round(mean) || mean >= 100 ? 0 : 1);
@@ -157,14 +178,28 @@ std::string goodput_lines(const PhaseSummary& phase, const Manifest& manifest) {
   return "Goodput     " + goodput + (gates.empty() ? "" : "      Gates  " + gates) + "\n" + failed;
 }
 
+bool is_users_choice(const ErrorRow& row) {
+  return row.status == "cancelled" && row.cls == "user";
+}
+
+std::string left_line(const PhaseSummary& phase) {
+  const auto row = std::find_if(phase.errors.begin(), phase.errors.end(), is_users_choice);
+  if (row == phase.errors.end()) return {};
+  return "Users left  " + std::to_string(row->count) + " of " + std::to_string(phase.counts.planned) + " (" +
+         percent_text(row->share) + "), as request.cancel asks: neither ok nor failed\n";
+}
+
 std::string errors_line(const PhaseSummary& phase) {
   constexpr size_t kMost = 8, kMessageBytes = 80;
   std::vector<std::string> parts;
+  size_t left = phase.errors.size();
   for (const ErrorRow& error : phase.errors) {
     if (parts.size() == kMost) {
-      parts.push_back(std::to_string(phase.errors.size() - kMost) + " more classes");
+      parts.push_back(std::to_string(left) + " more classes");
       break;
     }
+    --left;
+    if (is_users_choice(error)) continue;
     const std::string name =
         error.status == "failed" ? error.cls : error.status + (error.cls.empty() ? "" : "." + error.cls);
     std::string part = std::to_string(error.count) + " " + escape_terminal(name, kMessageBytes);
@@ -213,10 +248,11 @@ std::string client_lines(const PhaseSummary& phase, int cores) {
 
 std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   const std::string errors = errors_line(phase);
-  std::string text = load_line(phase) + requests_line(phase);
+  std::string text = whole_line(phase) + load_line(phase) + requests_line(phase);
   if (phase.counts.ok == 0) text += errors;  // what went wrong comes first
   text += latency_table(phase) + throughput_line(phase) + tokens_line(phase);
   text += goodput_lines(phase, summary.manifest);
+  text += left_line(phase);
   if (phase.counts.ok != 0) text += errors;
   if (!summary.manifest.target.tls_verify)
     text += "TLS         the server's certificate was NOT verified (target.tls.verify: false)\n";

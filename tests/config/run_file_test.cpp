@@ -48,6 +48,8 @@ TEST_CASE("defaults") {
   CHECK(run.request.output_tokens == -1);
   CHECK(run.request.choices == 1);
   CHECK(run.request.empty_is_failure);
+  CHECK_FALSE(run.request.cancel.has_value());
+  CHECK(run.limits.stop == RunFile::Limits::Stop::never);
   CHECK(run.request.sampling_json == "{}");
   CHECK(run.rows.limit == -1);
   CHECK(run.rows.on_end == RunFile::Rows::OnEnd::repeat);
@@ -89,7 +91,7 @@ model:
   adapters: [{name: a}, {name: b, weight: 3.5}]
 processor: {use: openai, options: {api: completions}}
 request: {stream: false, output: best_effort, output_tokens: 64, choices: 2, cache_salt: none, empty: ok,
-          sampling: {temperature: 0.5, stop: [x]}, extra: {a: {b: null}}}
+          sampling: {temperature: 0.5, stop: [x]}, extra: {a: {b: null}}, cancel: {share: 5%, after: 2s}}
 dataset:
   use: text
   options: {file: /data/p.txt, block: 1MiB}
@@ -99,7 +101,7 @@ phases:
   - {name: warm, duration: 10s, warmup: none, measure: false, drain: none}
   - {requests: 100, warmup: 20, cooldown: 3s, drain: cancel}
   - {warmup: 1s}
-limits: {max_in_flight: 9, overload: drop, drain_timeout: 0s, error_budget: 0.5, io_threads: 2, spin: "on"}
+limits: {max_in_flight: 9, overload: drop, drain_timeout: 0s, error_budget: 0.5, io_threads: 2, spin: "on", stop: saturated}
 slo: {per_request: {ttft: 200ms, tpot: 50ms, e2e: 10s, itl.p99: 80ms}, gates: ["ttft.p99 < 500ms"]}
 output: {dir: out, console: json, records: {events: none, sync: each}}
 )");
@@ -128,6 +130,9 @@ output: {dir: out, console: json, records: {events: none, sync: each}}
   CHECK_FALSE(run.request.empty_is_failure);
   CHECK(run.request.sampling_json == R"({"temperature":0.5,"stop":["x"]})");
   CHECK(run.request.extra_json == R"({"a":{"b":null}})");
+  REQUIRE(run.request.cancel.has_value());
+  CHECK(run.request.cancel->share == 0.05);
+  CHECK(run.request.cancel->after_ns == 2 * kSecond);
   CHECK(run.dataset.options_json == R"({"file":"/data/p.txt","block":1048576})");
   CHECK(run.rows.limit == 10);
   CHECK(run.rows.order == RunFile::Rows::Order::shuffle);
@@ -156,6 +161,7 @@ output: {dir: out, console: json, records: {events: none, sync: each}}
   CHECK(run.limits.error_budget == 0.5);
   CHECK(run.limits.io_threads == 2);
   CHECK(run.limits.spin == RunFile::Limits::Spin::on);
+  CHECK(run.limits.stop == RunFile::Limits::Stop::saturated);
   CHECK(run.slo.ttft_ns == 200'000'000);
   CHECK(run.slo.tpot_ns == 50'000'000);
   CHECK(run.slo.e2e_ns == 10 * kSecond);

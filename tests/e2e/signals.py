@@ -90,6 +90,10 @@ class Stopped(Case):
         run = self.end(child)
         self.assertEqual(run.code, 130)
         self.assertGreaterEqual(len(run.err.splitlines()), 2, run.err)
+        log = (run.dir / "tokometer.log").read_text()
+        for words in ("begins", "in flight", "no new requests", "the load has ended: signal.INT"):
+            self.assertIn(words, log)
+        self.assertRegex(log.splitlines()[0], r"^[0-9]{4}-[0-9-]+T[0-9:]+Z info ")
 
     def test_sim_child_ends_with_the_run(self):
         """`target: sim` starts a child; it is gone after the run, also after kill -9."""
