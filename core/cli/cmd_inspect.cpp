@@ -1,6 +1,8 @@
 // The verbs that look at files and plugins and open no socket.
 #include <algorithm>
 
+#include <utility>
+
 #include <tokometer/abi.h>
 #include <tokometer/json.hpp>
 
@@ -50,9 +52,9 @@ std::string with_members(const std::string& json, const std::string& more) {
   tkm::JsonDocument whole, added;
   if (!tkm::parse_json(json, whole) || !tkm::parse_json(more, added)) return json;
   auto& memory = whole.GetAllocator();
-  std::for_each(added.MemberBegin(), added.MemberEnd(), [&](const auto& member) {
+  for (const auto& member : std::as_const(added).GetObject()) {
     whole.AddMember(tkm::Json(member.name, memory), tkm::Json(member.value, memory), memory);
-  });
+  }
   std::string text;
   tkm::JsonWriter(text).value(whole);
   return text;

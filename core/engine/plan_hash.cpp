@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include <tokometer/json.hpp>
 
@@ -15,7 +16,7 @@ void write_data(tkm::JsonWriter& json, const Plan& plan) {
   tkm::JsonDocument options;
   json.key("dataset").begin_object().member("use", plan.file.dataset.use);
   if (!tkm::parse_json(plan.file.dataset.options_json, options) || !options.IsObject()) options.SetObject();
-  for (const auto& option : options.GetObject()) {
+  for (const auto& option : std::as_const(options).GetObject()) {
     const auto is_it = [&](const Manifest::DataFile& file) {
       return option.value.IsString() && file.path == tkm::text_of(option.value);
     };

@@ -31,7 +31,7 @@ std::string with_option(const std::string& options_json, const std::string& opti
   tkm::JsonWriter json(text);
   json.begin_object();
   if (tkm::parse_json(options_json, options) && options.IsObject()) {
-    for (const auto& member : options.GetObject()) {
+    for (const auto& member : std::as_const(options).GetObject()) {
       if (tkm::text_of(member.name) != option) json.key(tkm::text_of(member.name)).value(member.value);
     }
   }
