@@ -1,6 +1,5 @@
 // The verbs that look at files and plugins and open no socket.
 #include <algorithm>
-
 #include <utility>
 
 #include <tokometer/abi.h>
