@@ -138,7 +138,7 @@ class Pool(Case):
                                            phase="requests: 40"))
                 failed = [r for r in run.requests if r["status"] != "ok"]
                 self.assertFalse([r for r in failed if r["class"] != "closed.reused"], failed)
-                self.assertLess(len(failed), 10)
+                self.assertLess(len(failed), 16)  # without a look before reuse every second one fails
                 self.assert_true_text(run, sim)
 
     def test_idle_close(self):
