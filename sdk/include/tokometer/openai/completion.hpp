@@ -16,6 +16,7 @@
 #include <tokometer/openai/usage.hpp>
 #include <tokometer/plugin.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -59,7 +60,7 @@ class CompletionReader {
                   Events& events) {
     if (match.choice >= choice_count_) return false;
     Choice& choice = choice_at(match.choice);
-    if (!take_id(choice, match.id)) return false;
+    if (!take_id(choice, match.id, !shape.finish().empty())) return false;
     has_no_running_usage_ = true;
     if (!text.empty()) {
       events.delta({.text = text, .channel = shape.channel(), .choice = match.choice});
@@ -100,10 +101,11 @@ class CompletionReader {
 
   Choice& choice_at(uint32_t index) { return many_.empty() ? one_ : many_[index]; }
 
-  // False: another reply's.
-  static bool take_id(Choice& choice, uint64_t id) {
+  // False: another reply's. Where each choice has an id of its own, all end under that of the last (SGLang).
+  bool take_id(Choice& choice, uint64_t id, bool is_end) const {
     if (choice.id == 0) choice.id = id;
-    return id == 0 || choice.id == id;
+    if (id == 0 || choice.id == id) return true;
+    return is_end && std::any_of(many_.begin(), many_.end(), [id](const Choice& it) { return it.id == id; });
   }
 
   static ChunkMeaning impossible(std::string_view problem, Complaints& complaints, Events& events) {
@@ -118,7 +120,8 @@ class CompletionReader {
       return void(impossible("a choice with an index that was not asked for", complaints, events));
     }
     Choice& choice = choice_at(index);
-    if (!take_id(choice, chunk.id)) {
+    const std::string_view finish = get_string(json, "finish_reason");
+    if (!take_id(choice, chunk.id, !finish.empty())) {
       return void(impossible("a chunk with another id: part of another reply", complaints, events));
     }
     const Count count = read_count(json, chunk.running, choice, complaints, events);
@@ -127,7 +130,6 @@ class CompletionReader {
     has_tokens_ = has_tokens_ || news.has_delta();
     has_reasoning_ = has_reasoning_ || news.has_reasoning();
     if (!problem.empty()) return void(impossible(problem, complaints, events));
-    const std::string_view finish = get_string(json, "finish_reason");
     const bool is_end = end_choice(finish, index, choice, events);
     chunk.has_news = chunk.has_news || news.has_delta() || is_end;
     if (count.counted_by != TKM_COUNT_NONE) return;
