@@ -34,7 +34,7 @@ Exchange::Exchange(Books& books, Connection& connection, Generation generation, 
     : books_(books),
       connection_(connection),
       generation_(std::move(generation)),
-      writer_(generation_, books.chunk),
+      writer_(make_event_writer(generation_, books.chunk)),
       stream_(stream),
       received_ns_(received_ns),
       cached_(cached),
@@ -68,7 +68,9 @@ void Exchange::send(std::string_view bytes) {
 }
 
 void Exchange::send_roles() {
-  for (uint32_t choice = 0; choice < generation_.choices; ++choice) send(writer_.role(choice, usage()).bytes);
+  if (!writer_->rules().has_roles) return;
+  for (uint32_t choice = 0; choice < generation_.choices; ++choice)
+    send(writer_->role(choice, usage()).bytes);
 }
 
 Usage Exchange::usage() const {
@@ -129,7 +131,7 @@ void Exchange::send_tokens(int64_t due_ns) {
   sent_ += count;
   ready_ -= std::min(ready_, count);
   ++events_;
-  const bool last = sent_ == generation_.output_tokens;
+  const bool last = sent_ == generation_.output_tokens, ends_apart = writer_->rules().ends_apart;
   for (uint32_t choice = 0; choice < generation_.choices; ++choice) {
     if (!generation_.stream) {
       note_token(books_.clock.now_ns());
@@ -139,15 +141,18 @@ void Exchange::send_tokens(int64_t due_ns) {
                                    .index = before,
                                    .count = count,
                                    .reasoning = before < generation_.shape.reasoning_tokens,
-                                   .finish = last ? finish_reason() : nullptr,
+                                   .finish = last && !ends_apart ? finish_reason() : nullptr,
                                    .stream = stream_,
                                    .seq = seq_};
     books_.text.clear();
-    const auto event = writer_.token(token, usage(), books_.text);
+    const auto event = writer_->token(token, usage(), books_.text);
     if (choice == 0) crc_.update(books_.text);
     note_token(send_event(event, due_ns, count));
   }
   books_.metrics.generation_tokens += count * generation_.choices;
+  if (!last || !ends_apart || !generation_.stream || finish_reason() == nullptr) return;
+  for (uint32_t choice = 0; choice < generation_.choices; ++choice)
+    send(writer_->finish(choice, finish_reason(), usage()).bytes);
 }
 
 int64_t Exchange::send_event(EventWriter::Event event, int64_t due_ns, uint64_t tokens) {
@@ -184,13 +189,13 @@ Exchange::Step Exchange::without_tokens(int64_t due_ns) {
   outcome_ = fault_name(generation_.fault.kind);
   send_head();
   if (generation_.fault.kind == comments_only) {
-    send(writer_.text(kComment).bytes);
+    send(writer_->text(kComment).bytes);
     return {connection_.broken() ? Next::close : Next::later, due_ns + kCommentGapNs};
   }
   if (generation_.fault.kind == role_only) {
     if (generation_.chat) send_roles();
     for (uint32_t choice = 0; choice < generation_.choices; ++choice)
-      send(writer_.finish(choice, "stop", usage()).bytes);
+      send(writer_->finish(choice, "stop", usage()).bytes);
   }
   return finish(generation_.fault.kind != empty, "without_tokens");
 }
@@ -216,12 +221,12 @@ Exchange::Step Exchange::fire(int64_t due_ns) {
   }
   send_head();
   if (fault.kind == cut_json) {
-    std::string event(writer_.finish(0, "length", usage()).bytes);
+    std::string event(writer_->finish(0, "length", usage()).bytes);
     event = event.substr(event.find("data:"));
-    send(writer_.text(event.substr(0, event.size() / 2) + "\n\n").bytes);
+    send(writer_->text(event.substr(0, event.size() / 2) + "\n\n").bytes);
     return finish(true, "cut");
   }
-  send(writer_.text(error_event(fault.form, fault.code, "simulated failure")).bytes);
+  send(writer_->text(error_event(fault.form, fault.code, "simulated failure")).bytes);
   return finish(fault.done, "error");
 }
 
@@ -230,7 +235,7 @@ Exchange::Step Exchange::abort() {
   if (!generation_.stream) return finish_whole("abort", books_.clock.now_ns());
   send_head();
   for (uint32_t choice = 0; choice < generation_.choices; ++choice)
-    send(writer_.finish(choice, "abort", usage()).bytes);
+    send(writer_->finish(choice, "abort", usage()).bytes);
   return finish(true, nullptr);
 }
 
@@ -240,10 +245,12 @@ Exchange::Step Exchange::finish(bool done_event, const char* failure) {
   const FaultKind kind = generation_.fault.kind;
   std::string& tail = books_.tail;
   tail.clear();
-  if (generation_.include_usage && failure == nullptr && kind != usage_missing)
-    tail.append(writer_.usage(usage()).bytes);
-  if (done_event && kind != no_done) tail.append(writer_.text(kDone).bytes);
-  if (done_event && kind == double_done) tail.append(writer_.text(kDone).bytes);
+  const WireRules& rules = writer_->rules();
+  if (generation_.include_usage && rules.has_usage_chunk && failure == nullptr && kind != usage_missing)
+    tail.append(writer_->usage(usage()).bytes);
+  done_event = done_event && rules.has_done_mark;
+  if (done_event && kind != no_done) tail.append(writer_->text(kDone).bytes);
+  if (done_event && kind == double_done) tail.append(writer_->text(kDone).bytes);
   if (kind != no_last_chunk) tail.append(kLastChunk);
   send(tail);
   if (kind == no_done || kind == double_done || kind == no_last_chunk) outcome_ = fault_name(kind);
@@ -251,13 +258,14 @@ Exchange::Step Exchange::finish(bool done_event, const char* failure) {
 }
 
 Exchange::Step Exchange::finish_whole(const char* reason, int64_t due_ns) {
-  const std::string body = writer_.whole_body(usage(), reason, stream_);
+  const std::string body = writer_->whole_body(usage(), reason, stream_);
   for (uint64_t at = 0; at < generation_.output_tokens; ++at) {
     books_.text.clear();
     append_token(books_.text, stream_, 0, at);
     crc_.update(books_.text);
   }
-  const std::string fields = connection_.keep_alive ? "" : "connection: close\r\n";
+  const std::string fields =
+      writer_->whole_fields(usage()) + (connection_.keep_alive ? "" : "connection: close\r\n");
   const std::string reply = whole_response(200, "application/json", body, fields);
   send_event({.bytes = reply}, due_ns, sent_ * generation_.choices);  // the one event of the truth log
   return end_of_reply();
@@ -273,7 +281,7 @@ int64_t Exchange::comment(int64_t now_ns) {
   if (gap_ns == 0 || !generation_.stream) return 0;
   if (now_ns - last_write_ns_ >= gap_ns) {
     send_head();
-    send(writer_.text(kComment).bytes);
+    send(writer_->text(kComment).bytes);
   }
   return last_write_ns_ + gap_ns;
 }
@@ -305,7 +313,10 @@ std::string Exchange::truth_line(std::string_view outcome, int64_t end_ns) const
       .member("stream", stream_)
       .member("x_request_id", generation_.request_id)
       .member("outcome", outcome);
-  json.member("route", generation_.chat ? "chat" : "completions").member("model", generation_.model);
+  json.member("route", generation_.native ? "generate"
+                       : generation_.chat ? "chat"
+                                          : "completions")
+      .member("model", generation_.model);
   json.member("streamed", generation_.stream).member("choices", generation_.choices);
   json.member("prompt_tokens", generation_.prompt_tokens).member("tokens", sent_ * generation_.choices);
   if (cached_ >= 0) json.member("cached_tokens", cached_);

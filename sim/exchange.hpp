@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -94,7 +95,7 @@ class Exchange {
   Books& books_;
   Connection& connection_;
   Generation generation_;
-  EventWriter writer_;
+  std::unique_ptr<EventWriter> writer_;
   uint32_t stream_;
   int64_t received_ns_, cached_;
   int64_t entered_ns_, first_ns_ = 0, last_ns_ = 0, last_write_ns_ = 0;

@@ -42,13 +42,14 @@ class CompletionReader {
     const size_t count = choices == nullptr ? 0 : choices->Size();
     Usage totals = usage == nullptr ? Usage() : checked_usage(*usage, complaints, events);
     const bool is_running = count == 1 && usage != nullptr && !has_no_running_usage_;
-    has_no_running_usage_ = has_no_running_usage_ || (count > 0 && !is_running);
 
     Chunk chunk{id_number(get_string(root, "id")), is_running ? &totals : nullptr};
     for (size_t at = 0; at < count; ++at) {
       read_choice((*choices)[static_cast<rapidjson::SizeType>(at)], chunk, complaints, events);
       if (complaints.has_failed()) return {};
     }
+    // A chunk with the role alone has no usage even where all others have (SGLang).
+    has_no_running_usage_ = has_no_running_usage_ || (chunk.has_news && !is_running);
     if (!chunk.has_news && (count > 0 || usage == nullptr)) alive(events);
     if (usage != nullptr) say_usage(totals, events);
     const bool has_metrics = say_metrics(root, metrics, events);
@@ -61,14 +62,17 @@ class CompletionReader {
     if (match.choice >= choice_count_) return false;
     Choice& choice = choice_at(match.choice);
     if (!take_id(choice, match.id, !shape.finish().empty())) return false;
-    has_no_running_usage_ = true;
     if (!text.empty()) {
       events.delta({.text = text, .channel = shape.channel(), .choice = match.choice});
       has_tokens_ = true;
       has_reasoning_ = has_reasoning_ || shape.channel() == TKM_CHANNEL_REASONING;
     }
     const bool is_end = end_choice(shape.finish(), match.choice, choice, events);
-    if (text.empty() && !is_end) alive(events);
+    if (text.empty() && !is_end) {
+      alive(events);
+    } else {
+      has_no_running_usage_ = true;
+    }
     return true;
   }
 
