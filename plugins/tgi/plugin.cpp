@@ -68,7 +68,8 @@ class Tgi : public tkm::OpenAiProcessor {
     return profile({.capabilities = kCapabilities,
                     .members = kMembers,
                     .discover = {},
-                    .without = is_native_ ? "route.model" : ""});
+                    .without = is_native_ ? "route.model" : "",
+                    .lists_adapters = false});
   }
 
   void encode(const tkm_prompt& prompt, tkm::RequestOut& out) {

@@ -61,6 +61,7 @@ class OpenAiProcessor {
     std::string_view members;                   // more members of the profile, as JSON; may be empty
     std::string_view discover = {};             // more probes of the profile, as JSON, between commas
     std::string_view without = {};              // a capability that the api at hand has not
+    bool lists_adapters = true;                 // in the model list
   };
   // The profile: features, the model list as OpenAI's API has it, and `members`.
   std::string profile(const ProfileParts& parts) const {
@@ -74,8 +75,10 @@ class OpenAiProcessor {
     json.key("discover").begin_array().raw(R"({"id":"models","get":"/v1/models","optional":true})");
     if (!parts.discover.empty()) json.raw(parts.discover);
     json.end_array();
-    json.raw_member("models",
-                    R"({"get":"/v1/models","names":"/data/*/id","context":"/data/*/max_model_len"})");
+    json.key("models").begin_object().member("get", "/v1/models").member("names", "/data/*/id");
+    json.member("context", "/data/*/max_model_len");
+    if (!parts.lists_adapters) json.member("lists_adapters", false);
+    json.end_object();
     if (!parts.members.empty()) json.raw(parts.members);
     json.end_object();
     return text;
