@@ -9,6 +9,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sglang {
 
@@ -64,7 +65,8 @@ class GenerateRequest {
     tkm::JsonWriter json(translated_);
     json.begin_object();
     if (!given.empty()) {
-      for (const auto& member : root.GetObject()) write_sampling(member.name, member.value, json);
+      for (const auto& member : std::as_const(root).GetObject())
+        write_sampling(member.name, member.value, json);
     }
     json.end_object();
     given_ = given;
