@@ -1,9 +1,7 @@
-// Which server's form a request is in, and what of it is that dialect's own. Plain values inside Generation.
+// What a request in one server's form has that others have not. Plain values inside Generation.
 #pragma once
 
 namespace tokometer::sim {
-
-enum class Dialect { openai, triton, nim_1 };
 
 // What a request to Triton asked for beside the text.
 struct Triton {

@@ -62,8 +62,12 @@ std::string error_event(std::string_view form, int code, std::string_view messag
     return data(R"({"error": {"object": "error", "message": )" + quoted + R"(, "type": ")" + type +
                 R"(", "param": null, "code": )" + number + "}}");
   }
-  if (form == "tgi") return data(R"({"error":)" + quoted + R"(,"error_type":"generation"})");
-  if (form == "tgi_chat") return data(R"({"error":{"message":)" + quoted + R"(,"http_status_code":422}})");
+  const std::string made = quoted.substr(1);
+  constexpr std::string_view kTgi = "\"Request failed during generation: ";
+  if (form == "tgi")
+    return data(R"({"error":)" + (std::string(kTgi) + made) + R"(,"error_type":"generation"})");
+  if (form == "tgi_chat")
+    return data(R"({"error":{"message":)" + (std::string(kTgi) + made) + R"(,"http_status_code":422}})");
   if (form == "llama_cpp") {
     return data(R"({"error":{"code":)" + number + R"(,"message":)" + quoted + R"(,"type":"server_error"}})");
   }

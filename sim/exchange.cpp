@@ -11,7 +11,7 @@
 namespace tokometer::sim {
 namespace {
 
-constexpr std::string_view kComment = ": keep-alive\n\n";
+constexpr std::string_view kDone = "data: [DONE]\n\n", kComment = ": keep-alive\n\n";
 constexpr int64_t kCommentGapNs = 10'000'000;
 
 void write_hex(char* out, uint64_t number) {
@@ -35,7 +35,7 @@ Exchange::Exchange(Books& books, Connection& connection, Generation generation, 
     : books_(books),
       connection_(connection),
       generation_(std::move(generation)),
-      writer_(make_writer(generation_, books.chunk)),
+      writer_(make_event_writer(generation_, books.chunk)),
       stream_(stream),
       received_ns_(received_ns),
       cached_(cached),
@@ -71,6 +71,7 @@ void Exchange::send(std::string_view bytes) {
 }
 
 void Exchange::send_roles() {
+  if (!writer_->rules().has_roles) return;
   for (uint32_t choice = 0; choice < generation_.choices; ++choice)
     send(writer_->role(choice, usage()).bytes);
 }
@@ -133,7 +134,7 @@ void Exchange::send_tokens(int64_t due_ns) {
   sent_ += count;
   ready_ -= std::min(ready_, count);
   ++events_;
-  const bool last = sent_ == generation_.output_tokens;
+  const bool last = sent_ == generation_.output_tokens, ends_apart = writer_->rules().ends_apart;
   for (uint32_t choice = 0; choice < generation_.choices; ++choice) {
     if (!generation_.stream) {
       note_token(books_.clock.now_ns());
@@ -143,7 +144,7 @@ void Exchange::send_tokens(int64_t due_ns) {
                                    .index = before,
                                    .count = count,
                                    .reasoning = before < generation_.shape.reasoning_tokens,
-                                   .finish = last ? finish_reason() : nullptr,
+                                   .finish = last && !ends_apart ? finish_reason() : nullptr,
                                    .stream = stream_,
                                    .seq = seq_};
     books_.text.clear();
@@ -152,6 +153,9 @@ void Exchange::send_tokens(int64_t due_ns) {
     note_token(send_event(event, due_ns, count));
   }
   books_.metrics.generation_tokens += count * generation_.choices;
+  if (!last || !ends_apart || !generation_.stream || finish_reason() == nullptr) return;
+  for (uint32_t choice = 0; choice < generation_.choices; ++choice)
+    send(writer_->finish(choice, finish_reason(), usage()).bytes);
 }
 
 int64_t Exchange::send_event(EventWriter::Event event, int64_t due_ns, uint64_t tokens) {
@@ -246,11 +250,12 @@ Exchange::Step Exchange::finish(bool done_event, const char* failure) {
   const FaultKind kind = generation_.fault.kind;
   std::string& tail = books_.tail;
   tail.clear();
-  if (generation_.include_usage && failure == nullptr && kind != usage_missing)
+  const WireRules& rules = writer_->rules();
+  if (generation_.include_usage && rules.has_usage_chunk && failure == nullptr && kind != usage_missing)
     tail.append(writer_->usage(usage()).bytes);
-  const std::string_view done = writer_->end_mark();
-  if (done_event && kind != no_done && !done.empty()) tail.append(writer_->text(done).bytes);
-  if (done_event && kind == double_done && !done.empty()) tail.append(writer_->text(done).bytes);
+  done_event = done_event && rules.has_done_mark;
+  if (done_event && kind != no_done) tail.append(writer_->text(kDone).bytes);
+  if (done_event && kind == double_done) tail.append(writer_->text(kDone).bytes);
   if (kind != no_last_chunk) tail.append(kLastChunk);
   send(tail);
   if (kind == no_done || kind == double_done || kind == no_last_chunk) outcome_ = fault_name(kind);
@@ -264,7 +269,8 @@ Exchange::Step Exchange::finish_whole(const char* reason, int64_t due_ns) {
     append_token(books_.text, stream_, 0, at);
     crc_.update(books_.text);
   }
-  const std::string fields = connection_.keep_alive ? "" : "connection: close\r\n";
+  const std::string fields =
+      writer_->whole_fields(usage()) + (connection_.keep_alive ? "" : "connection: close\r\n");
   const std::string reply = whole_response(200, "application/json", body, fields);
   send_event({.bytes = reply}, due_ns, sent_ * generation_.choices);  // the one event of the truth log
   return end_of_reply();

@@ -5,6 +5,7 @@
 #include <tokometer/json.hpp>
 
 #include "base/text.hpp"
+#include "sim/native_bodies.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
 
@@ -12,6 +13,8 @@ namespace tokometer::sim {
 namespace {
 
 using tkm::Json;
+
+constexpr int64_t kTgiPiece = 1024;
 
 ErrorReply bad(std::string message, std::string param = {}) {
   return {400, std::move(message), "BadRequestError", std::move(param)};
@@ -29,11 +32,15 @@ class Reader {
   Reader(const Options& options, bool wants_ids) : options_(options), wants_ids_(wants_ids) {}
 
   std::variant<Generation, ErrorReply> read(const Request& request, uint32_t serial) {
+    out_.dialect = options_.dialect;
+    out_.native = is_native_path(options_.dialect, request.target);
     out_.chat = request.target.ends_with("/chat/completions");
     if (options_.nim == "1.x") out_.dialect = Dialect::nim_1;
     out_.shape = options_.shape;
-    (void)(media_type(request) && control(request) && json(request.body) && prompt() && model() && count() &&
+    if (options_.dialect == Dialect::tgi) out_.shape.tokens_per_event = 1;
+    (void)(media_type(request) && control(request) && json(request) && prompt() && model() && count() &&
            output() && streaming());
+    error_.stream = out_.stream;
     if (!error_.message.empty()) return error_;
     name(request, serial);
     return out_;
@@ -56,11 +63,14 @@ class Reader {
     return out_.fault = *fault, true;
   }
 
-  bool json(const std::string& body) {
+  bool json(const Request& request) {
     size_t at = 0;
+    const auto completion = out_.native ? as_completion(options_.dialect, request) : std::nullopt;
+    const std::string& body = completion ? *completion : request.body;
     if (!tkm::parse_json(body, body_, &at) || !body_.IsObject()) {
       return fail(invalid("json_invalid", "body." + std::to_string(at), "JSON decode error"));
     }
+    out_.stream = tkm::get_bool(body_, "stream");
     out_.token_ids = tkm::get_bool(body_, "return_token_ids");
     out_.cache_salt = tkm::get_string(body_, "cache_salt");
     wants_ids_ = wants_ids_ || out_.token_ids;
@@ -130,8 +140,17 @@ class Reader {
     const std::string_view name = tkm::get_string(body_, "model", options_.model);
     out_.model = std::string(name);
     const auto& adapters = options_.adapters;
-    if (name == options_.model || std::find(adapters.begin(), adapters.end(), name) != adapters.end())
-      return true;
+    const auto knows = [&](std::string_view adapter) {
+      return std::find(adapters.begin(), adapters.end(), adapter) != adapters.end();
+    };
+    if (options_.dialect == Dialect::tgi) return true;  // the shard's business
+    if (options_.dialect == Dialect::sglang) {  // any name is taken, but for the adapter in "base:adapter"
+      const size_t colon = name.find(':');
+      if (colon == name.npos || knows(name.substr(colon + 1))) return true;
+      return fail(
+          bad("Got LoRA adapter that has never been loaded: " + escape_terminal(name.substr(colon + 1))));
+    }
+    if (name == options_.model || knows(name)) return true;
     return fail(
         {404,
          "The model `" + escape_terminal(name) + "` does not exist. Valid aliases: " + options_.model + ".",
@@ -139,7 +158,7 @@ class Reader {
   }
 
   bool count() {
-    const int64_t n = tkm::get_int(body_, "n", 1);
+    const int64_t n = options_.dialect == Dialect::tgi ? 1 : tkm::get_int(body_, "n", 1);
     if (n < 1) return fail(bad("n must be at least 1, got " + std::to_string(n) + "."));
     if (n * static_cast<int64_t>(prompts_) > 1024)
       return fail(bad("n must be at most 1024, got " + std::to_string(n) + "."));
@@ -174,7 +193,9 @@ class Reader {
     }
     const auto prompt = static_cast<int64_t>(out_.prompt_tokens / prompts_);
     if (prompt >= context) return fail(too_long(prompt, context));
-    const int64_t asked = limit.value_or(static_cast<int64_t>(options_.output_tokens));
+    int64_t asked = limit.value_or(static_cast<int64_t>(options_.output_tokens));
+    if (options_.dialect == Dialect::tgi && asked > kTgiPiece)  // whole pieces: the last one is not shortened
+      asked = (asked + kTgiPiece - 1) / kTgiPiece * kTgiPiece;
     end_of_output(static_cast<uint64_t>(std::min(asked, context - prompt)),
                   static_cast<uint64_t>(std::max<int64_t>(least.value_or(0), 0)));
     return true;
@@ -195,7 +216,7 @@ class Reader {
     const Json* nvext = tkm::find(body_, "nvext");
     const bool is_nim_1 = out_.dialect == Dialect::nim_1;
     const bool ignores = is_nim_1 ? nvext != nullptr && tkm::get_bool(*nvext, "ignore_eos")
-                                  : tkm::get_bool(body_, "ignore_eos");
+                                  : options_.dialect != Dialect::tgi && tkm::get_bool(body_, "ignore_eos");
     const uint64_t eos = std::max(out_.shape.eos_after, is_nim_1 ? 0 : least);
     out_.ends_by_itself = out_.shape.eos_after != 0 && eos < most && !ignores;
     out_.output_tokens = out_.ends_by_itself ? eos : most;
@@ -203,9 +224,9 @@ class Reader {
   }
 
   bool streaming() {
-    out_.stream = tkm::get_bool(body_, "stream");
     const Json* options = tkm::find(body_, "stream_options");
-    if (options != nullptr && options->IsObject() && !out_.stream) {
+    const bool is_strict = options_.dialect == Dialect::vllm;
+    if (options != nullptr && options->IsObject() && !out_.stream && is_strict) {
       return fail(bad("Stream options can only be defined when `stream=True`. (parameter=stream_options)",
                       "stream_options"));
     }

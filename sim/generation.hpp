@@ -17,8 +17,9 @@
 namespace tokometer::sim {
 
 struct Generation {
-  Dialect dialect = Dialect::openai;
-  Triton triton;  // of that dialect
+  Dialect dialect = Dialect::vllm;
+  bool native = false;  // the dialect's own route, with one text or token ids
+  Triton triton;        // of that dialect
   bool chat = true;
   bool stream = false;
   bool include_usage = false, usage_each = false, token_ids = false;
@@ -36,6 +37,7 @@ struct Generation {
 struct ErrorReply {
   int status;
   std::string message, type, param;  // param: empty: null
+  bool stream = false;               // a stream was asked for
 };
 
 // The JSON body of vLLM's error replies.

@@ -36,7 +36,8 @@ std::optional<Page> make_nim_page(const Request& request, const PageState& state
   const std::string release = is_first ? "1.8.3" : "2.1.6";
   const std::string_view path = request.target;
   if (state.options.nim == "no" || request.method != "GET") return std::nullopt;
-  if (path == "/metrics" || path == "/health" || path == "/version")  // the engine's own are not passed through
+  if (path == "/metrics" || path == "/health" ||
+      path == "/version")  // the engine's own are not passed through
     return json_page(R"({"detail":"Not Found"})", 404);
   if (path == "/v1/health/live")
     return json_page(R"({"object":"health.response","message":"Service is live."})");

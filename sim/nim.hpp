@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "sim/events.hpp"
+#include "sim/events_vllm.hpp"
 #include "sim/pages.hpp"
 
 namespace tokometer::sim {
@@ -14,9 +14,9 @@ namespace tokometer::sim {
 std::optional<Page> make_nim_page(const Request& request, const PageState& state);
 
 // 1.x with per-request metrics.
-class NimWriter : public EventWriter {
+class NimWriter final : public VllmEvents {
  public:
-  using EventWriter::EventWriter;
+  using VllmEvents::VllmEvents;
 
  private:
   void append_more(std::string& out, const Usage& usage) const override;

@@ -29,6 +29,7 @@ Result<void> read_shape(Shape& shape, const tkm::Json& json) {
   shape.eos_after = count(json, "eos_after", 0);
   shape.reasoning_tokens = count(json, "reasoning_tokens", 0);
   shape.crlf = tkm::get_bool(json, "crlf");
+  shape.incremental = tkm::get_bool(json, "incremental");
   return {};
 }
 
@@ -36,6 +37,11 @@ Mode mode_of(std::string_view name) {
   if (name == "model") return Mode::model;
   if (name == "instant") return Mode::instant;
   return name == "script" ? Mode::script : Mode::fixed;
+}
+
+Dialect dialect_of(std::string_view name) {
+  if (name == "sglang") return Dialect::sglang;
+  return name == "tgi" ? Dialect::tgi : Dialect::vllm;
 }
 
 Shutdown shutdown_of(std::string_view name) {
@@ -92,6 +98,7 @@ Result<Options> read_options(const std::string& text) {
   Options out;
   if (auto done = read_shape(out.shape, json); !done) return done.errors();
   out.mode = mode_of(tkm::get_string(json, "mode"));
+  out.dialect = dialect_of(tkm::get_string(json, "dialect"));
   out.step = tkm::get_string(json, "phases") == "step";
   out.ttft_spread_ns = seconds(json, "ttft_spread", 0);
   if (const auto* jitter = tkm::find(json, "jitter")) out.jitter = jitter->GetDouble();

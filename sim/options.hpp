@@ -15,10 +15,18 @@
 namespace tokometer::sim {
 
 enum class Mode { fixed, model, instant, script };
+enum class Dialect {
+  vllm,
+  sglang,
+  tgi,
+  triton,
+  nim_1
+};  // the last two: of a request only, by route and `nim`
 enum class Shutdown { close, abort, finish, stall };
 
 struct Options {
   Mode mode = Mode::fixed;
+  Dialect dialect = Dialect::vllm;
   Shape shape;        // what a single request may change by header
   bool step = false;  // all running streams send at once, on a grid of itl
   int64_t ttft_spread_ns = 0;

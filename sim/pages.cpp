@@ -2,10 +2,12 @@
 
 #include <ctime>
 #include <functional>
+#include <optional>
 #include <tokometer/json.hpp>
 
 #include "sim/error_forms.hpp"
 #include "sim/generation.hpp"
+#include "sim/native_bodies.hpp"
 #include "sim/nim.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
@@ -130,20 +132,51 @@ Page reset_cache(const Request&, const PageState&) {
   return page;
 }
 
+Page sglang_info(const Request&, const PageState& state) {
+  std::string body;
+  tkm::JsonWriter json(body);
+  json.begin_object().member("model_path", state.options.model).member("version", "0.5.23+sim");
+  json.member("incremental_streaming_output", state.options.shape.incremental);
+  json.member("vocab_size", kVocabulary).end_object();
+  return json_page(std::move(body));
+}
+
+Page sglang_flush(const Request&, const PageState&) {
+  return {.media_type = "text/plain; charset=utf-8", .body = "Cache flushed.\n", .resets_cache = true};
+}
+
+Page tgi_info(const Request&, const PageState& state) {
+  std::string body;
+  tkm::JsonWriter json(body);
+  json.begin_object().member("model_id", state.options.model).member("max_best_of", 2);
+  json.member("max_total_tokens", state.options.max_model_len).member("version", "3.3.7+sim").end_object();
+  return json_page(std::move(body));
+}
+
 struct Route {
   std::string_view method, path;
   Page (*make)(const Request&, const PageState&);
+  std::optional<Dialect> dialect = {};  // nothing: every one
 };
 constexpr Route kRoutes[] = {
-    {"GET", "/health", health},    {"GET", "/health/ready", health},
-    {"GET", "/ping", health},      {"POST", "/ping", health},
-    {"GET", "/version", version},  {"GET", "/load", load},
-    {"GET", "/v1/models", models}, {"POST", "/tokenize", tokenize},
-    {"GET", "/metrics", metrics},  {"POST", "/reset_prefix_cache", reset_cache},
+    {"GET", "/health", health},
+    {"GET", "/health/ready", health},
+    {"GET", "/ping", health},
+    {"POST", "/ping", health},
+    {"GET", "/version", version, Dialect::vllm},
+    {"GET", "/load", load},
+    {"GET", "/v1/models", models},
+    {"POST", "/tokenize", tokenize},
+    {"GET", "/metrics", metrics},
+    {"POST", "/reset_prefix_cache", reset_cache, Dialect::vllm},
+    {"GET", "/server_info", sglang_info, Dialect::sglang},
+    {"POST", "/flush_cache", sglang_flush, Dialect::sglang},
+    {"GET", "/info", tgi_info, Dialect::tgi},
 };
 constexpr std::string_view kGenerations[] = {"/v1/chat/completions", "/v1/completions"};
 
-bool is_generation_path(std::string_view path) {
+bool is_generation_path(std::string_view path, Dialect dialect) {
+  if (is_native_path(dialect, path)) return true;
   for (const std::string_view known : kGenerations) {
     if (known == path) return true;
   }
@@ -152,13 +185,15 @@ bool is_generation_path(std::string_view path) {
 
 }  // namespace
 
-bool is_generation(const Request& request) {
-  return is_triton_generation(request) || (request.method == "POST" && is_generation_path(request.target));
+bool is_generation(const Request& request, Dialect dialect) {
+  return is_triton_generation(request) ||
+         (request.method == "POST" && is_generation_path(request.target, dialect));
 }
 
 bool is_authorized(const Request& request, const Options& options) {
-  const bool is_open = !request.target.starts_with("/v1") && !is_triton(request.target);
-  if (options.api_key.empty() || is_open) return true;
+  const bool is_guarded = request.target.starts_with("/v1") || is_triton(request.target) ||
+                          is_native_path(options.dialect, request.target);
+  if (options.api_key.empty() || !is_guarded) return true;
   return request.field("authorization") == "Bearer " + options.api_key;
 }
 
@@ -169,9 +204,9 @@ Page unauthorized() {
 Page make_page(const Request& request, const PageState& state) {
   if (is_triton(request.target)) return make_triton_page(request, state);
   if (auto page = make_nim_page(request, state)) return *page;
-  std::string allowed = is_generation_path(request.target) ? "POST" : "";
+  std::string allowed = is_generation_path(request.target, state.options.dialect) ? "POST" : "";
   for (const Route& route : kRoutes) {
-    if (route.path != request.target) continue;
+    if (route.path != request.target || (route.dialect && route.dialect != state.options.dialect)) continue;
     if (route.method == request.method) return route.make(request, state);
     allowed = route.method;
   }

@@ -55,7 +55,7 @@ class Server {
   void send_page(uint32_t slot, const Request& request, const Page& page);
   void answer_generation(uint32_t slot, const Request& request);
   void refuse(uint32_t slot, const Request& request, uint32_t stream, const Page& page);
-  std::optional<Page> early_failure(const Generation& generation, int64_t now_ns);
+  std::optional<Page> early_failure(const Generation& generation, std::string_view path, int64_t now_ns);
   void begin_exchange(uint32_t slot, Generation generation, uint32_t stream, int64_t now_ns);
   void draw_failure(Generation& generation, uint32_t stream);
   int64_t look_up_prefix(const Generation& generation);

@@ -4,6 +4,7 @@
 #include <tokometer/random.hpp>
 
 #include "sim/error_forms.hpp"
+#include "sim/refusals.hpp"
 #include "sim/server.hpp"
 #include "sim/triton.hpp"
 
@@ -51,12 +52,13 @@ void Server::read_requests(uint32_t slot) {
 void Server::answer(uint32_t slot, const Request& request) {
   Connection& connection = *slots_[slot];
   connection.keep_alive = request.keep_alive;
-  if (plays_script(connection.number()) && is_generation(request)) {
+  const bool generates = is_generation(request, options_.dialect);
+  if (plays_script(connection.number()) && generates) {
     connection.script = std::make_unique<ScriptPlay>(script_);
     return play_script(slot);
   }
   if (!is_authorized(request, options_)) return send_page(slot, request, unauthorized());
-  if (is_generation(request)) return answer_generation(slot, request);
+  if (generates) return answer_generation(slot, request);
   const Page page = make_page(request, {.options = options_,
                                         .metrics = books_.metrics,
                                         .gauges = gauges(),
@@ -88,15 +90,16 @@ void Server::answer_generation(uint32_t slot, const Request& request) {
   const bool wants_ids = options_.prefix_cache;
   auto read = read_generation(request, options_, wants_ids, stream);
   if (const auto* error = std::get_if<ErrorReply>(&read)) {
-    return refuse(
-        slot, request, stream,
-        {.status = error->status,
-         .media_type = "application/json",
-         .body = is_triton(request.target) ? triton_error_json(error->message) : error_json(*error)});
+    return refuse(slot, request, stream,
+                  is_triton(request.target) ? Page{.status = error->status,
+                                                   .media_type = "application/json",
+                                                   .body = triton_error_json(error->message)}
+                                            : refusal(options_.dialect, request.target, *error));
   }
   Generation& generation = std::get<Generation>(read);
   if (generation.fault.kind == FaultKind::none) draw_failure(generation, stream);
-  if (const auto page = early_failure(generation, now_ns)) return refuse(slot, request, stream, *page);
+  if (const auto page = early_failure(generation, request.target, now_ns))
+    return refuse(slot, request, stream, *page);
   ++books_.metrics.http["handler=\"" + request.target + "\",method=\"POST\",status=\"2xx\""];
   begin_exchange(slot, std::move(generation), stream, now_ns);
 }
@@ -110,7 +113,8 @@ void Server::draw_failure(Generation& generation, uint32_t stream) {
 }
 
 // A reply that is no generation: the fault asked for, or an overloaded, starting server.
-std::optional<Page> Server::early_failure(const Generation& generation, int64_t now_ns) {
+std::optional<Page> Server::early_failure(const Generation& generation, std::string_view path,
+                                          int64_t now_ns) {
   const Fault& fault = generation.fault;
   const bool triton = generation.dialect == Dialect::triton;
   const char* const form = triton ? "triton" : "nested";
@@ -122,13 +126,25 @@ std::optional<Page> Server::early_failure(const Generation& generation, int64_t 
   }
   if (options_.mode != Mode::model) return std::nullopt;
   if (!engine_.fits(generation.prompt_tokens, generation.output_tokens)) {
-    return error_page(400, form, "The prompt and its output do not fit into the KV cache.");
+    constexpr const char* kTooLong = "The prompt and its output do not fit into the KV cache.";
+    if (triton) return error_page(400, form, kTooLong);
+    return refusal(options_.dialect, path,
+                   {.status = 400,
+                    .message = kTooLong,
+                    .type = "BadRequestError",
+                    .param = {},
+                    .stream = generation.stream});
   }
   if (!engine_.full(entering_)) return std::nullopt;
   ++books_.metrics.rejected;
   if (triton) return error_page(503, form, "[request id: <id_unknown>] Exceeds maximum queue size");
-  return error_page(429, form,
-                    "The engine is currently busy and cannot accept new requests. Please try again later.");
+  return refusal(
+      options_.dialect, path,
+      {.status = 429,
+       .message = "The engine is currently busy and cannot accept new requests. Please try again later.",
+       .type = "RateLimitError",
+       .param = {},
+       .stream = generation.stream});
 }
 
 void Server::refuse(uint32_t slot, const Request& request, uint32_t stream, const Page& page) {

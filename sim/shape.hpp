@@ -28,6 +28,7 @@ struct Shape {
   bool head_at_once = true;
   bool crlf = false;
   bool stamp = true;
+  bool incremental = false;  // SGLang's /generate: only what is new
 };
 
 // Sets the key's value from its text. False: no such key (nothing changed). Fails when the value is not one

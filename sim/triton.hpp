@@ -27,7 +27,7 @@ std::string triton_error_json(std::string_view message);
 
 Page make_triton_page(const Request& request, const PageState& state);
 
-class TritonWriter : public EventWriter {
+class TritonWriter final : public EventWriter {
  public:
   TritonWriter(const Generation& generation, ChunkBuffer& buffer);
 
@@ -35,7 +35,7 @@ class TritonWriter : public EventWriter {
   Event token(const Token& token, const Usage& usage, std::string& text) override;
   Event finish(uint32_t choice, const char* reason, const Usage& usage) override;
   std::string whole_body(const Usage& usage, const char* finish, uint32_t stream) const override;
-  std::string_view end_mark() const override { return {}; }
+  Event usage(const Usage&) override { return {}; }
   std::string_view error_form(const Fault& fault) const override;
   int first_error_status() const override { return 400; }
 

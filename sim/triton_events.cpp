@@ -6,10 +6,10 @@
 namespace tokometer::sim {
 
 TritonWriter::TritonWriter(const Generation& generation, ChunkBuffer& buffer)
-    : EventWriter(generation, buffer) {
-  const bool wrong = generation.fault.kind == FaultKind::wrong_model;
+    : EventWriter(generation, buffer,
+                  {.has_roles = false, .has_usage_chunk = false, .has_done_mark = false}) {
   tkm::JsonWriter json(names_);
-  json.member("model_name", wrong ? std::string("another-model") : generation.model);
+  json.member("model_name", model());
   json.member("model_version", "1");
 }
 
@@ -31,20 +31,16 @@ EventWriter::Event TritonWriter::role(uint32_t, const Usage&) {
 
 EventWriter::Event TritonWriter::token(const Token& token, const Usage& usage, std::string& text) {
   for (uint64_t i = 0; i < token.count; ++i) append_token(text, token.stream, token.choice, token.index + i);
-  buffer().begin();
-  buffer().text().append("data: ");
-  open(buffer().text(), usage, token.count, token.finish);
+  open(begin("data: "), usage, token.count, token.finish);
   if (generation().triton.cumulative) so_far_ += text;
-  buffer().text().append(generation().triton.cumulative ? so_far_ : text).append("\"");
+  out().append(generation().triton.cumulative ? so_far_ : text).append("\"");
   return end(true, token.stream, token.seq);
 }
 
 EventWriter::Event TritonWriter::finish(uint32_t, const char* reason, const Usage& usage) {
-  buffer().begin();
-  buffer().text().append("data: ");
-  open(buffer().text(), usage, 0, reason);
-  buffer().text().append(generation().triton.cumulative ? so_far_ : "").append("\"");
-  return end(false, 0, 0);
+  open(begin("data: "), usage, 0, reason);
+  out().append(generation().triton.cumulative ? so_far_ : "").append("\"");
+  return end();
 }
 
 std::string TritonWriter::whole_body(const Usage& usage, const char* finish, uint32_t stream) const {

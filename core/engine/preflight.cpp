@@ -251,6 +251,7 @@ Result<void> PreflightRun::check_models() {
   if (!models) return models.errors();
   if (models->empty()) return {};
   if (auto known = check_name(*models, found_.model); !known) return known;
+  if (!found_.profile.models->lists_adapters) return {};
   for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
     if (auto known = check_name(*models, adapter.name); !known) return known;
   }

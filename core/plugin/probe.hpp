@@ -40,6 +40,7 @@ struct ModelsProbe {
   Probe probe;
   std::string names;    // pointer to the model names
   std::string context;  // pointer to the context lengths, in the same order; empty: not told
+  bool lists_adapters = true;  // false: only base models stand there
 };
 struct ModelName {
   std::string name;

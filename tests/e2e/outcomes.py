@@ -18,7 +18,7 @@ BY_RATE = (
     ("status; code=500; body=empty", "status.500", ()), ("status; code=502; body=text", "status.502", ()),
     ("html", "content_type", ()), ("gzip", "encoding", ()), ("not_streamed", "ok", ("not_streamed",)),
     ("error", "in_band", ()), ("error; after=2", "in_band", ()), ("error; after=2; done=0", "in_band", ()),
-    ("error; form=sglang", "in_band", ()), ("error; form=tgi", "in_band", ()), ("error; form=tgi_chat", "in_band.request", ()),
+    ("error; form=sglang", "in_band", ()), ("error; form=tgi", "in_band", ()), ("error; form=tgi_chat", "in_band", ()),
     ("error; form=llama_cpp", "in_band", ()), ("error; form=triton", "in_band", ()), ("error; form=event", "in_band", ()),
     ("abort", "in_band", ()), ("abort; after=2", "in_band", ()),
     ("stall; at=head", "timeout.headers", ()), ("stall; at=first", "timeout.first_token", ()),

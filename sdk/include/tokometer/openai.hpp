@@ -46,7 +46,7 @@ class OpenAiProcessor {
     out.body(body);
   }
 
-  OpenAiReply open(const tkm_prompt& prompt) { return {*shared_, prompt}; }
+  OpenAiReply open(const tkm_prompt& prompt) { return {*shared_, prompt, request_.model_of(prompt)}; }
 
   // The answer to the probe `models` of profile(): tells a reply of another model from an alias.
   void learn(const tkm_answer& answer) {
@@ -54,10 +54,14 @@ class OpenAiProcessor {
   }
 
  protected:
+  JsonScratch& scratch() { return shared_->json; }
+
   struct ProfileParts {
     std::span<const char* const> capabilities;  // of the component; what the api at hand has not is left out
     std::string_view members;                   // more members of the profile, as JSON; may be empty
-    std::string_view discover = {};             // more probes to learn from, as JSON with commas between
+    std::string_view discover = {};             // more probes of the profile, as JSON, between commas
+    std::string_view without = {};              // a capability that the api at hand has not
+    bool lists_adapters = true;                 // in the model list
   };
   // The profile: features, the model list as OpenAI's API has it, and `members`.
   std::string profile(const ProfileParts& parts) const {
@@ -65,14 +69,16 @@ class OpenAiProcessor {
     JsonWriter json(text);
     json.begin_object().member("profile", 1).key("features").begin_array();
     for (const std::string_view capability : parts.capabilities) {
-      if (has(capability)) json.value(capability);
+      if (has(capability) && capability != parts.without) json.value(capability);
     }
     json.end_array();
     json.key("discover").begin_array().raw(R"({"id":"models","get":"/v1/models","optional":true})");
     if (!parts.discover.empty()) json.raw(parts.discover);
     json.end_array();
-    json.raw_member("models",
-                    R"({"get":"/v1/models","names":"/data/*/id","context":"/data/*/max_model_len"})");
+    json.key("models").begin_object().member("get", "/v1/models").member("names", "/data/*/id");
+    json.member("context", "/data/*/max_model_len");
+    if (!parts.lists_adapters) json.member("lists_adapters", false);
+    json.end_object();
     if (!parts.members.empty()) json.raw(parts.members);
     json.end_object();
     return text;

@@ -16,6 +16,7 @@
 #include <tokometer/openai/usage.hpp>
 #include <tokometer/plugin.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -42,13 +43,14 @@ class CompletionReader {
     const size_t count = choices == nullptr ? 0 : choices->Size();
     Usage totals = usage == nullptr ? Usage() : checked_usage(*usage, complaints, events);
     const bool is_running = count == 1 && usage != nullptr && !has_no_running_usage_;
-    has_no_running_usage_ = has_no_running_usage_ || (count > 0 && !is_running);
 
     Chunk chunk{id_number(get_string(root, "id")), is_running ? &totals : nullptr};
     for (size_t at = 0; at < count; ++at) {
       read_choice((*choices)[static_cast<rapidjson::SizeType>(at)], chunk, complaints, events);
       if (complaints.has_failed()) return {};
     }
+    // A chunk with the role alone has no usage even where all others have (SGLang).
+    has_no_running_usage_ = has_no_running_usage_ || (chunk.has_news && !is_running);
     if (!chunk.has_news && (count > 0 || usage == nullptr)) alive(events);
     if (usage != nullptr) say_usage(totals, events);
     const bool has_metrics = say_metrics(root, metrics, events);
@@ -60,15 +62,18 @@ class CompletionReader {
                   Events& events) {
     if (match.choice >= choice_count_) return false;
     Choice& choice = choice_at(match.choice);
-    if (!take_id(choice, match.id)) return false;
-    has_no_running_usage_ = true;
+    if (!take_id(choice, match.id, !shape.finish().empty())) return false;
     if (!text.empty()) {
       events.delta({.text = text, .channel = shape.channel(), .choice = match.choice});
       has_tokens_ = true;
       has_reasoning_ = has_reasoning_ || shape.channel() == TKM_CHANNEL_REASONING;
     }
     const bool is_end = end_choice(shape.finish(), match.choice, choice, events);
-    if (text.empty() && !is_end) alive(events);
+    if (text.empty() && !is_end) {
+      alive(events);
+    } else {
+      has_no_running_usage_ = true;
+    }
     return true;
   }
 
@@ -101,10 +106,11 @@ class CompletionReader {
 
   Choice& choice_at(uint32_t index) { return many_.empty() ? one_ : many_[index]; }
 
-  // False: another reply's.
-  static bool take_id(Choice& choice, uint64_t id) {
+  // False: another reply's. Where each choice has an id of its own, all end under that of the last (SGLang).
+  bool take_id(Choice& choice, uint64_t id, bool is_end) const {
     if (choice.id == 0) choice.id = id;
-    return id == 0 || choice.id == id;
+    if (id == 0 || choice.id == id) return true;
+    return is_end && std::any_of(many_.begin(), many_.end(), [id](const Choice& it) { return it.id == id; });
   }
 
   static ChunkMeaning impossible(std::string_view problem, Complaints& complaints, Events& events) {
@@ -119,7 +125,8 @@ class CompletionReader {
       return void(impossible("a choice with an index that was not asked for", complaints, events));
     }
     Choice& choice = choice_at(index);
-    if (!take_id(choice, chunk.id)) {
+    const std::string_view finish = get_string(json, "finish_reason");
+    if (!take_id(choice, chunk.id, !finish.empty())) {
       return void(impossible("a chunk with another id: part of another reply", complaints, events));
     }
     const Count count = read_count(json, chunk.running, choice, complaints, events);
@@ -128,7 +135,6 @@ class CompletionReader {
     has_tokens_ = has_tokens_ || news.has_delta();
     has_reasoning_ = has_reasoning_ || news.has_reasoning();
     if (!problem.empty()) return void(impossible(problem, complaints, events));
-    const std::string_view finish = get_string(json, "finish_reason");
     const bool is_end = end_choice(finish, index, choice, events);
     chunk.has_news = chunk.has_news || news.has_delta() || is_end;
     if (count.counted_by != TKM_COUNT_NONE) return;

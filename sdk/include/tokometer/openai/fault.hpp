@@ -82,6 +82,8 @@ inline int32_t kind_of(int64_t code, std::string_view message,
     });
   };
   if (any(kRejected) || contains_word(message, "overloaded")) return TKM_FAIL_REJECTED;
+  // There, too, the code of all that goes wrong inside a stream is 422.
+  if (contains_word(message, "failed during generation")) return TKM_FAIL_IN_BAND;
   if (code != -1) return kind_of_code(code);
   return any(kRequest) ? TKM_FAIL_REQUEST : TKM_FAIL_IN_BAND;
 }

@@ -28,6 +28,9 @@ struct OpenAiDialect {
   bool asks_running_usage = false;  // stream_options.continuous_usage_stats: usage on every chunk
   bool asks_token_ids = false;      // return_token_ids
   bool has_exact_output = false;    // ignore_eos, min_tokens
+  bool has_min_tokens = true;       // false: ignore_eos alone is enough
+  bool has_choices = true;          // n
+  bool has_model_adapters = false;  // an adapter is named "model:adapter", not in the model's place
   bool has_cache_salt = false;      // cache_salt
   bool has_own_sampling = false;    // takes more sampling parameters than OpenAI's
 };
@@ -62,6 +65,21 @@ inline bool is_one_of(std::string_view name, std::initializer_list<std::string_v
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+inline std::string_view text_of_part(const tkm_part& part) {
+  if (part.kind != TKM_PART_TEXT) throw unsupported("this processor sends text, no images, audio or video");
+  return view(part.data);
+}
+
+// The prompt of an api that takes one text and knows no roles; `api` is the option's value.
+inline std::string_view lone_text(const tkm_prompt& prompt, std::string_view api) {
+  if (prompt.form == TKM_FORM_TEXT) return view(prompt.text);
+  if (prompt.message_count != 1 || prompt.messages[0].part_count != 1) {
+    throw unsupported("api: " + std::string(api) + " takes one text, but this sample is a conversation of " +
+                      std::to_string(prompt.message_count) + " messages: use api: chat");
+  }
+  return text_of_part(prompt.messages[0].parts[0]);
+}
+
 }  // namespace request_detail
 
 class OpenAiRequest {
@@ -71,6 +89,13 @@ class OpenAiRequest {
   const OpenAiDialect& dialect() const { return dialect_; }
   std::string_view path() const { return dialect_.is_chat ? "/v1/chat/completions" : "/v1/completions"; }
 
+  // What stands in the member "model": the model, or the adapter; valid until the next call.
+  std::string_view model_of(const tkm_prompt& prompt) {
+    if (prompt.adapter.size == 0) return view(prompt.model);
+    if (!dialect_.has_model_adapters) return view(prompt.adapter);
+    return model_.assign(view(prompt.model)).append(":").append(view(prompt.adapter));
+  }
+
   // The body; valid until the next call. Throws Error.
   const std::string& build(const tkm_prompt& prompt) {
     if (prompt.task != TKM_TASK_GENERATE) throw unsupported("this processor generates text, nothing else");
@@ -78,8 +103,7 @@ class OpenAiRequest {
     body_.clear();
     JsonWriter json(body_);
     json.begin_object();
-    const tkm_str& model = prompt.adapter.size > 0 ? prompt.adapter : prompt.model;
-    if (model.size > 0) json.member("model", view(model));
+    if (const std::string_view model = model_of(prompt); !model.empty()) json.member("model", model);
     if (dialect_.is_chat) {
       write_messages(prompt, json);
     } else {
@@ -111,20 +135,18 @@ class OpenAiRequest {
     if (message.part_count == 0) {
       json.value(nullptr);
     } else if (message.part_count == 1) {
-      json.value(text_of_part(message.parts[0]));
+      json.value(request_detail::text_of_part(message.parts[0]));
     } else {
       json.begin_array();
       for (const tkm_part& part : parts(message)) {
-        json.begin_object().member("type", "text").member("text", text_of_part(part)).end_object();
+        json.begin_object()
+            .member("type", "text")
+            .member("text", request_detail::text_of_part(part))
+            .end_object();
       }
       json.end_array();
     }
     json.raw_members(view(message.extra)).end_object();
-  }
-
-  static std::string_view text_of_part(const tkm_part& part) {
-    if (part.kind != TKM_PART_TEXT) throw unsupported("this processor sends text, no images, audio or video");
-    return view(part.data);
   }
 
   static void write_prompt(const tkm_prompt& prompt, JsonWriter& json) {
@@ -134,16 +156,8 @@ class OpenAiRequest {
       for (const int32_t id : tokens(prompt)) json.value(id);
       json.end_array();
     } else {
-      json.value(prompt.form == TKM_FORM_TEXT ? view(prompt.text) : lone_text(prompt));
+      json.value(request_detail::lone_text(prompt, "completions"));
     }
-  }
-
-  static std::string_view lone_text(const tkm_prompt& prompt) {
-    if (prompt.message_count != 1 || prompt.messages[0].part_count != 1) {
-      throw unsupported("api: completions takes one text, but this sample is a conversation of " +
-                        std::to_string(prompt.message_count) + " messages: use api: chat");
-    }
-    return text_of_part(prompt.messages[0].parts[0]);
   }
 
   // ---- the answer
@@ -163,11 +177,14 @@ class OpenAiRequest {
     if (!is_exact) return;
     if (!dialect_.has_exact_output)
       throw unsupported("an exact output length: OpenAI's API cannot ask for it");
-    json.member("min_tokens", prompt.output_tokens).member("ignore_eos", true);
+    if (dialect_.has_min_tokens) json.member("min_tokens", prompt.output_tokens);
+    json.member("ignore_eos", true);
   }
 
   void write_reply(const tkm_prompt& prompt, JsonWriter& json) const {
     const bool is_stream = prompt.reply == TKM_REPLY_STREAM;
+    if (prompt.choices > 1 && !dialect_.has_choices)
+      throw unsupported("several choices: this server makes one");
     if (prompt.choices > 1) json.member("n", prompt.choices);
     json.member("stream", is_stream);
     if (is_stream && dialect_.asks_usage) {
@@ -221,7 +238,7 @@ class OpenAiRequest {
   }
 
   OpenAiDialect dialect_;
-  std::string body_;
+  std::string body_, model_;
   request_detail::MemberNames sampling_, extra_;
 };
 
