@@ -38,8 +38,8 @@ struct Probe {
 
 struct ModelsProbe {
   Probe probe;
-  std::string names;    // pointer to the model names
-  std::string context;  // pointer to the context lengths, in the same order; empty: not told
+  std::string names;           // pointer to the model names
+  std::string context;         // pointer to the context lengths, in the same order; empty: not told
   bool lists_adapters = true;  // false: only base models stand there
 };
 struct ModelName {

@@ -13,7 +13,9 @@ struct TensorNames {
   std::string prompt = {}, max_tokens = {}, min_tokens = {}, stream = {}, text = {};
 
   static void options(tkm::OptionSet<TensorNames>& set) {
-    set.add("prompt", &TensorNames::prompt).help("input, BYTES: the prompt (text_input)").example("\"PROMPT\"");
+    set.add("prompt", &TensorNames::prompt)
+        .help("input, BYTES: the prompt (text_input)")
+        .example("\"PROMPT\"");
     set.add("max_tokens", &TensorNames::max_tokens).help("input, a whole number: the longest answer");
     set.add("min_tokens", &TensorNames::min_tokens).help("input, a whole number: the shortest answer");
     set.add("stream", &TensorNames::stream).help("input, BOOL: token by token");

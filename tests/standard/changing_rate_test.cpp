@@ -16,7 +16,6 @@ using host::Pattern;
 using host::Setup;
 
 constexpr int64_t kSecond = 1'000'000'000;
-constexpr double kPi = 3.14159265358979323846;
 
 using Integral = std::function<long double(long double t_s)>;  // requests due up to a time
 
