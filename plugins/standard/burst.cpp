@@ -52,8 +52,9 @@ class Burst {
       : options_(options), base_(options.arrivals, args.seed, "burst") {}
 
   tkm::LoadStep next(const tkm_load_state&) {
-    const auto burst = static_cast<double>(in_bursts_ / static_cast<uint64_t>(options_.size));
-    const int64_t burst_ns = whole_ns(burst * options_.every_s * kNsPerS), base_ns = next_base_ns();
+    const uint64_t burst = in_bursts_ / static_cast<uint64_t>(options_.size);
+    const int64_t burst_ns = whole_ns(static_cast<double>(burst) * options_.every_s * kNsPerS);
+    const int64_t base_ns = next_base_ns();
     if (base_ns < burst_ns) return base_.advance(), tkm::release_at(base_ns);
     ++in_bursts_;
     return tkm::release_at(burst_ns);
