@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "engine/head_fields.hpp"
 
 namespace tokometer {
 namespace {
@@ -149,7 +148,8 @@ bool Exchange::accept_head(const ResponseHead& head) {
     if (type == "text/html") return collecting_ = html_ = true;
     if (type != "application/json") record_->flags |= kFlagContentType;
   }
-  const HeadFields fields(head.fields);
+  HeadFields& fields = services_.fields;
+  fields.assign(head.fields);
   const tkm_head plugin_head{.struct_size = sizeof(tkm_head),
                              .http_status = head.status,
                              .fields = fields.data(),

@@ -17,6 +17,7 @@
 
 #include "engine/context.hpp"
 #include "engine/events.hpp"
+#include "engine/head_fields.hpp"
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
 #include "engine/timer_wheel.hpp"
@@ -98,6 +99,7 @@ struct ExchangeServices {
   tkm_events sink = ResponseEvents::make_sink();
   std::string salt = {};      // of the request that is encoded or opened
   std::string sentence = {};  // of the plugin
+  HeadFields fields = {};     // of the head that is handed over
 };
 
 class Exchange final : private ExchangeHandler, private TimerWheel::Entry {

@@ -1,5 +1,5 @@
 // The fields of a response's head as the plugin ABI has them: names in lower case, whatever the peer wrote.
-// One a head; values are views into what it was made from, which must outlive it.
+// Made for reuse: a warm one allocates nothing. Values are views into what was assigned last.
 #pragma once
 
 #include <tokometer/abi.h>
@@ -16,7 +16,9 @@ class HeadFields {
  public:
   // Any range of pairs of texts.
   template <class Fields>
-  explicit HeadFields(const Fields& fields) {
+  void assign(const Fields& fields) {
+    names_.clear();
+    fields_.clear();
     size_t bytes = 0;
     for (const auto& [name, value] : fields) bytes += name.size();
     names_.reserve(bytes);  // the views below stay valid
@@ -27,8 +29,6 @@ class HeadFields {
       fields_.push_back({{names_.data() + begin, name.size()}, {value.data(), value.size()}});
     }
   }
-  HeadFields(const HeadFields&) = delete;
-  HeadFields& operator=(const HeadFields&) = delete;
 
   const tkm_field* data() const { return fields_.data(); }
   size_t size() const { return fields_.size(); }

@@ -312,7 +312,8 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
   Stream stream;
   std::string sentence;
   if (processor.open(encoder.prompt_of(sample, identity), stream, sentence) != TKM_OK) return Error{sentence};
-  const HeadFields fields(answer->headers);
+  HeadFields fields;
+  fields.assign(answer->headers);
   const tkm_head head{.struct_size = sizeof(tkm_head),
                       .http_status = answer->status,
                       .fields = fields.data(),
