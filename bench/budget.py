@@ -35,7 +35,7 @@ WAIT, SERVE = "tokometer::Poller::wait(", "tokometer::Poller::serve_events("
 RECEIVE, TAKE = "tokometer::Receiver::receive(", "tokometer::Connection::take_bytes("
 HTTP, BODY, HEAD = "tokometer::Http1Reader::feed(", "tokometer::Exchange::on_body(", "tokometer::Exchange::on_head("
 PLUGIN = "tkm::plugin_detail::ProcessorCalls<standard::(anonymous namespace)::OpenAi>::data("
-EVENT, DELTA, TOKEN = "tkm::OpenAiReply::event(", "tokometer::ResponseEvents::delta(", "tokometer::ResponseEvents::token_event("
+EVENT, DELTA, TOKEN = "tkm::JsonReply<tkm::OpenAiReply>::event(", "tokometer::ResponseEvents::delta(", "tokometer::ResponseEvents::token_event("
 ENCODE, BODY_JSON = "tokometer::RequestEncoder::encode(", "tokometer::Processor::encode("
 DISPATCH, SEND = "tokometer::LoadDriver::dispatch(", "tokometer::Exchange::send("
 ALL = None               # the whole thread
@@ -53,6 +53,8 @@ class Figure:
     unit: str = ""           # then: what one such call is
 
     def count(self, profile):
+        if self.of is not ALL and not profile.calls(self.of):
+            raise LookupError(f'"{self.text}": nothing that was called begins with {self.of}: is its name in bench/budget.py still right?')
         whole = profile.total if self.of is ALL else profile.inclusive(self.of)
         return whole - sum(profile.inclusive(name) for name in self.but)
 

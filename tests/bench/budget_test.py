@@ -96,6 +96,11 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual(budget.Figure("", "net::a(", ("b(",)).count(profile), 400 - 27)
         self.assertEqual(budget.Figure("", budget.ALL, ("b(",)).count(profile), 162 - 27)
 
+    def test_a_function_that_is_gone_is_no_zero(self):
+        profile = callgrind.Profile(FIXTURE.splitlines(keepends=True))
+        with self.assertRaisesRegex(LookupError, r'"parse": nothing that was called begins with renamed\(: .*bench/budget.py'):
+            budget.Figure("parse", "renamed(").count(profile)
+
     def test_parts_make_up_the_figure(self):
         """Each function that a part leaves out is another part, so that the parts add up to the whole."""
         for case, whole in ((budget.TOKENS, budget.Figure("", budget.TURN, (budget.ALARMS,))),
