@@ -165,8 +165,8 @@ void Generate::encode(const tkm_prompt& prompt, tkm::RequestOut& out) {
 
 class Reply {
  public:
-  template <class Of>
-  explicit Reply(Of&& reply) : reply_(std::forward<Of>(reply)) {}
+  explicit Reply(GenerateReply reply) : reply_(std::move(reply)) {}
+  explicit Reply(tkm::OpenAiReply reply) : reply_(std::move(reply)) {}
   tkm_status head(const tkm_head& head, tkm::Events& events) {
     return std::visit([&](auto& reply) { return reply.head(head, events); }, reply_);
   }
