@@ -11,6 +11,12 @@ find_path(TOKOMETER_ZSTD_INCLUDE zstd.h REQUIRED)
 add_library(tokometer_zstd INTERFACE)
 target_link_libraries(tokometer_zstd INTERFACE ${TOKOMETER_ZSTD})
 target_include_directories(tokometer_zstd SYSTEM INTERFACE ${TOKOMETER_ZSTD_INCLUDE})
+# Nor does libnghttp2-dev.
+find_library(TOKOMETER_NGHTTP2 nghttp2 REQUIRED)
+find_path(TOKOMETER_NGHTTP2_INCLUDE nghttp2/nghttp2.h REQUIRED)
+add_library(tokometer_nghttp2 INTERFACE)
+target_link_libraries(tokometer_nghttp2 INTERFACE ${TOKOMETER_NGHTTP2})
+target_include_directories(tokometer_nghttp2 SYSTEM INTERFACE ${TOKOMETER_NGHTTP2_INCLUDE})
 
 # tokometer_add_library(NAME SOURCES... DEPENDS... PRIVATE_DEPENDS...): one static library a folder of core/.
 function(tokometer_add_library name)

@@ -41,6 +41,8 @@ struct RunFile {
     enum class Policy { reuse, fresh };
     Policy policy = Policy::reuse;
     int64_t max_idle_ns = 4'000'000'000;
+    bool http2 = false;
+    uint32_t streams = 1;  // requests that may share a connection, with http2
   };
 
   struct Tls {

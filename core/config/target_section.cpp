@@ -34,6 +34,9 @@ class TargetReader {
     read_word(connections, "policy", std::array<std::string_view, 2>{"reuse", "fresh"},
               out_.connections.policy);
     read_ns(connections, "max_idle", out_.connections.max_idle_ns);
+    out_.connections.http2 = tkm::get_string(connections, "http") == "2";
+    out_.connections.streams = static_cast<uint32_t>(tkm::get_int(connections, "streams_per_connection", 1));
+    check_streams();
     tls(child(json, "tls"));
     read_ns(json, "wait_ready", out_.wait_ready_ns);
     out_.reset_cache = tkm::get_bool(child(json, "prepare"), "reset_cache");
@@ -108,6 +111,12 @@ class TargetReader {
     const Node* node = node_at(root_, {"target", "tls"});
     if (node == nullptr || out_.tls.cert_file.empty() == out_.tls.key_file.empty()) return;
     faults_.push_back(fault_at_key(*node, "a client certificate needs both cert_file and key_file"));
+  }
+
+  void check_streams() {
+    if (out_.connections.http2 || out_.connections.streams == 1) return;
+    fault_at(node_at(root_, {"target", "connections", "streams_per_connection"}),
+             "needs target.connections.http: \"2\"; an HTTP/1.1 connection carries one request at a time");
   }
 
   void timeouts(const Json& json) {

@@ -84,6 +84,7 @@ void Exchange::send() {
   release_.sample.reset();  // prompts may be long, and streams many
   stage_ = Stage::connecting;
   pool().start(*this, wire_);
+  if (stage_ == Stage::connecting) services_.timers.arm(*this);  // it may wait without a connection of its own
 }
 
 void Exchange::on_connecting(int64_t connect_ns) {
@@ -106,6 +107,9 @@ void Exchange::on_connection(const ConnectionInfo& info) {
   if (info.tcp_ready_ns != kNoInstant) record_->tcp_ready_ns = relative(info.tcp_ready_ns);
   if (info.tls_ready_ns != kNoInstant) record_->tls_ready_ns = relative(info.tls_ready_ns);
   if (info.after_stale) record_->flags |= kFlagStaleConn;
+  if (info.held_until_ns == kNoInstant) return;
+  record_->held_by_cap_ns += info.held_until_ns - release_.released_ns;
+  record_->released_ns = relative(info.held_until_ns);
 }
 
 void Exchange::on_sent(int64_t sent_ns) {

@@ -84,7 +84,7 @@ class PreflightRun {
   Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit);
   Result<Answer> ask(const Probe& probe);
   FetchRequest request_to(const TargetServer& server) const {
-    return {.url = server.url, .endpoints = server.endpoints, .tls = found_.tls};
+    return {.url = server.url, .endpoints = server.endpoints, .http2 = plan_.file.target.connections.http2, .tls = found_.tls};
   }
 
   const Plan& plan_;
@@ -448,7 +448,8 @@ Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target
   return TlsContext::make({.verify = target.tls.verify,
                            .ca_file = target.tls.ca_file,
                            .cert_file = target.tls.cert_file,
-                           .key_file = target.tls.key_file});
+                           .key_file = target.tls.key_file,
+                           .protocol = target.connections.http2 ? "h2" : "http/1.1"});
 }
 
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
@@ -488,6 +489,7 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
   context.servers = preflight.servers;
   context.tls = preflight.tls;
   context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;
+  context.http2 = plan.file.target.connections.http2;
   context.headers = target_headers(plan.file, preflight.profile);
   context.model = preflight.model;
   context.request = plan.file.request;

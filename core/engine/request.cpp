@@ -68,7 +68,7 @@ EncodeFault RequestEncoder::fill_sink(const Sample& sample, const RequestIdentit
       return {"client.plugin", sentence_};
   }
   if (!sink_.fault().empty()) return {"client.plugin", std::string(sink_.fault())};
-  if (sink_.protocol() != TKM_HTTP) return {"client.unsupported", "this version speaks HTTP/1.1 only"};
+  if (sink_.protocol() != TKM_HTTP) return {"client.unsupported", "this version speaks HTTP only, not gRPC"};
   return {};
 }
 
@@ -101,15 +101,16 @@ Result<void> RequestEncoder::write_wire(const RequestIdentity& identity, std::st
   const TargetServer& server = context_.servers[identity.server];
   path_.assign(server.url.path_prefix).append(sink_.path());
   wire.clear();
-  auto head = write_request_head({.method = sink_.method(),
-                                  .target = path_,
-                                  .authority = server.authority,
-                                  .accept = accept,
-                                  .request_id = identity.name,
-                                  .keep_alive = context_.keep_alive,
-                                  .headers = fields_,
-                                  .content_length = sink_.body().size()},
-                                 wire);
+  const RequestHead fields{.method = sink_.method(),
+                           .target = path_,
+                           .authority = server.authority,
+                           .scheme = server.url.tls ? "https" : "http",
+                           .accept = accept,
+                           .request_id = identity.name,
+                           .keep_alive = context_.keep_alive,
+                           .headers = fields_,
+                           .content_length = sink_.body().size()};
+  auto head = context_.http2 ? write_http2_request_head(fields, wire) : write_request_head(fields, wire);
   if (head) wire.append(sink_.body());
   return head;
 }

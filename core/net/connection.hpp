@@ -34,6 +34,7 @@ struct ConnectionInfo {
   int64_t tcp_ready_ns = kNoInstant;  // C1; likewise
   int64_t tls_ready_ns = kNoInstant;  // C2; likewise, and without TLS
   bool tls_resumed = false;           // half of the handshake was saved by an earlier connection's ticket
+  int64_t held_until_ns = kNoInstant;  // HTTP/2: a limit on streams has kept the request waiting until then
   bool after_stale = false;   // a pooled connection was dropped since the last request: it held unasked bytes
   std::string_view endpoint;  // "127.0.0.1:8000"; lives as long as the pool
 };
@@ -47,12 +48,13 @@ struct EndInfo {
 
 struct Failure {
   std::string cls;      // connect, client.fd, client.port, tls, closed, closed.reused, send, framing,
-                        // truncated, limit, encoding
+                        // truncated, limit, encoding, h2, h2.<code>
   std::string message;  // a sentence that names endpoint and phase; foreign text escaped and cut
   int64_t at_ns = 0;    // when it was known, user clock
 };
 
 class Connection;
+struct Http2Exchange;
 
 class ExchangeHandler {
  public:
@@ -78,7 +80,10 @@ class ExchangeHandler {
  private:
   friend class Connection;
   friend class Pool;
-  Connection* connection_ = nullptr;  // that carries its exchange now
+  friend class Http2Connection;
+  friend class Http2Pool;
+  Connection* connection_ = nullptr;   // that carries its exchange now
+  Http2Exchange* exchange_ = nullptr;  // likewise, of HTTP/2
 };
 
 // The pool's side of a connection. Each call is the last thing the connection does, but for telling its

@@ -53,8 +53,10 @@ Result<std::string> request_bytes(const FetchRequest& request) {
   head.keep_alive = false;
   head.headers = fields;
   if (!request.body.empty() || request.method != "GET") head.content_length = request.body.size();
+  if (request.url.tls) head.scheme = "https";
   std::string bytes;
-  if (auto written = write_request_head(head, bytes); !written) return written.errors();
+  const auto write = request.http2 ? write_http2_request_head : write_request_head;
+  if (auto written = write(head, bytes); !written) return written.errors();
   return bytes + request.body;
 }
 
@@ -72,6 +74,7 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, i
   Pool pool(io, poller, clock,
             {.endpoints = request.endpoints,
              .policy = ConnectionPolicy::fresh,
+             .http2 = request.http2,
              .limits = request.limits,
              .tls = request.url.tls ? request.tls : nullptr,
              .tls_host = request.url.host});
@@ -95,7 +98,7 @@ Result<Answer> fetch(const FetchRequest& request) {
   if (!bytes) return bytes.errors();
   FetchRequest resolved = request;
   if (request.url.tls && request.tls == nullptr) {
-    auto context = TlsContext::make({});
+    auto context = TlsContext::make({.protocol = request.http2 ? "h2" : "http/1.1"});
     if (!context) return context.errors();
     resolved.tls = *context;
   }

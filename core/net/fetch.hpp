@@ -26,6 +26,7 @@ struct FetchRequest {
   std::string body = {};  // sent with Content-Length unless empty and the method is GET
   std::string request_id = {};
   int64_t timeout_ns = 10'000'000'000;  // for all of it, resolving included
+  bool http2 = false;
   HttpLimits limits = {};
   std::shared_ptr<const TlsContext> tls = {};  // for https; null: verified, by the system's authorities
 };

@@ -104,6 +104,7 @@ struct RequestHead {
   std::string_view method = "POST";
   std::string_view target;     // path with prefix and query, begins with "/"
   std::string_view authority;  // Url::authority()
+  std::string_view scheme = "http";  // HTTP/2 only
   std::string_view accept = "*/*";
   std::string_view request_id;             // X-Request-Id; left out when empty
   bool keep_alive = true;                  // false: "Connection: close"
@@ -115,6 +116,10 @@ struct RequestHead {
 // value are checked (CR, LF, NUL and other controls, empty or non-token names, length). On error `out` is as
 // it was.
 Result<void> write_request_head(const RequestHead& head, std::string& out);
+
+// The same for HTTP/2, as Pool takes it then: name, NUL, value, NUL for each field, a further NUL, and the body
+// follows. The same gate.
+Result<void> write_http2_request_head(const RequestHead& head, std::string& out);
 
 // The gate alone, for a run file's headers before the start.
 Result<void> check_header(std::string_view name, std::string_view value);

@@ -8,19 +8,16 @@
 #include <utility>
 
 #include "net/alarm.hpp"
+#include "net/http2_pool.hpp"
+#include "net/preconnects.hpp"
 
 namespace tokometer {
-namespace {
-
-constexpr size_t kPreconnectAtOnce = 64;  // stays below the smallest usual listen backlog
-
-}  // namespace
 
 // Each connection stands in one of seven lists and is spliced from one to the other, which allocates nothing.
 // The lists with a deadline are in order of since_ns, so that one timer serves them all.
-class Pool::Core final : public ConnectionOwner, public Pollable {
+class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollable {
  public:
-  Core(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
+  Http1(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
       : poller_(poller), clock_(clock), options_(std::move(options)), alarm_(io, [this] { on_alarm(); }) {
     assert(!options_.endpoints.empty());
     if (options_.tls == nullptr) return;
@@ -29,9 +26,9 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
     link_->host = options_.tls_host;
     link_->sessions.resize(options_.endpoints.size());
   }
-  ~Core() { poller_.remove(-1, *this); }
+  ~Http1() override { poller_.remove(-1, *this); }
 
-  void start(ExchangeHandler& handler, std::string_view request) {
+  void start(ExchangeHandler& handler, std::string_view request) override {
     Connection* idle = take_idle();
     Connection& connection = idle != nullptr ? *idle : add();
     counters_.reused += idle != nullptr ? 1 : 0;
@@ -40,28 +37,27 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
     if (idle == nullptr) connection.open(options_.endpoints, preferred_);
   }
 
-  void cancel(Connection& connection) {
-    connection.close();
-    bury(connection);
+  void cancel(ExchangeHandler& handler) override {
+    if (handler.connection_ != nullptr) drop(*handler.connection_);
   }
 
-  void detach(Connection& connection) {
+  void detach(ExchangeHandler& handler) override {
+    if (handler.connection_ == nullptr) return;
+    Connection& connection = *handler.connection_;
     connection.detach();
     if (connection.is_open()) move_timed(connection, draining_);
   }
 
-  void preconnect(size_t n, std::function<void(Result<void>)> done) {
-    Preconnect& job = preconnects_.emplace_back();
-    job.left = n;
-    job.done = std::move(done);
+  void preconnect(size_t n, std::function<void(Result<void>)> done) override {
+    preconnects_.add(n, std::move(done));
     wake();
   }
 
-  void close_idle() {
-    while (!idle_.empty()) cancel(idle_.front());
+  void close_idle() override {
+    while (!idle_.empty()) drop(idle_.front());
   }
 
-  PoolCounters counters() const {
+  PoolCounters counters() const override {
     PoolCounters now = counters_;
     now.idle = idle_.size();
     now.active = active_.size();
@@ -71,12 +67,6 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   }
 
  private:
-  struct Preconnect {
-    size_t left = 0, running = 0;
-    std::optional<Error> error;
-    std::function<void(Result<void>)> done;
-  };
-
   // --- what connections say ---
 
   void on_attempt(Connection& connection, int64_t at_ns) override {
@@ -110,7 +100,7 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
       move_timed(connection, idle_);
       return true;
     }
-    cancel(connection);
+    drop(connection);
     return false;
   }
 
@@ -140,6 +130,11 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
     connection.since_ns = clock_.now_ns();
     move(connection, to);
     set_alarm();
+  }
+
+  void drop(Connection& connection) {
+    connection.close();
+    bury(connection);
   }
 
   // A connection that is over may still be on the stack: it is destroyed on the next turn.
@@ -172,25 +167,13 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   }
 
   void go_on_preconnecting() {
-    Preconnect& job = preconnects_.front();
-    while (job.left > 0 && job.running < kPreconnectAtOnce) {
-      --job.left;
-      ++job.running;
-      add().open(options_.endpoints, preferred_);
-    }
-    if (job.running > 0) return;
-    const Preconnect over = std::move(job);
-    preconnects_.pop_front();
-    if (!preconnects_.empty()) wake();
-    over.done(over.error ? Result<void>(*over.error) : Result<void>());
+    while (preconnects_.take()) add().open(options_.endpoints, preferred_);
+    if (preconnects_.finish() && !preconnects_.empty()) wake();
   }
 
   void on_preconnected(std::optional<Error> error) {
     if (preconnects_.empty()) return;
-    Preconnect& job = preconnects_.front();
-    --job.running;
-    if (error) job.left = 0;
-    if (error && !job.error) job.error = std::move(error);
+    preconnects_.on_result(std::move(error));
     wake();
   }
 
@@ -208,11 +191,11 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
 
   void on_alarm() {
     const int64_t now_ns = clock_.now_ns();
-    while (!idle_.empty() && idle_.front().since_ns + options_.max_idle_ns <= now_ns) cancel(idle_.front());
+    while (!idle_.empty() && idle_.front().since_ns + options_.max_idle_ns <= now_ns) drop(idle_.front());
     while (!draining_.empty() && draining_.front().since_ns + options_.drain_ns <= now_ns)
-      cancel(draining_.front());
+      drop(draining_.front());
     while (!securing_.empty() && securing_.front().since_ns + options_.handshake_ns <= now_ns) {
-      cancel(securing_.front());
+      drop(securing_.front());
       on_preconnected(Error{"timeout.tls: the handshake takes too long"});
     }
     while (!connecting_.empty() && connecting_.front().since_ns + options_.next_address_ns <= now_ns) {
@@ -234,7 +217,7 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
   std::list<Connection> dead_;
   Alarm alarm_;
   PoolCounters counters_;
-  std::list<Preconnect> preconnects_;  // the first is under way
+  Preconnects preconnects_;
   uint64_t last_id_ = 0;
   size_t preferred_ = 0;  // the address that answered last
   bool after_stale_ = false;
@@ -242,7 +225,9 @@ class Pool::Core final : public ConnectionOwner, public Pollable {
 };
 
 Pool::Pool(boost::asio::io_context& io, Poller& poller, const Clock& clock, PoolOptions options)
-    : core_(std::make_unique<Core>(io, poller, clock, std::move(options))) {}
+    : core_(options.http2 ? std::unique_ptr<PoolCore>(
+                                std::make_unique<Http2Pool>(io, poller, clock, std::move(options)))
+                          : std::make_unique<Http1>(io, poller, clock, std::move(options))) {}
 Pool::~Pool() = default;
 
 void Pool::start(ExchangeHandler& handler, std::string_view request) {
@@ -250,11 +235,11 @@ void Pool::start(ExchangeHandler& handler, std::string_view request) {
 }
 
 void Pool::cancel(ExchangeHandler& handler) {
-  if (handler.connection_ != nullptr) core_->cancel(*handler.connection_);
+  core_->cancel(handler);
 }
 
 void Pool::detach(ExchangeHandler& handler) {
-  if (handler.connection_ != nullptr) core_->detach(*handler.connection_);
+  core_->detach(handler);
 }
 
 void Pool::preconnect(size_t n, std::function<void(Result<void>)> done) {

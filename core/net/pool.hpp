@@ -19,6 +19,7 @@
 #include "base/error.hpp"
 #include "net/connection.hpp"
 #include "net/poller.hpp"
+#include "net/pool_core.hpp"
 #include "net/tls_context.hpp"
 #include "net/url.hpp"
 
@@ -34,6 +35,9 @@ struct PoolOptions {
   int64_t next_address_ns = 300'000'000;  // a silent address gets a rival after this
   // How long the TLS handshake of a connection may take that no request waits for (those have timers).
   int64_t handshake_ns = 5'000'000'000;
+  // HTTP/2, with requests as write_http2_request_head() has them; else HTTP/1.1.
+  bool http2 = false;
+  size_t streams_per_connection = 1;  // at most, of HTTP/2; the peer's own limit counts too
   HttpLimits limits = {};
   std::shared_ptr<const TlsContext> tls = {};  // null: plain bytes
   std::string tls_host = {};                   // the URL's host, for which the certificate must be
@@ -62,12 +66,13 @@ class Pool {
   // recurse.
   void start(ExchangeHandler& handler, std::string_view request);
 
-  // Closes the handler's connection (or gives up connecting). No more callbacks. Without effect if it has no
-  // exchange.
+  // Closes the handler's connection (or gives up connecting); with HTTP/2, resets its stream. No more
+  // callbacks. Without effect if it has no exchange.
   void cancel(ExchangeHandler& handler);
 
   // The logical end was reached ([DONE]): the response is complete for the caller. The rest is read and
-  // dropped here for at most drain_ns, then the connection is reused or closed. No more callbacks.
+  // dropped here for at most drain_ns, then the connection is reused or closed. No more callbacks. With HTTP/2
+  // the stream is reset, which leaves the connection as it is.
   void detach(ExchangeHandler& handler);
 
   // Opens n idle connections, at most 64 at a time; jobs follow one another. done is called once, from the
@@ -80,8 +85,8 @@ class Pool {
   PoolCounters counters() const;
 
  private:
-  class Core;
-  std::unique_ptr<Core> core_;
+  class Http1;
+  std::unique_ptr<PoolCore> core_;
 };
 
 }  // namespace tokometer

@@ -107,4 +107,24 @@ Result<void> write_request_head(const RequestHead& head, std::string& out) {
   return {};
 }
 
+Result<void> write_http2_request_head(const RequestHead& head, std::string& out) {
+  if (auto ok = check(head); !ok) return ok;
+  const auto append = [&out](std::string_view name, std::string_view value) {
+    for (const char c : name) out.push_back(ascii_lower(c));
+    out.append(1, '\0').append(value).append(1, '\0');
+  };
+  append(":method", head.method);
+  append(":scheme", head.scheme);
+  append(":authority", head.authority);
+  append(":path", head.target);
+  append("user-agent", "tokometer/" TOKOMETER_VERSION);
+  append("accept", head.accept);
+  append("accept-encoding", "identity");
+  if (!head.request_id.empty()) append("x-request-id", head.request_id);
+  for (const Field& field : head.headers) append(field.name, field.value);
+  if (head.content_length) append("content-length", std::to_string(*head.content_length));
+  out.push_back('\0');
+  return {};
+}
+
 }  // namespace tokometer

@@ -1,0 +1,421 @@
+#include "net/http2_connection.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+#include "net/ascii.hpp"
+
+namespace tokometer {
+namespace {
+
+constexpr size_t kSendBytes = 256 * 1024;  // of frames made at a time
+constexpr std::string_view kAskForHttp1 =
+    "; if the server speaks HTTP/1.1 only, set target.connections.http to \"1.1\"";
+
+Http2Exchange& exchange_of(Http2Stream& stream) {
+  return static_cast<Http2Exchange&>(stream);
+}
+
+}  // namespace
+
+Http2Connection::Http2Connection(Poller& poller, Http2Owner& owner, const HttpLimits& limits, TlsLink* tls,
+                                 uint64_t id)
+    : poller_(poller), owner_(owner), transport_(tls), session_(limits) {
+  info_.id = id;
+}
+
+// --- connect ---
+
+void Http2Connection::open(std::span<const Endpoint> endpoints, size_t first) {
+  endpoints_ = endpoints;
+  info_.connect_ns = poller_.receiver().now_ns();
+  ConnectorListener& listener = *this;
+  connector_ = std::make_unique<Connector>(poller_, listener, endpoints, first);
+  connector_->try_next();
+}
+
+void Http2Connection::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
+  connector_.reset();
+  transport_.begin(std::move(socket), endpoint);
+  endpoint_ = endpoint;
+  info_.endpoint = endpoints_[endpoint].text;
+  info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
+  watched_ = EPOLLIN;
+  if (const int error = poller_.add(transport_.fd(), *this, watched_); error != 0) {
+    return on_connect_failed("client.fd",
+                             "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
+  }
+  if (transport_.is_open()) return opened();
+  phase_ = Phase::securing;
+  owner_.on_securing(*this);
+  if (phase_ == Phase::securing) flush();
+}
+
+// The next step of the TLS handshake.
+void Http2Connection::secure_some() {
+  const ReceiveResult read = receive();
+  const auto broken = [this](const std::string& what) {
+    break_later("tls", "TLS with " + std::string(info_.endpoint) + ": " + what);
+  };
+  switch (read.kind) {
+    case ReceiveResult::Kind::fault:
+      return broken(transport_.fault());
+    case ReceiveResult::Kind::eof:
+      return broken("the server closed the connection in the handshake: does it speak TLS on this port?");
+    case ReceiveResult::Kind::error:
+      return broken("the connection broke in the handshake: " + error_text(read.error));
+    case ReceiveResult::Kind::nothing:
+      if (send_error_ != 0) broken("sending broke in the handshake: " + error_text(send_error_));
+      return;
+    case ReceiveResult::Kind::bytes:  // the server speaks first in HTTP/2: its SETTINGS
+    case ReceiveResult::Kind::unreadable:
+      if (!transport_.is_open()) return;
+      info_.tls_ready_ns = poller_.receiver().now_ns();
+      info_.tls_resumed = transport_.is_resumed();
+      opened();
+  }
+  if (is_open() && read.kind == ReceiveResult::Kind::bytes) take(read);
+}
+
+void Http2Connection::opened() {
+  if (info_.tls_ready_ns != kNoInstant && transport_.protocol() != "h2") {
+    return break_later("h2", std::string(info_.endpoint) +
+                                 ": the server does not speak HTTP/2 over TLS (ALPN): set "
+                                 "target.connections.http to \"1.1\"");
+  }
+  phase_ = Phase::open;
+  owner_.on_opened(*this);
+  if (is_open()) flush();  // the preface, if no request has taken it along
+}
+
+void Http2Connection::on_connect_failed(std::string_view cls, std::string message) {
+  connector_.reset();
+  break_later(cls, std::move(message));
+}
+
+// Never told from inside: the caller may be starting a request.
+void Http2Connection::break_later(std::string_view cls, std::string message) {
+  phase_ = phase_ == Phase::open ? Phase::open : Phase::broken;
+  broken_ =
+      std::make_unique<Failure>(Failure{std::string(cls), std::move(message), poller_.receiver().now_ns()});
+  poller_.wake(*this);
+}
+
+// --- requests ---
+
+ConnectionInfo Http2Connection::info_for(const Http2Exchange& exchange) const {
+  ConnectionInfo info = info_;
+  info.after_stale = exchange.after_stale;
+  info.reused = exchange.reused;
+  if (info.reused) {
+    info.connect_ns = info.tcp_ready_ns = info.tls_ready_ns = kNoInstant;
+    if (exchange.waits_since_ns != kNoInstant) info.held_until_ns = poller_.receiver().now_ns();
+    return info;
+  }
+  // Who joined a connection that was being opened has waited only since then.
+  for (int64_t* at : {&info.connect_ns, &info.tcp_ready_ns, &info.tls_ready_ns}) {
+    if (*at != kNoInstant) *at = std::max(*at, exchange.waits_since_ns);
+  }
+  return info;
+}
+
+void Http2Connection::start(Http2Exchange& exchange) {
+  exchange.connection = this;
+  exchange.reused =
+      exchange.waits_since_ns == kNoInstant ||
+      exchange.waits_since_ns > std::max(info_.tcp_ready_ns, info_.tls_ready_ns);
+  exchange.sent_ns = kNoInstant;
+  exchange.is_sent = false;
+  const bool submitted = session_.submit(exchange, exchange.request);
+  exchange.handler->on_connection(info_for(exchange));
+  if (exchange.handler == nullptr) return;  // cancelled
+  if (!submitted) break_later("h2", "the connection takes no more requests");
+  flush();
+}
+
+void Http2Connection::cancel(Http2Exchange& exchange) {
+  release(exchange);
+  session_.forget(exchange);
+  if (delivering_ && exchange.is_touched) return;  // deliver() goes on
+  session_.untouch(exchange);
+  owner_.release(exchange);
+  if (delivering_) return;
+  flush();
+  owner_.on_changed(*this);
+}
+
+// Makes and sends frames while the transport takes them.
+void Http2Connection::flush() {
+  if (std::exchange(flushing_, true)) return;
+  while (phase_ == Phase::open || phase_ == Phase::securing) {
+    if (transport_.unsent_bytes() == 0 && !fill_transport()) break;
+    const size_t before = transport_.unsent_bytes();
+    if (before == 0) break;
+    const int error = transport_.send();
+    if (error != 0 && error != EAGAIN) {
+      // What lies in the receive queue is read first, on the next turn: it may be a GOAWAY that explains it.
+      send_error_ = error;
+      transport_.drop_unsent();
+      poller_.wake(*this);
+      break;
+    }
+    const size_t left = transport_.unsent_bytes();
+    if (left < before) tell_sent(left);
+    if (left > 0) break;
+  }
+  flushing_ = false;
+  if (phase_ != Phase::closed && phase_ != Phase::broken)
+    watch(transport_.unsent_bytes() == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  if (!delivering_ && !session_.touched().empty()) poller_.wake(*this);
+}
+
+// False: there is nothing to send.
+bool Http2Connection::fill_transport() {
+  if (phase_ != Phase::open || send_error_ != 0) return false;
+  out_.clear();
+  if (!session_.produce(out_, kSendBytes) && broken_ == nullptr)
+    break_later(session_.fault().cls, session_.fault().message);
+  if (out_.empty()) return false;
+  transport_.put(out_);
+  if (transport_.has_fault() && broken_ == nullptr) break_later("tls", transport_.fault());
+  tell_departing();
+  return true;
+}
+
+void Http2Connection::tell_departing() {
+  auto& departing = session_.departing();
+  if (departing.empty()) return;
+  const int64_t now_ns = poller_.receiver().now_ns();
+  while (!departing.empty()) {
+    Http2Exchange& exchange = exchange_of(*departing.front());
+    departing.erase(departing.begin());
+    exchange.sent_ns = now_ns;
+    if (exchange.handler != nullptr) exchange.handler->on_sent(now_ns);
+  }
+}
+
+void Http2Connection::tell_sent(size_t left) {
+  const int64_t now_ns = poller_.receiver().now_ns();
+  auto& departed = session_.departed();
+  while (left == 0 && !departed.empty()) {
+    Http2Exchange& exchange = exchange_of(*departed.front());
+    departed.erase(departed.begin());
+    exchange.is_sent = true;
+    if (exchange.handler != nullptr) exchange.handler->on_send_done(now_ns);
+  }
+  for (size_t i = 0; i < session_.streams().size(); ++i) {  // a handler may cancel
+    Http2Exchange& exchange = exchange_of(*session_.streams()[i]);
+    if (exchange.handler != nullptr && !exchange.is_sent && exchange.sent_ns != kNoInstant)
+      exchange.handler->on_send_progress(now_ns, exchange.body.size() + left);
+  }
+}
+
+// --- responses ---
+
+void Http2Connection::on_ready(uint32_t events) {
+  if (phase_ == Phase::broken) {
+    const Failure failure = *broken_;
+    close();
+    return owner_.on_open_failed(*this, failure);
+  }
+  if (broken_ != nullptr) return fail_all(broken_->cls, std::string(broken_->message));
+  if (!session_.touched().empty()) {
+    deliver({});
+    owner_.on_changed(*this);
+  }
+  if (phase_ == Phase::closed) return;
+  if ((events & EPOLLOUT) != 0 && transport_.unsent_bytes() > 0) flush();
+  if (phase_ == Phase::closed || broken_ != nullptr) return;
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0 && send_error_ == 0) return;
+  phase_ == Phase::securing ? secure_some() : take(receive());
+}
+
+ReceiveResult Http2Connection::receive() {
+  known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
+  reported_in_poll_ = poller_.current_poll();
+  ReceiveResult read = transport_.receive(poller_.receiver(), known_empty_ns_);
+  if (read.stamp.kernel) poller_.on_stamp(read.stamp.at_ns);
+  if (transport_.has_output()) {
+    transport_.put_output();
+    flush();
+  }
+  return read;
+}
+
+void Http2Connection::take(const ReceiveResult& read) {
+  using Kind = ReceiveResult::Kind;
+  const auto fault = [this] { fail_all("tls", transport_.fault()); };
+  switch (read.kind) {
+    case Kind::bytes:
+      take_bytes(read);
+      if (phase_ == Phase::closed || read.then == Kind::nothing) return;
+      return read.then == Kind::fault ? fault() : take_close(0);
+    case Kind::eof:
+      return take_close(0);
+    case Kind::error:
+      return take_close(read.error);
+    case Kind::fault:
+      return fault();
+    case Kind::nothing:
+      if (send_error_ != 0) take_close(send_error_);
+      return;
+    case Kind::unreadable:
+      return;
+  }
+}
+
+void Http2Connection::take_bytes(const ReceiveResult& read) {
+  got_bytes_ = true;
+  const bool goes_on = session_.feed(read.bytes);
+  deliver(read.stamp);
+  if (phase_ == Phase::closed) return;
+  if (goes_on) flush();
+  if (!session_.fault().cls.empty()) return fail_all(session_.fault().cls, session_.fault().message);
+  if (phase_ == Phase::closed) return;
+  if (!session_.touched().empty()) deliver(read.stamp);  // what our own answer has closed
+  if (phase_ != Phase::closed) owner_.on_changed(*this);
+}
+
+void Http2Connection::deliver(const ReadStamp& stamp) {
+  delivering_ = true;
+  const std::vector<Http2Stream*>& touched = session_.touched();
+  for (size_t i = 0; i < touched.size() && phase_ != Phase::closed; ++i)
+    tell(exchange_of(*touched[i]), stamp);
+  // Only now are they free: until here the session notes what it is told about them.
+  std::vector<Http2Stream*>& over = over_;
+  for (Http2Stream* stream : touched) {
+    if (exchange_of(*stream).handler == nullptr) over.push_back(stream);
+  }
+  session_.clear_touched();
+  for (Http2Stream* stream : over) owner_.release(exchange_of(*stream));
+  over.clear();
+  delivering_ = false;
+}
+
+void Http2Connection::tell(Http2Exchange& exchange, ReadStamp stamp) {
+  ExchangeHandler* const& handler = exchange.handler;  // null once it has cancelled
+  if (handler == nullptr) return;
+  if (exchange.bytes > 0) {
+    stamp.empty_before_ns = std::max(stamp.empty_before_ns, std::min(exchange.sent_ns, stamp.at_ns));
+    stamp.cut_record = stamp.cut_record || exchange.is_followed;
+    handler->on_read(stamp, exchange.bytes);
+  }
+  if (handler != nullptr && exchange.head_is_new) tell_head(exchange);
+  for (size_t i = 0; handler != nullptr && exchange.has_head && i < exchange.pieces.size(); ++i)
+    handler->on_body(exchange.pieces[i]);
+  if (handler != nullptr && exchange.bytes > 0) handler->on_read_done();
+  if (handler != nullptr) conclude(exchange);
+}
+
+void Http2Connection::tell_head(Http2Exchange& exchange) {
+  thread_local std::vector<Field> fields;
+  exchange.head.read(fields);
+  ResponseHead head;
+  head.status = exchange.status;
+  head.fields = fields;
+  head.keep_alive = true;
+  if (const auto* type = head.find("content-type")) head.content_type = *type;
+  const auto* coding = head.find("content-encoding");
+  if (coding != nullptr && !coding->empty() && !equals_ignoring_case(*coding, "identity")) {
+    exchange.fault = {"encoding", "content-encoding \"" + escape_terminal(*coding) +
+                                      "\", though identity was asked for"};
+    exchange.pieces.clear();
+    return;
+  }
+  exchange.handler->on_head(head);
+}
+
+// Is the exchange over, and how?
+void Http2Connection::conclude(Http2Exchange& exchange) {
+  if (!exchange.fault.cls.empty()) return fail(exchange, exchange.fault.cls, exchange.fault.message);
+  if (exchange.has_ended && exchange.has_head) {
+    ExchangeHandler* handler = release(exchange);
+    session_.forget(exchange);
+    return handler->on_end({.keep_alive = session_.takes_requests()});
+  }
+  if (!exchange.is_closed) return;
+  const std::string cls = http2_failure_class(exchange.code);
+  fail(exchange, cls,
+       exchange.reset_by_peer ? "the server reset the stream: " + cls.substr(3)
+                              : "the server shuts the connection down (GOAWAY) and has not taken this request");
+}
+
+// The peer closed (0) or the connection broke (errno).
+void Http2Connection::take_close(int error) {
+  const bool sending_failed = send_error_ != 0 && send_error_ != EPIPE && send_error_ != ECONNRESET;
+  if (sending_failed) return fail_all("send", "sending the request failed: " + error_text(send_error_));
+  const std::string how = error != 0 ? "broke the connection: " + error_text(error) : "closed the connection";
+  if (session_.goaway_code() != 0) {
+    const std::string cls = http2_failure_class(session_.goaway_code());
+    return fail_all(cls, how + " with GOAWAY: " + cls.substr(3));
+  }
+  fail_all("", how);
+}
+
+// --- ends ---
+
+ExchangeHandler* Http2Connection::release(Http2Exchange& exchange) {
+  if (exchange.handler != nullptr) exchange.handler->exchange_ = nullptr;
+  return std::exchange(exchange.handler, nullptr);
+}
+
+void Http2Connection::fail(Http2Exchange& exchange, std::string_view cls, const std::string& what) {
+  const Failure failure{std::string(cls), std::string(info_.endpoint) + ": " + what,
+                        poller_.receiver().now_ns()};
+  ExchangeHandler* handler = release(exchange);
+  session_.forget(exchange);
+  if (handler != nullptr) handler->on_failure(failure);
+}
+
+// cls: empty: as each exchange stands.
+void Http2Connection::fail_all(std::string_view cls, const std::string& what) {
+  const std::string hint = got_bytes_ ? "" : std::string(kAskForHttp1);
+  const std::string one_cls(cls);
+  std::vector<Http2Stream*> streams = session_.streams();
+  close();
+  for (Http2Stream* stream : streams) {
+    Http2Exchange& exchange = exchange_of(*stream);
+    const std::string_view own = exchange.has_head ? "truncated" : exchange.reused ? "closed.reused" : "closed";
+    const std::string where = exchange.has_head ? " inside the response" : " before a response byte" + hint;
+    fail(exchange, one_cls.empty() ? own : one_cls, one_cls.empty() ? what + where : what);
+    owner_.release(exchange);
+  }
+  owner_.on_over(*this);
+}
+
+void Http2Connection::close() noexcept {
+  if (phase_ == Phase::closed) return;
+  if (phase_ == Phase::open && transport_.unsent_bytes() == 0 && send_error_ == 0 && broken_ == nullptr) {
+    session_.say_goodbye();
+    out_.clear();
+    if (session_.produce(out_, kSendBytes) && !out_.empty()) {
+      transport_.put(out_);
+      transport_.send();
+    }
+  }
+  phase_ = Phase::closed;
+  connector_.reset();
+  poller_.remove(transport_.fd(), *this);
+  transport_.close();
+}
+
+bool Http2Connection::is_still_open() {
+  ReceiveResult::Kind found{};
+  do {
+    const ReceiveResult read = receive();
+    found = read.kind;
+    take(read);
+  } while (is_open() && (found == ReceiveResult::Kind::unreadable || found == ReceiveResult::Kind::bytes));
+  return is_open();
+}
+
+void Http2Connection::watch(uint32_t events) {
+  if (events != watched_) poller_.modify(transport_.fd(), *this, events);
+  watched_ = events;
+}
+
+}  // namespace tokometer
