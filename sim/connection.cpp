@@ -21,6 +21,23 @@ Connection::Connection(Descriptor socket, uint32_t number, uint64_t seed, std::u
   ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+Connection::Connection(Connection& parent, int32_t stream)
+    : parent_(&parent), stream_(stream), number_(parent.number_), cuts_(uint64_t(stream), "cuts") {}
+
+void Connection::begin_http2(uint32_t max_streams) {
+  http2 = std::make_unique<Http2Session>(max_streams);
+}
+
+void Connection::send_frames(Split split) {
+  if (http2 != nullptr) send(http2->produce(), split);
+}
+
+void Connection::refuse_later_streams() {
+  if (parent_ == nullptr) return;
+  parent_->http2->go_away(stream_);
+  parent_->send_frames();
+}
+
 bool Connection::receive() {
   static std::array<char, 64 * 1024> buffer;  // one thread; the bytes move on at once
   for (;;) {
@@ -42,6 +59,10 @@ bool Connection::take(std::string_view bytes) {
 }
 
 void Connection::send(std::string_view bytes, Split split) {
+  if (parent_ != nullptr) {
+    parent_->http2->reply(stream_, bytes);
+    return parent_->send_frames(split);
+  }
   if (split == Split::whole) return send_piece(bytes);
   while (!bytes.empty()) {
     const size_t cut = split == Split::byte ? 1 : 1 + cuts_.below(kLongestCut);
@@ -55,6 +76,10 @@ void Connection::send_piece(std::string_view bytes) {
 }
 
 void Connection::say_goodbye() {
+  if (http2 != nullptr) {
+    http2->finish();
+    send_frames();
+  }
   if (tls_ != nullptr) send_bytes(tls_->close_notify());
 }
 

@@ -21,7 +21,7 @@ void write_hex(char* out, uint64_t number) {
 bool has_place(FaultKind kind) {
   using enum FaultKind;
   return kind == error || kind == FaultKind::abort || kind == stall || kind == rst || kind == fin ||
-         kind == cut_json;
+         kind == cut_json || kind == goaway;
 }
 
 double seconds(int64_t ns) {
@@ -45,7 +45,12 @@ Exchange::Exchange(Books& books, Connection& connection, Generation generation, 
 
 Exchange::Step Exchange::start() {
   const Fault& fault = generation_.fault;
-  if (fault.at == Fault::At::head && has_place(fault.kind)) return fire(received_ns_);
+  if (fault.at == Fault::At::head && fault.kind == FaultKind::goaway) {
+    fault_done_ = true;
+    connection_.refuse_later_streams();
+  } else if (fault.at == Fault::At::head && has_place(fault.kind)) {
+    return fire(received_ns_);
+  }
   if (generation_.stream && generation_.shape.head_at_once) send_head();
   if (generation_.stream && generation_.chat && generation_.shape.first_event == FirstEvent::role_early) {
     send_head();
@@ -208,6 +213,10 @@ Exchange::Step Exchange::fire(int64_t due_ns) {
   using enum FaultKind;
   const Fault& fault = generation_.fault;
   fault_done_ = true;
+  if (fault.kind == goaway) {
+    connection_.refuse_later_streams();
+    return advance(due_ns);
+  }
   outcome_ = fault_name(fault.kind);
   if (fault.kind == stall) {
     if (fault.at != Fault::At::head) send_head();

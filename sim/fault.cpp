@@ -37,6 +37,7 @@ constexpr auto kKinds = std::to_array<std::pair<std::string_view, FaultKind>>({
     {"short_output", short_output},
     {"comments_only", comments_only},
     {"close", close},
+    {"goaway", goaway},
 });
 constexpr auto kForms =
     std::to_array<std::string_view>({"vllm", "sglang", "tgi", "tgi_chat", "llama_cpp", "triton", "event"});

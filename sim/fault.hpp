@@ -39,6 +39,7 @@ enum class FaultKind {
   short_output,   // `by` tokens fewer than asked
   comments_only,  // keep-alive comments for ever, 10 ms apart
   close,          // closes after the reply: announced
+  goaway,         // HTTP/2: GOAWAY that refuses the streams begun later: at (head, token), after
 };
 
 struct Fault {

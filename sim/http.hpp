@@ -29,6 +29,9 @@ class RequestReader {
   ~RequestReader();
   void append(std::string_view bytes) { buffer_.append(bytes); }
   size_t buffered() const { return buffer_.size(); }
+  // What was appended and not read.
+  std::string_view unread() const { return buffer_; }
+  std::string take_unread() { return std::exchange(buffer_, {}); }
   // Reads on in what was appended. After `complete`, take() gives the request and makes way for the next one.
   State read();
   Request take();

@@ -71,6 +71,7 @@ void read_server(Options& out, const tkm::Json& json) {
   out.accept_delay_ns = seconds(json, "accept_delay", 0);
   out.idle_close_ns = seconds(json, "idle_close", 5'000'000'000);
   out.close_after = count(json, "close_after", 0);
+  out.max_streams = static_cast<uint32_t>(count(json, "max_streams", 100));
   out.shutdown = shutdown_of(tkm::get_string(json, "shutdown"));
   out.script = tkm::get_string(json, "script");
   out.script_every = static_cast<uint32_t>(count(json, "script_every", 1));

@@ -49,6 +49,7 @@ struct Options {
   Fault failure;
   int64_t startup_ns = 0, accept_delay_ns = 0, idle_close_ns = 0;
   uint64_t close_after = 0;  // replies; 0: never
+  uint32_t max_streams = 100;  // of an HTTP/2 connection, as its SETTINGS say
   Shutdown shutdown = Shutdown::close;
   std::string script;
   uint32_t script_every = 1;

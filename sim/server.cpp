@@ -188,7 +188,8 @@ void Server::on_socket(uint64_t tag, uint32_t events) {
     return loop_.push(clock_.now_ns() + options_.accept_delay_ns, Wake::Kind::accept, 0, 0);
   }
   const auto slot = static_cast<uint32_t>(tag);
-  if (slot >= slots_.size() || slots_[slot] == nullptr || tag_of(slot) != tag) return;
+  const bool is_known = slot < slots_.size() && slots_[slot] != nullptr && tag_of(slot) == tag;
+  if (!is_known || slots_[slot]->parent() != nullptr) return;
   Connection& connection = *slots_[slot];
   if ((events & EPOLLOUT) != 0) {
     connection.flush();
@@ -259,20 +260,26 @@ void Server::accept_all() {
   for (int count = 0; count < kMostAcceptsInARow; ++count) {
     Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) return;
-    uint32_t slot = static_cast<uint32_t>(slots_.size());
-    if (free_slots_.empty()) {
-      slots_.emplace_back();
-    } else {
-      slot = free_slots_.back();
-      free_slots_.pop_back();
-    }
-    slots_[slot] = std::make_unique<Connection>(std::move(socket), accepted_, options_.seed,
-                                                tls_ ? tls_->accept() : nullptr);
+    const uint32_t slot = new_slot(std::make_unique<Connection>(std::move(socket), accepted_, options_.seed,
+                                                                tls_ ? tls_->accept() : nullptr));
     loop_.watch(slots_[slot]->fd(), tag_of(slot), EPOLLIN);
     if (!plays_script(accepted_++) || !script_.on_accept) continue;
     slots_[slot]->script = std::make_unique<ScriptPlay>(script_);
     play_script(slot);
   }
+}
+
+uint32_t Server::new_slot(std::unique_ptr<Connection> connection) {
+  uint32_t slot = static_cast<uint32_t>(slots_.size());
+  if (free_slots_.empty()) {
+    slots_.emplace_back();
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  slots_[slot] = std::move(connection);
+  slots_[slot]->own_slot = slot;
+  return slot;
 }
 
 Metrics::Gauges Server::gauges() const {

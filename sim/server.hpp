@@ -51,6 +51,14 @@ class Server {
 
   void accept_all();
   void read_requests(uint32_t slot);
+  bool read_http2(uint32_t slot);  // true: the connection speaks it
+  void begin_stream(uint32_t slot, int32_t stream, const Request& request);
+  void settle_stream(uint32_t slot);
+  void end_of_stream(uint32_t slot);
+  void close_streams(uint32_t slot, std::string_view outcome);
+  void close_gone_streams(uint32_t slot);
+  static void leave_parent(Connection& stream);
+  uint32_t new_slot(std::unique_ptr<Connection> connection);
   void answer(uint32_t slot, const Request& request);
   void send_page(uint32_t slot, const Request& request, const Page& page);
   void answer_generation(uint32_t slot, const Request& request);

@@ -29,6 +29,8 @@ Page login_page() {
 }  // namespace
 
 void Server::read_requests(uint32_t slot) {
+  if (slots_[slot]->parent() != nullptr) return settle(slot);
+  if (read_http2(slot)) return;
   while (slots_[slot] != nullptr) {
     Connection& connection = *slots_[slot];
     if (connection.exchange != nullptr || connection.script != nullptr || connection.close_when_sent)
@@ -53,7 +55,7 @@ void Server::answer(uint32_t slot, const Request& request) {
   Connection& connection = *slots_[slot];
   connection.keep_alive = request.keep_alive;
   const bool generates = is_generation(request, options_.dialect);
-  if (plays_script(connection.number()) && generates) {
+  if (connection.parent() == nullptr && plays_script(connection.number()) && generates) {
     connection.script = std::make_unique<ScriptPlay>(script_);
     return play_script(slot);
   }

@@ -89,6 +89,7 @@ void Server::finish_exchange(uint32_t slot, Exchange::Step step) {
 
 void Server::end_of_reply(uint32_t slot) {
   Connection& connection = *slots_[slot];
+  if (connection.parent() != nullptr) return end_of_stream(slot);
   ++connection.replies;
   if (!connection.keep_alive) connection.close_when_sent = true;
   if (options_.close_after != 0 && connection.replies >= options_.close_after)
@@ -104,6 +105,7 @@ void Server::end_of_reply(uint32_t slot) {
 // closed.
 void Server::settle(uint32_t slot) {
   Connection& connection = *slots_[slot];
+  if (connection.parent() != nullptr) return settle_stream(slot);
   if (connection.broken()) return close(slot, "client_gone");
   if (connection.close_when_sent && !connection.resets && !connection.has_unsent()) {
     if (!connection.abrupt) connection.say_goodbye();
@@ -123,7 +125,12 @@ void Server::close(uint32_t slot, std::string_view outcome) {
     engine_.remove(slot);
     if (stopping_ && running_ == 0) quit_ = true;
   }
-  loop_.forget(connection.fd());
+  if (connection.parent() == nullptr) {
+    close_streams(slot, outcome);
+    loop_.forget(connection.fd());
+  } else {
+    leave_parent(connection);
+  }
   slots_[slot].reset();
   free_slots_.push_back(slot);
 }
@@ -132,6 +139,7 @@ void Server::close(uint32_t slot, std::string_view outcome) {
 // reset.
 void Server::reset(uint32_t slot) {
   Connection& connection = *slots_[slot];
+  if (connection.parent() != nullptr) return close(slot, {});  // RST_STREAM
   connection.resets = connection.close_when_sent = true;  // nothing more is answered
   if (!connection.is_delivered())
     return loop_.push(clock_.now_ns() + kResetRetryNs, Wake::Kind::reset, slot, connection.number());

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
@@ -10,7 +11,7 @@
 namespace tokometer::sim {
 namespace {
 
-constexpr std::string_view kProtocol = "http/1.1";
+constexpr std::array<std::string_view, 2> kProtocols = {"h2", "http/1.1"};
 
 SSL* ssl_of(const std::shared_ptr<void>& ssl) {
   return static_cast<SSL*>(ssl.get());
@@ -26,7 +27,8 @@ Error refused(std::string_view option, const std::string& file) {
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
                     unsigned in_size, void*) {
   for (unsigned at = 0; at < in_size; at += in[at] + 1u) {
-    if (std::string_view(reinterpret_cast<const char*>(in + at + 1), in[at]) != kProtocol) continue;
+    const std::string_view offered(reinterpret_cast<const char*>(in + at + 1), in[at]);
+    if (std::find(kProtocols.begin(), kProtocols.end(), offered) == kProtocols.end()) continue;
     *out = in + at + 1;
     *size = in[at];
     return SSL_TLSEXT_ERR_OK;
