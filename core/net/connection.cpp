@@ -5,6 +5,17 @@
 #include <cerrno>
 
 namespace tokometer {
+namespace {
+
+const std::string kSpeaksHttp2 =
+    "the server speaks HTTP/2 on this port, not HTTP/1.1: set target.connections.http to \"2\"";
+
+// The head of the frame with which every HTTP/2 server begins: type 4, of no stream.
+bool is_http2_settings(std::string_view bytes) {
+  return bytes.size() >= 9 && bytes[0] == 0 && bytes[3] == 4 && bytes.substr(4, 5) == std::string_view("\0\0\0\0\0", 5);
+}
+
+}  // namespace
 
 Connection::Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, TlsLink* tls,
                        uint64_t id)
@@ -195,7 +206,9 @@ void Connection::take_bytes(const ReceiveResult& read) {
   const auto progress = reader_.feed(read.bytes, *this);
   if (phase_ == Phase::exchange) handler_->on_read_done();
   if (phase_ == Phase::closed) return;
-  if (progress == Http1Reader::Progress::failed) return fail(reader_.fault().cls, reader_.fault().message);
+  if (progress == Http1Reader::Progress::failed) {
+    return fail(reader_.fault().cls, is_http2_settings(read.bytes) ? kSpeaksHttp2 : reader_.fault().message);
+  }
   if (progress == Http1Reader::Progress::ended) finish({}, read.bytes.size() - reader_.consumed());
 }
 
