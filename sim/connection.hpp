@@ -1,6 +1,6 @@
 // One accepted connection: the request reader, and sends that never block. Bytes that the socket does not
-// take wait here and leave when it is writable. A stream of an HTTP/2 connection is one too, without a socket:
-// its replies become frames of its parent. Owned by the Server; single thread.
+// take wait here and leave when it is writable. A stream of an HTTP/2 connection is one too, without a
+// socket: its replies become frames of its parent. Owned by the Server; single thread.
 #pragma once
 
 #include <cstdint>

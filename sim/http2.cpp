@@ -31,7 +31,7 @@ struct Http2Session::Stream {
   Request request;
   bool is_head = false;  // the method HEAD: no body follows
   Part part = Part::head;
-  std::string text;  // of the reply, not yet understood
+  std::string text;   // of the reply, not yet understood
   uint64_t left = 0;  // of the body, or of the chunk
   std::string body;   // not yet framed
 };
@@ -201,8 +201,7 @@ void Http2Session::send_head(Stream& stream, std::string_view text) {
     const std::string_view name = line.substr(0, line.find(':'));
     const std::string_view value = line.substr(std::min(line.size(), name.size() + 2));
     text.remove_prefix(line.size() + 2);
-    if (name == "content-length")
-      std::from_chars(value.data(), value.data() + value.size(), stream.left);
+    if (name == "content-length") std::from_chars(value.data(), value.data() + value.size(), stream.left);
     if (name == "transfer-encoding") stream.part = Stream::Part::chunk_line;
     if (!is_hop(name)) add(name, value);
   }

@@ -1,5 +1,5 @@
-// HTTP/2 connections: each stream is a slot of its own, as a connection of HTTP/1.1 is, and is answered by the
-// same code. What differs: how one begins and ends.
+// HTTP/2 connections: each stream is a slot of its own, as a connection of HTTP/1.1 is, and is answered by
+// the same code. What differs: how one begins and ends.
 #include <utility>
 #include <vector>
 

@@ -140,7 +140,7 @@ void Server::close(uint32_t slot, std::string_view outcome) {
 void Server::reset(uint32_t slot) {
   Connection& connection = *slots_[slot];
   if (connection.parent() != nullptr) return close(slot, {});  // RST_STREAM
-  connection.resets = connection.close_when_sent = true;  // nothing more is answered
+  connection.resets = connection.close_when_sent = true;       // nothing more is answered
   if (!connection.is_delivered())
     return loop_.push(clock_.now_ns() + kResetRetryNs, Wake::Kind::reset, slot, connection.number());
   connection.set_reset_on_close();

@@ -84,7 +84,8 @@ void Exchange::send() {
   release_.sample.reset();  // prompts may be long, and streams many
   stage_ = Stage::connecting;
   pool().start(*this, wire_);
-  if (stage_ == Stage::connecting) services_.timers.arm(*this);  // it may wait without a connection of its own
+  if (stage_ == Stage::connecting)
+    services_.timers.arm(*this);  // it may wait without a connection of its own
 }
 
 void Exchange::on_connecting(int64_t connect_ns) {

@@ -84,7 +84,10 @@ class PreflightRun {
   Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit);
   Result<Answer> ask(const Probe& probe);
   FetchRequest request_to(const TargetServer& server) const {
-    return {.url = server.url, .endpoints = server.endpoints, .http2 = plan_.file.target.connections.http2, .tls = found_.tls};
+    return {.url = server.url,
+            .endpoints = server.endpoints,
+            .http2 = plan_.file.target.connections.http2,
+            .tls = found_.tls};
   }
 
   const Plan& plan_;

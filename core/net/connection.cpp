@@ -12,7 +12,8 @@ const std::string kSpeaksHttp2 =
 
 // The head of the frame with which every HTTP/2 server begins: type 4, of no stream.
 bool is_http2_settings(std::string_view bytes) {
-  return bytes.size() >= 9 && bytes[0] == 0 && bytes[3] == 4 && bytes.substr(4, 5) == std::string_view("\0\0\0\0\0", 5);
+  return bytes.size() >= 9 && bytes[0] == 0 && bytes[3] == 4 &&
+         bytes.substr(4, 5) == std::string_view("\0\0\0\0\0", 5);
 }
 
 }  // namespace

@@ -28,12 +28,12 @@
 namespace tokometer {
 
 struct ConnectionInfo {
-  uint64_t id = 0;                    // from 1, unique in its pool
-  bool reused = false;                // taken from the pool: kept alive, or connected before the request
-  int64_t connect_ns = kNoInstant;    // C0; kNoInstant when reused
-  int64_t tcp_ready_ns = kNoInstant;  // C1; likewise
-  int64_t tls_ready_ns = kNoInstant;  // C2; likewise, and without TLS
-  bool tls_resumed = false;           // half of the handshake was saved by an earlier connection's ticket
+  uint64_t id = 0;                     // from 1, unique in its pool
+  bool reused = false;                 // taken from the pool: kept alive, or connected before the request
+  int64_t connect_ns = kNoInstant;     // C0; kNoInstant when reused
+  int64_t tcp_ready_ns = kNoInstant;   // C1; likewise
+  int64_t tls_ready_ns = kNoInstant;   // C2; likewise, and without TLS
+  bool tls_resumed = false;            // half of the handshake was saved by an earlier connection's ticket
   int64_t held_until_ns = kNoInstant;  // HTTP/2: a limit on streams has kept the request waiting until then
   bool after_stale = false;   // a pooled connection was dropped since the last request: it held unasked bytes
   std::string_view endpoint;  // "127.0.0.1:8000"; lives as long as the pool

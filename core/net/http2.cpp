@@ -16,6 +16,7 @@ namespace {
 
 constexpr int32_t kWindowBytes = 16 * 1024 * 1024;  // of a stream and of the connection: updates are rare
 constexpr size_t kFrameHeadBytes = 9;
+constexpr size_t kUsualPieces = 32;  // of one stream in one read
 
 std::string_view view(const uint8_t* bytes, size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
@@ -54,6 +55,7 @@ void Http2Stream::begin() {
   head.clear();
   trailers.clear();
   pieces.clear();
+  pieces.reserve(kUsualPieces);
   fault = {};
 }
 
@@ -239,8 +241,8 @@ void Http2Session::forget(Http2Stream& stream) {
 bool Http2Session::feed(std::string_view bytes) {
   if (!fault_.cls.empty()) return false;
   if (looks_like_http1(bytes)) {
-    return fail("h2",
-                "the server speaks HTTP/1.1 on this port, not HTTP/2: set target.connections.http to \"1.1\"");
+    return fail(
+        "h2", "the server speaks HTTP/1.1 on this port, not HTTP/2: set target.connections.http to \"1.1\"");
   }
   const ssize_t read = nghttp2_session_mem_recv(*session_, bytes_of(bytes), bytes.size());
   for (Http2Stream* stream : touched_) stream->is_followed = stream->seen_to != bytes.data() + bytes.size();
@@ -339,7 +341,8 @@ bool Http2Session::produce(std::string& out, size_t most) {
     out.append(view(bytes, static_cast<size_t>(size)));
   }
   // nghttp2 has told the peer why, if it wants nothing more.
-  const bool is_over = nghttp2_session_want_read(*session_) == 0 && nghttp2_session_want_write(*session_) == 0;
+  const bool is_over =
+      nghttp2_session_want_read(*session_) == 0 && nghttp2_session_want_write(*session_) == 0;
   if (is_over && !has_goaway_ && fault_.cls.empty() && !streams_.empty())
     return fail("h2", "the server breaks the rules of HTTP/2");
   return true;

@@ -125,9 +125,8 @@ ConnectionInfo Http2Connection::info_for(const Http2Exchange& exchange) const {
 
 void Http2Connection::start(Http2Exchange& exchange) {
   exchange.connection = this;
-  exchange.reused =
-      exchange.waits_since_ns == kNoInstant ||
-      exchange.waits_since_ns > std::max(info_.tcp_ready_ns, info_.tls_ready_ns);
+  exchange.reused = exchange.waits_since_ns == kNoInstant ||
+                    exchange.waits_since_ns > std::max(info_.tcp_ready_ns, info_.tls_ready_ns);
   exchange.sent_ns = kNoInstant;
   exchange.is_sent = false;
   const bool submitted = session_.submit(exchange, exchange.request);
@@ -321,8 +320,8 @@ void Http2Connection::tell_head(Http2Exchange& exchange) {
   if (const auto* type = head.find("content-type")) head.content_type = *type;
   const auto* coding = head.find("content-encoding");
   if (coding != nullptr && !coding->empty() && !equals_ignoring_case(*coding, "identity")) {
-    exchange.fault = {"encoding", "content-encoding \"" + escape_terminal(*coding) +
-                                      "\", though identity was asked for"};
+    exchange.fault = {"encoding",
+                      "content-encoding \"" + escape_terminal(*coding) + "\", though identity was asked for"};
     exchange.pieces.clear();
     return;
   }
@@ -339,9 +338,11 @@ void Http2Connection::conclude(Http2Exchange& exchange) {
   }
   if (!exchange.is_closed) return;
   const std::string cls = http2_failure_class(exchange.code);
-  fail(exchange, cls,
-       exchange.reset_by_peer ? "the server reset the stream: " + cls.substr(3)
-                              : "the server shuts the connection down (GOAWAY) and has not taken this request");
+  if (exchange.reset_by_peer) return fail(exchange, cls, "the server reset the stream: " + cls.substr(3));
+  if (!session_.takes_requests())
+    return fail(exchange, cls,
+                "the server shuts the connection down (GOAWAY) and has not taken this request");
+  fail(exchange, "h2", "the response breaks the rules of HTTP/2: " + cls.substr(3));  // our own verdict
 }
 
 // The peer closed (0) or the connection broke (errno).
@@ -379,7 +380,9 @@ void Http2Connection::fail_all(std::string_view cls, const std::string& what) {
   close();
   for (Http2Stream* stream : streams) {
     Http2Exchange& exchange = exchange_of(*stream);
-    const std::string_view own = exchange.has_head ? "truncated" : exchange.reused ? "closed.reused" : "closed";
+    const std::string_view own = exchange.has_head ? "truncated"
+                                 : exchange.reused ? "closed.reused"
+                                                   : "closed";
     const std::string where = exchange.has_head ? " inside the response" : " before a response byte" + hint;
     fail(exchange, one_cls.empty() ? own : one_cls, one_cls.empty() ? what + where : what);
     owner_.release(exchange);

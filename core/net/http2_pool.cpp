@@ -65,8 +65,7 @@ void Http2Pool::cancel(ExchangeHandler& handler) {
   exchange.handler = nullptr;
   spare_.splice(spare_.end(), waiting_, exchange.position);
   // A connection that nobody waits for any more, perhaps to a silent address, must not keep others waiting.
-  const size_t streams = options_.streams_per_connection;
-  if (!opening_.empty() && !opening_.front().is_preconnect && promised() >= waiting_.size() + streams)
+  if (!opening_.empty() && !opening_.front().is_preconnect && promised() >= waiting_.size() + streams_each())
     drop(opening_.front());
 }
 
@@ -87,8 +86,8 @@ Http2Connection* Http2Pool::connection_with_room() {
 
 // How many more requests the connections that are being opened can be expected to take.
 size_t Http2Pool::promised() const {
-  const size_t streams = options_.streams_per_connection;
-  return opening_.size() * streams + unsettled_.size() * (streams - 1);
+  if (peer_limit_ == 0) return 0;
+  return opening_.size() * streams_each() + unsettled_.size() * (streams_each() - 1);
 }
 
 void Http2Pool::serve_waiting() {
@@ -166,7 +165,7 @@ void Http2Pool::on_open_failed(Http2Connection& connection, const Failure& failu
 
 void Http2Pool::on_changed(Http2Connection& connection) {
   if (connection.list == &dead_) return;
-  if (connection.knows_settings()) peer_takes_none_ = connection.stream_limit() == 0;
+  if (connection.knows_settings()) peer_limit_ = connection.stream_limit();
   place(connection);
   serve_waiting();
 }

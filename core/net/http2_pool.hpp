@@ -2,10 +2,12 @@
 // (the fullest kind first), else it waits, in order, while one is opened or a stream ends. Made by Pool.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <list>
 #include <memory>
 #include <optional>
@@ -49,7 +51,8 @@ class Http2Pool final : public PoolCore, public Http2Owner, public Pollable {
   void start_on(Http2Connection& connection, Http2Exchange& exchange);
   void serve_waiting();
   size_t promised() const;
-  bool may_open() const { return !peer_takes_none_; }
+  size_t streams_each() const { return std::min<size_t>(options_.streams_per_connection, peer_limit_); }
+  bool may_open() const { return peer_limit_ > 0; }  // else further connections would not help
   void open_one(bool is_preconnect);
   void fail_waiting(const Failure& failure);
   size_t room(const Http2Connection& connection) const;
@@ -78,8 +81,8 @@ class Http2Pool final : public PoolCore, public Http2Owner, public Pollable {
   PoolCounters counters_;
   Preconnects preconnects_;
   uint64_t last_id_ = 0;
-  size_t preferred_ = 0;          // the address that answered last
-  bool peer_takes_none_ = false;  // its limit is 0: further connections would not help
+  size_t preferred_ = 0;                                    // the address that answered last
+  size_t peer_limit_ = std::numeric_limits<size_t>::max();  // on a connection's streams, as last heard
   bool serving_ = false;
   bool woken_ = false;
 };

@@ -71,8 +71,8 @@ class Pool {
   void cancel(ExchangeHandler& handler);
 
   // The logical end was reached ([DONE]): the response is complete for the caller. The rest is read and
-  // dropped here for at most drain_ns, then the connection is reused or closed. No more callbacks. With HTTP/2
-  // the stream is reset, which leaves the connection as it is.
+  // dropped here for at most drain_ns, then the connection is reused or closed. No more callbacks. With
+  // HTTP/2 the stream is reset, which leaves the connection as it is.
   void detach(ExchangeHandler& handler);
 
   // Opens n idle connections, at most 64 at a time; jobs follow one another. done is called once, from the

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "http2_peer.hpp"
 #include "loopback.hpp"
 #include "tls_peer.hpp"
 
@@ -150,6 +151,44 @@ TEST_CASE("a stream is read without an allocation") {
   CHECK(allocations == 0);
   CHECK(counter.reads >= body_bytes / 0x31 * kChunkBytes / piece - 2);  // the last line end may be on its way
   REQUIRE(client.run_until([&] { return counter.ended; }));
+}
+
+TEST_CASE("nor is one over HTTP/2, but for the window updates of nghttp2, one in 8 MiB") {
+  constexpr size_t kEvents = 1000;
+  size_t at_once = 1;
+  SUBCASE("a frame a segment") {
+    at_once = 1;
+  }
+  SUBCASE("ten frames a segment") {
+    at_once = 10;
+  }
+  Counter counter;
+  Server server([&](Peer& peer, int) {
+    Http2Peer http2(peer);
+    const uint32_t stream = http2.request();
+    http2.send(head(stream));
+    for (size_t i = 0; i < kEvents / at_once; ++i) {
+      std::string frames;
+      for (size_t j = 0; j < at_once; ++j) frames += data(stream, kEvent);
+      http2.send(frames);
+      counter.wait_for_read();
+    }
+    http2.send(data(stream, "", kEndStream));
+    peer.wait_for_close();
+  });
+  {
+    Client client(http2_options(server.endpoint()));
+    const std::string request = http2_request();
+    client.pool.start(counter, request);
+    REQUIRE(client.run_until([&] { return counter.reads >= 10; }));
+    allocations = 0;
+    counting = true;
+    const bool complete = client.run_until([&] { return counter.bytes == kEvents * kEvent.size(); });
+    counting = false;
+    REQUIRE(complete);
+    CHECK(allocations == 0);
+    REQUIRE(client.run_until([&] { return counter.ended; }));
+  }
 }
 
 TEST_CASE("nor is one under TLS, but for OpenSSL's own: at most one a record") {
