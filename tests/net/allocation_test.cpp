@@ -167,6 +167,7 @@ TEST_CASE("nor is one over HTTP/2, but for the window updates of nghttp2, one in
     Http2Peer http2(peer);
     const uint32_t stream = http2.request();
     http2.send(head(stream));
+    counter.wait_for_read();
     for (size_t i = 0; i < kEvents / at_once; ++i) {
       std::string frames;
       for (size_t j = 0; j < at_once; ++j) frames += data(stream, kEvent);

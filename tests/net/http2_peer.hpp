@@ -68,7 +68,7 @@ class Http2Peer {
   // Reads the preface and greets.
   explicit Http2Peer(Peer& peer, std::string_view settings = {}) : peer_(peer) {
     preface = peer_.exactly(24);
-    send(frame(kSettings, 0, 0, settings));
+    send(frame(kSettings, 0, 0, settings) + frame(kSettings, kAck, 0));
   }
   void send(std::string_view bytes) { peer_.send(bytes); }
   Frame read() {
