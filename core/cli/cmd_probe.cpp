@@ -47,7 +47,7 @@ struct PageFacts {
 // Fetches each page once, whoever asks.
 class MetricsPages {
  public:
-  explicit MetricsPages(std::shared_ptr<const TlsContext> tls) : tls_(std::move(tls)) {}
+  MetricsPages(std::shared_ptr<const TlsContext> tls, bool http2) : tls_(std::move(tls)), http2_(http2) {}
 
   PageFacts look(const Url& server, const Profile& profile, const MetricsPage& page) {
     Url url = server;
@@ -57,8 +57,11 @@ class MetricsPages {
     auto found = texts_.find(name);
     if (found == texts_.end())
       found = texts_
-                  .emplace(name,
-                           fetch({.url = url, .path = page.path, .timeout_ns = kPageTimeoutNs, .tls = tls_}))
+                  .emplace(name, fetch({.url = url,
+                                        .path = page.path,
+                                        .timeout_ns = kPageTimeoutNs,
+                                        .http2 = http2_,
+                                        .tls = tls_}))
                   .first;
     PageFacts facts{.url = name, .fault = {}, .known = 0, .asked = page.quantities.size()};
     const Result<Answer>& answer = found->second;
@@ -76,6 +79,7 @@ class MetricsPages {
 
  private:
   std::shared_ptr<const TlsContext> tls_;
+  bool http2_;
   std::map<std::string, Result<Answer>> texts_;
 };
 
@@ -111,7 +115,7 @@ std::vector<const Component*> all_processors(Registry& registry) {
 std::string guess_processor(Registry& registry, const RunFile::Target& target) {
   auto tls = make_tls(target);
   if (!tls || target.urls.empty()) return kFallback;  // the look itself will say why
-  MetricsPages pages(*tls);
+  MetricsPages pages(*tls, target.connections.http2);
   const std::string& target_url = target.urls.front();
   std::string best = kFallback;
   size_t most = 0;
@@ -174,7 +178,7 @@ std::variant<Look, Failure> ask_server(Input& input) {
   auto preflight = run_preflight(*plan, target->urls(), random_hex(6), clock, redactor);
   if (!preflight) return Failure{kNotReady, preflight.errors()};
   Look look{std::move(*plan), std::move(*preflight), {}, target->urls()};
-  MetricsPages pages(look.preflight.tls);
+  MetricsPages pages(look.preflight.tls, look.plan.file.target.connections.http2);
   for (const MetricsPage& page : look.preflight.profile.telemetry) {
     look.pages.push_back(pages.look(look.preflight.servers.front().url, look.preflight.profile, page));
   }

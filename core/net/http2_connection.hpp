@@ -35,6 +35,11 @@ struct Http2Exchange : Http2Stream {
   std::list<Http2Exchange>::iterator position;
 };
 
+// Every stream of a Http2Connection's session is one.
+inline Http2Exchange& exchange_of(Http2Stream& stream) {
+  return static_cast<Http2Exchange&>(stream);
+}
+
 // The pool's side.
 class Http2Owner {
  public:

@@ -83,7 +83,7 @@ target:
   url: [http://gpu1:8000/v1]
   headers: {X-Team: bench, X-Number: 5}
   timeouts: {connect: 2s, idle: off, total: false, first_token: 1500ms}
-  connections: {policy: fresh, max_idle: 1s}
+  connections: {policy: fresh, max_idle: 1s, http: "2", streams_per_connection: 8}
   wait_ready: 1m
   prepare: {reset_cache: true}
 model:
@@ -117,6 +117,8 @@ output: {dir: out, console: json, records: {events: none, sync: each}}
   CHECK(run.target.timeouts.total_ns == 0);
   CHECK(run.target.timeouts.first_token_ns == 1'500'000'000);
   CHECK(run.target.connections.policy == RunFile::Connections::Policy::fresh);
+  CHECK(run.target.connections.http2);
+  CHECK(run.target.connections.streams == 8);
   CHECK(run.target.wait_ready_ns == 60 * kSecond);
   CHECK(run.target.reset_cache);
   REQUIRE(run.model.adapters.size() == 2);

@@ -3,7 +3,9 @@
 Texts and counts are compared with what the simulator really sent, as over HTTP/1.1.
 """
 
+import contextlib
 import socket
+import ssl
 import threading
 
 from harness import main, run_text
@@ -136,7 +138,7 @@ class Http2Refused(Http2Case):
         self.assertIn(sentence, run.err)
         self.assertEqual(run.err.strip().count("\n"), 0, run.err)
 
-    def answering(self, answer):
+    def answering(self, answer, tls=None):
         """A server that answers every connection's first bytes so; gives its URL."""
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
@@ -147,12 +149,13 @@ class Http2Refused(Http2Case):
                     peer, _ = listener.accept()
                 except OSError:
                     return
-                with peer:
+                with peer, contextlib.suppress(OSError):
                     peer.settimeout(20)
-                    peer.recv(4096)
-                    peer.sendall(answer)
-                    while peer.recv(4096):
-                        pass
+                    with (tls.wrap_socket(peer, server_side=True) if tls else contextlib.nullcontext(peer)) as end:
+                        end.recv(4096)
+                        end.sendall(answer)
+                        while end.recv(4096):
+                            pass
 
         threading.Thread(target=serve, daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -165,6 +168,14 @@ class Http2Refused(Http2Case):
         settings = b"\0\0\0\4\0\0\0\0\0"
         self.refused(self.answering(settings), 'speaks HTTP/2 on this port, not HTTP/1.1: set target.connections.http to "2"',
                      'connections: {http: "1.1"}')
+
+    def test_tls_without_http2(self):
+        """The server takes the handshake and chooses no protocol of ours."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pem("good"), self.key("good"))
+        url = self.answering(b"", context).replace("http:", "https:")
+        self.refused(url, 'does not speak HTTP/2 over TLS (ALPN): set target.connections.http to "1.1"',
+                     f"{self.tls()}, {HTTP2}")
 
     def test_streams_need_http2(self):
         run = self.run_file(run_text("http://127.0.0.1:1", target="connections: {streams_per_connection: 4}"))
