@@ -48,7 +48,7 @@ class Http2Owner {
   virtual void on_opened(Http2Connection& connection) = 0;
   virtual void on_open_failed(Http2Connection& connection, const Failure& failure) = 0;
   virtual void on_changed(Http2Connection& connection) = 0;  // streams ended, or the peer's limit did
-  virtual void on_over(Http2Connection& connection) = 0;     // closed, all its exchanges were told
+  virtual void on_over(Http2Connection& connection) = 0;     // closed; its exchanges are told next
   virtual void release(Http2Exchange& exchange) = 0;         // it may be used again
 
  protected:

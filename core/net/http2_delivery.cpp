@@ -83,6 +83,7 @@ void Http2Connection::fail_all(std::string_view cls, const std::string& what) {
   const std::string one_cls(cls);
   std::vector<Http2Stream*> streams = session_.streams();
   close();
+  owner_.on_over(*this);  // first: a handler may start its next request
   for (Http2Stream* stream : streams) {
     Http2Exchange& exchange = exchange_of(*stream);
     const std::string_view own = exchange.has_head ? "truncated"
@@ -92,7 +93,6 @@ void Http2Connection::fail_all(std::string_view cls, const std::string& what) {
     fail(exchange, one_cls.empty() ? own : one_cls, one_cls.empty() ? what + where : what);
     owner_.release(exchange);
   }
-  owner_.on_over(*this);
 }
 
 void Http2Connection::deliver(const ReadStamp& stamp) {

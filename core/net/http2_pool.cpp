@@ -75,7 +75,11 @@ void Http2Pool::release(Http2Exchange& exchange) {
 
 // A connection for one more request, if there is one that lives.
 Http2Connection* Http2Pool::connection_with_room() {
-  if (!roomy_.empty()) return &roomy_.back();
+  while (!roomy_.empty()) {
+    Http2Connection& connection = roomy_.back();
+    if (connection.takes_requests() && room(connection) > 0) return &connection;
+    place(connection);  // the read at hand has brought a GOAWAY, or a lower limit
+  }
   const int64_t oldest_ns = clock_.now_ns() - options_.max_idle_ns;
   while (!idle_.empty() && idle_.back().since_ns > oldest_ns) {
     Http2Connection& connection = idle_.back();

@@ -280,6 +280,30 @@ TEST_CASE("http2: after GOAWAY the next request takes a new connection") {
   CHECK(second.info.id != first.info.id);
 }
 
+TEST_CASE("http2: so does a request that is started while the GOAWAY is being read") {
+  Server server([](Peer& peer, int n) {
+    Http2Peer http2(peer);
+    const uint32_t one = http2.request();
+    if (n == 0) {
+      const uint32_t two = http2.request();
+      http2.send(frame(kGoaway, 0, 0, u32(two) + u32(0)) + head(one, "", kEndStream));
+      http2.send(head(two, "", kEndStream));
+    } else {
+      http2.send(head(one, "", kEndStream));
+    }
+    peer.wait_for_close();
+  });
+  Recorder first, other, next;
+  Client client(http2_options(server.endpoint(), 4));
+  first.at_end = [&] { client.pool.start(next, kGet); };
+  client.pool.start(first, kGet);
+  client.pool.start(other, kGet);
+  REQUIRE(client.run_until([&] { return other.over() && next.over(); }));
+  CHECK(other.ended);
+  CHECK(next.ended);
+  CHECK(next.info.id != first.info.id);
+}
+
 TEST_CASE("http2: cancel resets the stream alone") {
   std::string code;
   Server server([&](Peer& peer, int) {
