@@ -241,9 +241,4 @@ void Http2Session::finish() {
   nghttp2_session_terminate_session(session_->session, NGHTTP2_NO_ERROR);
 }
 
-bool Http2Session::is_over() const {
-  return nghttp2_session_want_read(session_->session) == 0 &&
-         nghttp2_session_want_write(session_->session) == 0;
-}
-
 }  // namespace tokometer::sim

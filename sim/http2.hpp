@@ -36,7 +36,6 @@ class Http2Session {
   void reset(int32_t stream);
   void go_away(int32_t last_stream);  // the streams above are refused
   void finish();                      // GOAWAY, nothing follows
-  bool is_over() const;               // nothing more will come or go
 
  private:
   struct Stream;

@@ -177,7 +177,10 @@ void Server::begin_exchange(uint32_t slot, Generation generation, uint32_t strea
   Connection& connection = *slots_[slot];
   const Fault& fault = generation.fault;
   if (fault.kind == FaultKind::not_streamed) generation.stream = false;
-  if (fault.kind == FaultKind::close && fault.announced) connection.keep_alive = false;
+  if (fault.kind == FaultKind::close && fault.announced) {
+    connection.keep_alive = false;
+    connection.refuse_later_streams();  // HTTP/2: before the end, so that nobody sends into it
+  }
   const int64_t cached = look_up_prefix(generation);
   connection.exchange =
       std::make_unique<Exchange>(books_, connection, std::move(generation), stream, now_ns, cached);

@@ -23,7 +23,7 @@ bool Server::read_http2(uint32_t slot) {
   }
   connection.send_frames();
   close_gone_streams(slot);
-  if (!is_sound || connection.http2->is_over()) connection.close_when_sent = true;
+  if (!is_sound) connection.close_when_sent = true;
   settle(slot);
   return true;
 }
@@ -41,8 +41,7 @@ void Server::end_of_stream(uint32_t slot) {
   Connection& parent = *stream.parent();
   ++parent.replies;
   const bool is_last = options_.close_after != 0 && parent.replies >= options_.close_after;
-  if (!stream.keep_alive || is_last) stream.refuse_later_streams();
-  if (!stream.keep_alive || is_last) parent.keep_alive = false;
+  if (is_last) stream.refuse_later_streams();
   stream.close_when_sent = true;
   settle(slot);
 }
@@ -54,9 +53,7 @@ void Server::settle_stream(uint32_t slot) {
   if (stream.close_when_sent && stream.abrupt) {
     slots_[parent_slot]->close_when_sent = slots_[parent_slot]->abrupt = true;
   } else if (stream.close_when_sent) {
-    Connection& parent = *stream.parent();
-    close(slot, {});
-    if (!parent.keep_alive && parent.slots.empty()) parent.close_when_sent = true;
+    close(slot, {});  // after a GOAWAY the client closes: our close could throw that away at the client's end
   }
   settle(parent_slot);
 }
