@@ -197,7 +197,9 @@ TEST_CASE("rows 20 and 28: handshakes that do not come to an end") {
        "accepts"},
       {{.version = TLS1_1_VERSION}, plain, "the server speaks no TLS version from 1.2 on"},
       {{.protocol = "http/1.1"}, plain, ""},
-      {{.protocol = "h2"}, plain, "the server sent an alert: tlsv1 alert no application protocol"},
+      {{.protocol = "h2"},
+       plain,
+       "the server does not speak the version of HTTP that target.connections.http asks for (ALPN)"},
   };
   for (const Case& c : cases) {
     CAPTURE(c.expected);
