@@ -107,14 +107,14 @@ class PhaseReader {
     if (const int64_t requests = tkm::get_int(json, "requests", 0); requests > 0) {
       phase.requests = static_cast<uint64_t>(requests);
     }
-    const bool has_duration = node.find("duration") != nullptr,
-               has_requests = node.find("requests") != nullptr;
-    const bool has_sessions = node.find("sessions") != nullptr;  // not available: the schema says so
-    const bool ends_with_data = out_.rows.on_end == RunFile::Rows::OnEnd::stop;
-    if (has_duration && has_requests) fault_at(&node, "give only one of \"duration\", \"requests\"");
-    if (!has_duration && !has_requests && !has_sessions && !ends_with_data) {
-      fault_at(&node, "give one of \"duration\", \"requests\"");
+    if (const int64_t sessions = tkm::get_int(json, "sessions", 0); sessions > 0) {
+      phase.sessions = static_cast<uint64_t>(sessions);
     }
+    int given = 0;
+    for (const char* limit : {"duration", "requests", "sessions"}) given += node.find(limit) != nullptr;
+    const bool ends_with_data = out_.rows.on_end == RunFile::Rows::OnEnd::stop;
+    if (given > 1) fault_at(&node, "give only one of \"duration\", \"requests\", \"sessions\"");
+    if (given == 0 && !ends_with_data) fault_at(&node, "give one of \"duration\", \"requests\", \"sessions\"");
     phase.measure = tkm::get_bool(json, "measure", true);
     read_phase_spans(json, node, phase, faults_);
   }

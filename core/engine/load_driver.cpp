@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <queue>
 #include <thread>
 #include <utility>
 
@@ -67,7 +68,17 @@ struct LoadDriver::Active {
   std::optional<int64_t> planned_end_ns;  // of the window
   int64_t start_ns;
   int64_t counted_to_ns;  // the user integrals are complete up to here
-  std::deque<Held> held;
+  // Until the next turn of a session is due. Of turns due at one time, the session that began first goes first.
+  struct Thinking {
+    int64_t until_ns;
+    std::shared_ptr<Session> session;
+    bool operator<(const Thinking& other) const {
+      return until_ns != other.until_ns ? until_ns > other.until_ns
+                                        : session->number > other.session->number;
+    }
+  };
+  std::deque<Planned> held;
+  std::priority_queue<Thinking> thinking;
   uint64_t in_flight = 0;
   std::optional<BacklogWatch> watch;  // of limits.stop
 };
@@ -158,6 +169,7 @@ void LoadDriver::run_phase(const PhasePlan& phase, bool more_follow) {
   for (const int64_t at_ns : active.scheduler.stop()) {
     if (no_more_load_) not_issued(active, active.start_ns + at_ns, not_issued_class_);
   }
+  lose_thinking(active, no_more_load_ ? not_issued_class_ : "stopped");
   write_phase_line(active, PhaseLine::Event::load_end);
   const bool overlap = active.plan.file.drain == RunFile::Phase::Drain::none && more_follow;
   if (!overlap || no_more_load_) drain(active);
@@ -224,21 +236,25 @@ void LoadDriver::turn(Active& active) {
   if (writer_.backlog_bytes() > WriterThread::kBacklogLimitBytes)
     return end_run("disk", "the disk is too slow");
   release_held(active);
+  release_turns(active);
   release_due(active);
   const int64_t now = now_ns();
   watch_backlog(active, now);
   count_users(active, now);
   publish(active);
-  // Before its window's end an open loop need not hear of completions at once: it looks at each of its own
-  // wake-ups.
+  // Before its window's end an open loop need not hear of completions at once, unless they lead to a next
+  // turn: it looks at each of its own wake-ups.
   const auto window_ns = active.scheduler.duration_ns();
   const bool in_window = window_ns && now - active.start_ns < *window_ns;
-  wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(),
+  wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty() ||
+                               active.scheduler.turns_to_come() > 0,
                            std::memory_order_relaxed);
   const bool stands_still =
       plan_.file.limits.overload == RunFile::Limits::Overload::block && !active.held.empty();
   const int64_t next_ns = stands_still ? INT64_MAX : active.scheduler.next_time_ns();
-  const int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
+  int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
+  if (!stands_still && !active.thinking.empty())
+    wake_ns = std::min(wake_ns, active.thinking.top().until_ns - kWakeAheadNs);
   if (!active.scheduler.load_ended()) sleep_until(std::min({wake_ns, now + kPollNs, tick_line_ns_}));
 }
 
@@ -272,28 +288,61 @@ bool LoadDriver::plan_release(Active& active, int64_t at_ns) {
     stop_load(active, "dataset");
     return false;
   }
-  if (in_flight_ < plan_.max_in_flight && active.held.empty()) {
-    dispatch(active, scheduled_ns, std::move(sample), false);
-  } else if (plan_.file.limits.overload == RunFile::Limits::Overload::drop) {
-    not_issued(active, scheduled_ns, "overload");
-    active.scheduler.entry_ended(at_ns, at_ns, false);
-  } else {
-    active.held.push_back({scheduled_ns, std::move(sample)});
-  }
+  auto session = sample->in_session ? begin_session(sample) : nullptr;
+  if (session) active.scheduler.session_taken(session->turns());
+  place(active, {scheduled_ns, std::move(sample), std::move(session)});
   return true;
+}
+
+// Later turns of sessions, whose times no pattern knows.
+void LoadDriver::release_turns(Active& active) {
+  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
+  for (int count = 0; count < kMostReleases && !active.thinking.empty(); ++count) {
+    if (blocks && !active.held.empty()) return;
+    const Active::Thinking next = active.thinking.top();
+    if (next.until_ns > now_ns() + kLookAheadNs) return;
+    active.thinking.pop();
+    active.scheduler.turn_taken(next.until_ns - active.start_ns);
+    place(active, {next.until_ns, next.session->sample(next.session->turn), next.session});
+  }
+}
+
+void LoadDriver::place(Active& active, Planned planned) {
+  if (in_flight_ < plan_.max_in_flight && active.held.empty()) {
+    dispatch(active, std::move(planned), false);
+  } else if (plan_.file.limits.overload == RunFile::Limits::Overload::drop) {
+    const int64_t at_ns = planned.scheduled_ns - active.start_ns;
+    const uint64_t left = planned.session ? planned.session->turns_left() : 0;
+    lose(active, planned, "overload");
+    active.scheduler.entry_ended(at_ns, at_ns, false, left);
+  } else {
+    active.held.push_back(std::move(planned));
+  }
+}
+
+// Its requests have one adapter, as one user would.
+std::shared_ptr<Session> LoadDriver::begin_session(std::shared_ptr<const Sample> first) {
+  auto session = std::make_shared<Session>();
+  session->number = next_session_++;
+  session->id = context_.id_prefix + "s" + std::to_string(session->number);
+  session->first = std::move(first);
+  session->adapter = pick_adapter();
+  return session;
 }
 
 void LoadDriver::release_held(Active& active) {
   const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
   while (!active.held.empty() && in_flight_ < plan_.max_in_flight) {
-    Held held = std::move(active.held.front());
+    Planned held = std::move(active.held.front());
     active.held.pop_front();
     const int64_t late_ns = now_ns() - held.scheduled_ns;
     if (blocks && late_ns > 0) {
-      active.scheduler.shift(held.scheduled_ns - active.start_ns, late_ns);
+      const bool is_later_turn = held.session && held.session->turn > 0;
+      is_later_turn ? active.scheduler.stand_still(late_ns)
+                    : active.scheduler.shift(held.scheduled_ns - active.start_ns, late_ns);
       held.scheduled_ns += late_ns;
     }
-    dispatch(active, held.scheduled_ns, std::move(held.sample), true);
+    dispatch(active, std::move(held), true);
   }
 }
 
@@ -318,27 +367,30 @@ int64_t LoadDriver::cancel_after_ns(uint64_t seq) const {
   return random.chance(cancel->share) ? cancel->after_ns : TimerWheel::kNever;
 }
 
-void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample,
-                          bool was_held) {
-  const int64_t released_ns = std::max(scheduled_ns, now_ns());
+void LoadDriver::dispatch(Active& active, Planned planned, bool was_held) {
+  const int64_t released_ns = std::max(planned.scheduled_ns, now_ns());
   PhaseTotals& totals = totals_[active.index];
   ++totals.planned;
   ++totals.issued;
   ++active.in_flight;
   ++in_flight_;
   const uint64_t seq = next_seq_++;
-  workers_[seq % workers_.size()]->release({.seq = seq,
-                                            .phase = static_cast<uint32_t>(active.index),
-                                            .facts = &facts_[active.index],
-                                            .scheduled_ns = scheduled_ns,
-                                            .released_ns = released_ns,
-                                            .held_ns = was_held ? released_ns - scheduled_ns : 0,
-                                            .cancel_after_ns = cancel_after_ns(seq),
-                                            .adapter = pick_adapter(),
-                                            .sample = std::move(sample)});
+  const uint64_t place = planned.session ? planned.session->number : seq;
+  workers_[place % workers_.size()]->release(
+      {.seq = seq,
+       .phase = static_cast<uint32_t>(active.index),
+       .facts = &facts_[active.index],
+       .scheduled_ns = planned.scheduled_ns,
+       .released_ns = released_ns,
+       .held_ns = was_held ? released_ns - planned.scheduled_ns : 0,
+       .cancel_after_ns = cancel_after_ns(seq),
+       .adapter = planned.session ? planned.session->adapter : pick_adapter(),
+       .sample = std::move(planned.sample),
+       .session = std::move(planned.session)});
 }
 
-void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::string& cls) {
+void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::string& cls,
+                            const Session* session) {
   PhaseTotals& totals = totals_[active.index];
   ++totals.planned;
   ++totals.not_issued;
@@ -350,13 +402,41 @@ void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::str
   record->status = Status::not_issued;
   record->cls = cls;
   record->scheduled_ns = scheduled_ns - context_.start_ns;
+  if (session != nullptr) {
+    record->session = session->id;
+    record->turn = static_cast<int64_t>(session->turn);
+    record->turns = static_cast<int64_t>(session->turns());
+  }
   writer_.push(FinishedRecord{std::move(record), nullptr});
+}
+
+// A request that is not sent takes the rest of its session with it.
+void LoadDriver::lose(Active& active, const Planned& planned, const std::string& cls) {
+  not_issued(active, planned.scheduled_ns, cls, planned.session.get());
+  if (planned.session)
+    lose_rest(active, *planned.session, planned.scheduled_ns, cls == "overload" ? "session" : cls);
+}
+
+// The turns behind the one at hand. When they would have been due is not known but for "not before".
+void LoadDriver::lose_rest(Active& active, Session& session, int64_t at_ns, const std::string& cls) {
+  while (session.turns_left() > 0) {
+    ++session.turn;
+    not_issued(active, at_ns, cls, &session);
+  }
+}
+
+void LoadDriver::lose_thinking(Active& active, const std::string& cls) {
+  for (; !active.thinking.empty(); active.thinking.pop()) {
+    const Active::Thinking& next = active.thinking.top();
+    lose(active, {next.until_ns, nullptr, next.session}, cls);
+  }
 }
 
 void LoadDriver::stop_load(Active& active, const std::string& cls) {
   for (const int64_t at_ns : active.scheduler.stop()) not_issued(active, active.start_ns + at_ns, cls);
-  for (const Held& held : active.held) not_issued(active, held.scheduled_ns, cls);
+  for (const Planned& held : active.held) lose(active, held, cls);
   active.held.clear();
+  lose_thinking(active, cls);
 }
 
 void LoadDriver::end_run(std::string reason, std::string fault) {
@@ -393,10 +473,28 @@ void LoadDriver::take_completions() {
       if (active->watch && completion.status == Status::ok) {
         active->watch->answered(completion.end_ns - completion.scheduled_ns);
       }
-      active->scheduler.entry_ended(completion.scheduled_ns - active->start_ns,
-                                    completion.end_ns - active->start_ns, completion.status == Status::ok);
+      end_request(*active, completion);
     }
   }
+}
+
+// An entry ends with its only request, or with the last turn that its session has.
+void LoadDriver::end_request(Active& active, const Completion& completion) {
+  const int64_t scheduled_ns = completion.scheduled_ns - active.start_ns;
+  const int64_t end_ns = completion.end_ns - active.start_ns;
+  const bool ok = completion.status == Status::ok;
+  const auto& session = completion.session;
+  const uint64_t left = session ? session->turns_left() : 0;
+  if (left == 0) return active.scheduler.entry_ended(scheduled_ns, end_ns, ok);
+  if (ok && !active.scheduler.load_ended()) {
+    active.scheduler.turn_ended(scheduled_ns, end_ns);
+    ++session->turn;
+    active.thinking.push({completion.end_ns + session->sample(session->turn)->think_time_ns, session});
+    return;
+  }
+  lose_rest(active, *session, completion.end_ns,
+            no_more_load_ ? not_issued_class_ : ok ? "stopped" : "session");
+  active.scheduler.entry_ended(scheduled_ns, end_ns, false, left);
 }
 
 void LoadDriver::note_failures(const Completion& completion) {
@@ -463,6 +561,7 @@ void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) 
   if (event == PhaseLine::Event::begin) {
     line->duration_ns = active.plan.file.duration_ns;
     line->requests = active.plan.file.requests;
+    line->sessions = active.plan.file.sessions;
     line->warmup = span_of(active.plan.file.warmup);
     line->cooldown = span_of(active.plan.file.cooldown);
     line->measure = active.plan.file.measure;

@@ -23,6 +23,7 @@
 #include "engine/plan.hpp"
 #include "engine/samples.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/sessions.hpp"
 #include "engine/tick_collector.hpp"
 #include "engine/worker.hpp"
 #include "engine/writer_thread.hpp"
@@ -75,9 +76,10 @@ class LoadDriver {
 
  private:
   struct Active;  // a phase that runs or drains
-  struct Held {   // waits for the cap
+  struct Planned {  // a request that has its time: it goes to a worker or waits for the cap
     int64_t scheduled_ns;
     std::shared_ptr<const Sample> sample;
+    std::shared_ptr<Session> session;  // null: none
   };
 
   void watch_threads();
@@ -92,13 +94,21 @@ class LoadDriver {
   void watch_backlog(Active& active, int64_t now);
   void release_due(Active& active);
   bool plan_release(Active& active, int64_t at_ns);
-  void dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample, bool was_held);
+  void release_turns(Active& active);
+  void place(Active& active, Planned planned);
+  void dispatch(Active& active, Planned planned, bool was_held);
+  std::shared_ptr<Session> begin_session(std::shared_ptr<const Sample> first);
+  void end_request(Active& active, const Completion& completion);
   void release_held(Active& active);
   void drain(Active& active);
   void end_phase(Active& active);
   void take_completions();
   void note_failures(const Completion& completion);
-  void not_issued(Active& active, int64_t scheduled_ns, const std::string& cls);
+  void not_issued(Active& active, int64_t scheduled_ns, const std::string& cls,
+                  const Session* session = nullptr);
+  void lose(Active& active, const Planned& planned, const std::string& cls);
+  void lose_thinking(Active& active, const std::string& cls);
+  void lose_rest(Active& active, Session& session, int64_t at_ns, const std::string& cls);
   void stop_load(Active& active, const std::string& cls);
   void end_run(std::string reason, std::string fault);
   void check_stop();
@@ -135,6 +145,7 @@ class LoadDriver {
   const PointJudge judge_;
   tkm::Random adapters_;
   uint64_t next_seq_ = 0;
+  uint64_t next_session_ = 0;
   uint64_t in_flight_ = 0;
   uint64_t failures_in_a_row_ = 0, client_faults_in_a_row_ = 0;
   int64_t first_failure_ns_ = 0;

@@ -44,7 +44,10 @@ uint64_t local_ports() {
 }
 
 PhaseLimits limits_of(const RunFile::Phase& phase, bool open_loop) {
-  PhaseLimits limits{.duration_ns = phase.duration_ns, .requests = phase.requests, .open_loop = open_loop};
+  PhaseLimits limits{.duration_ns = phase.duration_ns,
+                     .requests = phase.requests,
+                     .sessions = phase.sessions,
+                     .open_loop = open_loop};
   if (!phase.duration_ns || !phase.measure) return limits;
   switch (phase.cooldown.kind) {
     case RunFile::Span::Kind::automatic:
@@ -125,6 +128,7 @@ Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
 std::string describe_length(const PhasePlan& phase) {
   if (phase.file.duration_ns) return format_duration(*phase.file.duration_ns);
   if (phase.file.requests) return std::to_string(*phase.file.requests) + " requests";
+  if (phase.file.sessions) return std::to_string(*phase.file.sessions) + " sessions";
   return "until the dataset ends";
 }
 
