@@ -114,7 +114,8 @@ class PhaseReader {
     for (const char* limit : {"duration", "requests", "sessions"}) given += node.find(limit) != nullptr;
     const bool ends_with_data = out_.rows.on_end == RunFile::Rows::OnEnd::stop;
     if (given > 1) fault_at(&node, "give only one of \"duration\", \"requests\", \"sessions\"");
-    if (given == 0 && !ends_with_data) fault_at(&node, "give one of \"duration\", \"requests\", \"sessions\"");
+    if (given == 0 && !ends_with_data)
+      fault_at(&node, "give one of \"duration\", \"requests\", \"sessions\"");
     phase.measure = tkm::get_bool(json, "measure", true);
     read_phase_spans(json, node, phase, faults_);
   }

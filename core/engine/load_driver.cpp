@@ -68,13 +68,13 @@ struct LoadDriver::Active {
   std::optional<int64_t> planned_end_ns;  // of the window
   int64_t start_ns;
   int64_t counted_to_ns;  // the user integrals are complete up to here
-  // Until the next turn of a session is due. Of turns due at one time, the session that began first goes first.
+  // Until the next turn of a session is due. Of turns due at one time, the session that began first goes
+  // first.
   struct Thinking {
     int64_t until_ns;
     std::shared_ptr<Session> session;
     bool operator<(const Thinking& other) const {
-      return until_ns != other.until_ns ? until_ns > other.until_ns
-                                        : session->number > other.session->number;
+      return until_ns != other.until_ns ? until_ns > other.until_ns : session->number > other.session->number;
     }
   };
   std::deque<Planned> held;
@@ -246,9 +246,9 @@ void LoadDriver::turn(Active& active) {
   // turn: it looks at each of its own wake-ups.
   const auto window_ns = active.scheduler.duration_ns();
   const bool in_window = window_ns && now - active.start_ns < *window_ns;
-  wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty() ||
-                               active.scheduler.turns_to_come() > 0,
-                           std::memory_order_relaxed);
+  wants_completions_.store(
+      !active.plan.open_loop || !in_window || !active.held.empty() || active.scheduler.turns_to_come() > 0,
+      std::memory_order_relaxed);
   const bool stands_still =
       plan_.file.limits.overload == RunFile::Limits::Overload::block && !active.held.empty();
   const int64_t next_ns = stands_still ? INT64_MAX : active.scheduler.next_time_ns();
@@ -425,10 +425,11 @@ void LoadDriver::lose_rest(Active& active, Session& session, int64_t at_ns, cons
   }
 }
 
+// Their times, not beyond now: a window that ends with the last request must not reach into what never was.
 void LoadDriver::lose_thinking(Active& active, const std::string& cls) {
   for (; !active.thinking.empty(); active.thinking.pop()) {
     const Active::Thinking& next = active.thinking.top();
-    lose(active, {next.until_ns, nullptr, next.session}, cls);
+    lose(active, {std::min(next.until_ns, now_ns()), nullptr, next.session}, cls);
   }
 }
 
@@ -493,7 +494,9 @@ void LoadDriver::end_request(Active& active, const Completion& completion) {
     return;
   }
   lose_rest(active, *session, completion.end_ns,
-            no_more_load_ ? not_issued_class_ : ok ? "stopped" : "session");
+            no_more_load_ ? not_issued_class_
+            : ok          ? "stopped"
+                          : "session");
   active.scheduler.entry_ended(scheduled_ns, end_ns, false, left);
 }
 

@@ -75,7 +75,7 @@ class LoadDriver {
   const std::string& fault() const { return fault_; }
 
  private:
-  struct Active;  // a phase that runs or drains
+  struct Active;    // a phase that runs or drains
   struct Planned {  // a request that has its time: it goes to a worker or waits for the cap
     int64_t scheduled_ns;
     std::shared_ptr<const Sample> sample;

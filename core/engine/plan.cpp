@@ -114,6 +114,14 @@ Result<void> check_trace(const Plan& plan) {
   return {};
 }
 
+Result<void> check_sessions(const Plan& plan) {
+  const auto counts = [](const PhasePlan& phase) { return phase.file.sessions.has_value(); };
+  if (std::none_of(plan.phases.begin(), plan.phases.end(), counts) || plays_sessions(plan)) return {};
+  return Error{"phases[].sessions: dataset \"" + plan.file.dataset.use +
+               "\" gives no sessions; set dataset.options.sessions: true where it has that, use dataset "
+               "multi_turn, or give requests"};
+}
+
 Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
   auto dataset =
       Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
@@ -140,6 +148,13 @@ OptionSchema option_schema_of(Registry& registry) {
     if (!found) return found.errors();
     return std::string((*found)->config_schema());
   };
+}
+
+bool plays_sessions(const Plan& plan) {
+  tkm::JsonDocument options;
+  if (!plan.dataset->has_capability("sessions")) return false;
+  return !tkm::parse_json(plan.file.dataset.options_json, options) ||
+         tkm::get_bool(options, "sessions", true);
 }
 
 void complete(PhasePlan& phase, uint64_t run_seed) {
@@ -181,6 +196,7 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   if (plan.sweep) plan.phases = known_points(plan);
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
   if (auto usable = check_trace(plan); !usable) return usable.errors();
+  if (auto usable = check_sessions(plan); !usable) return usable.errors();
   plan.data_files = find_data_files(plan);
   std::vector<std::vector<int64_t>> arrivals;
   for (const PhasePlan& phase : plan.phases) {
@@ -253,9 +269,12 @@ Result<std::string> describe_plan(const Plan& plan) {
             " " + phase.file.load.options_json + ", " + describe_length(phase) +
             (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
     if (arrivals->empty()) continue;
-    if (phase.file.duration_ns || phase.file.requests || phase.follows_data) {
+    const bool sessions = plays_sessions(plan);  // how many requests they bring is known when they are read
+    if (phase.file.duration_ns || phase.file.sessions || phase.follows_data ||
+        (phase.file.requests && !sessions)) {
       text += "           " + std::string(arrivals->size() == kCounted ? "at least " : "") +
-              std::to_string(arrivals->size()) + " requests up to the end of the window\n";
+              std::to_string(arrivals->size()) + (sessions ? " sessions" : " requests") +
+              " up to the end of the window\n";
     }
     text += "           first arrivals, s:";
     for (size_t i = 0; i < std::min(kShown, arrivals->size()); ++i) {

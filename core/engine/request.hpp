@@ -37,8 +37,8 @@ class RequestEncoder {
   // Both outlive the encoder.
   RequestEncoder(const RunContext& context, Processor& processor);
 
-  // The prompt of `sample`; its views live as long as the sample, the context and the identity, and those of a
-  // session until the next prompt.
+  // The prompt of `sample`; its views live as long as the sample, the context and the identity, and those of
+  // a session until the next prompt.
   tkm_prompt prompt_of(const Sample& sample, const RequestIdentity& identity);
 
   // Replaces `wire` by head and body. An empty class means success. Allocates only while buffers grow.

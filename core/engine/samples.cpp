@@ -283,7 +283,8 @@ Result<void> SampleSource::read_turns(Sample& first, const std::string& session,
     if (status < 0) return Error{sentence};
     const size_t turn = later.size() + 1;
     if (status == TKM_END || !builder.in_session() || builder.session() != session || builder.turn() != turn)
-      return Error{called + " has no turn " + std::to_string(turn) + ", though no turn before it was the last"};
+      return Error{called + " has no turn " + std::to_string(turn) +
+                   ", though no turn before it was the last"};
     size.turns += builder.fit_lengths().turns;
     goes_on = builder.goes_on();
     later.push_back(builder.finish(index_, rules_));

@@ -25,8 +25,8 @@
 
 namespace tokometer {
 
-// One request's content: a row of the data, or one turn of a row that is a session. Immutable once made; shared
-// by the requests that use it, since rows may repeat, and freed with the last of them.
+// One request's content: a row of the data, or one turn of a row that is a session. Immutable once made;
+// shared by the requests that use it, since rows may repeat, and freed with the last of them.
 class Sample {
  public:
   uint64_t index = 0;            // position in the dataset, from 0
@@ -43,7 +43,7 @@ class Sample {
   std::vector<std::shared_ptr<const Sample>> later;  // of the first turn: those behind it, in order
   int32_t history = TKM_HISTORY_NONE;                // what of earlier turns goes in front of this one
   int64_t think_time_ns = 0;                         // from the end of the turn before
-  bool keeps_answer = false;                         // a later turn sends what the server answered to this one
+  bool keeps_answer = false;  // a later turn sends what the server answered to this one
 
   tkm_str text() const { return view(text_); }
   const std::vector<tkm_message>& messages() const { return messages_; }

@@ -316,4 +316,53 @@ TEST_CASE("slow answers: the longest time is an end in any case") {
   CHECK(scheduler.load_ended());
 }
 
+TEST_CASE("a count of requests lets sessions begin until they bring so many, and waits for all turns") {
+  Pattern pattern = fake_pattern(users(5));
+  PhaseScheduler scheduler(pattern, {.requests = 4, .open_loop = false});
+  REQUIRE(scheduler.take_due(0, 0) == 0);
+  scheduler.session_taken(3);
+  REQUIRE(scheduler.take_due(0, 0) == 0);
+  scheduler.session_taken(3);
+  CHECK_FALSE(scheduler.take_due(0, 0));  // six are enough; the other users never begin
+  CHECK(scheduler.active() == 2);
+  CHECK(scheduler.turns_to_come() == 4);
+  scheduler.turn_ended(0, 10);
+  scheduler.turn_taken(20);
+  scheduler.entry_ended(0, 30, false, 2);  // the other one fails: its turns will not come
+  CHECK_FALSE(scheduler.take_due(30, 30));
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.turn_ended(20, 40);
+  scheduler.turn_taken(50);
+  CHECK_FALSE(scheduler.take_due(50, 50));
+  CHECK(scheduler.load_ended());  // nothing is to come; what is on the wire is the drain's
+}
+
+TEST_CASE("a count of sessions is one of entries") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.sessions = 2});
+  CHECK(scheduler.take_due(0, 100) == 0);
+  scheduler.session_taken(2);
+  CHECK(scheduler.take_due(0, 100) == 10);
+  CHECK_FALSE(scheduler.take_due(20, 100));
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.turn_ended(0, 30);
+  scheduler.turn_taken(30);
+  CHECK_FALSE(scheduler.take_due(30, 100));
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("a window waits for the turns that are scheduled in it, not for whole sessions") {
+  Pattern pattern = fake_pattern(users(1));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 100, .cooldown_ns = 50, .open_loop = false});
+  REQUIRE(scheduler.take_due(0, 0) == 0);
+  scheduler.session_taken(3);
+  scheduler.turn_ended(0, 60);
+  scheduler.turn_taken(90);
+  CHECK_FALSE(scheduler.take_due(100, 100));
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.turn_ended(90, 110);
+  CHECK_FALSE(scheduler.take_due(110, 110));
+  CHECK(scheduler.load_ended());
+}
+
 }  // namespace tokometer
