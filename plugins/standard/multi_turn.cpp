@@ -73,7 +73,7 @@ class MultiTurn {
     if (!turns_.goes_on()) begin_session();
     const int64_t input = input_.draw_whole(lengths_);
     const int64_t output = output_ ? output_->draw_whole(lengths_) : -1;
-    if (turns_.scripted()) say_answer(output, out);
+    if (turns_.scripted()) out.answer(maker_.answer(output, answers_));
     const int64_t system = turns_.turn() == 0 ? system_tokens_ : 0;
     tkm::Random shared(seed_, "group " + std::to_string(session_ % groups_));
     maker_.begin(system + input);
@@ -88,12 +88,6 @@ class MultiTurn {
   void begin_session() {
     ++session_;
     turns_.begin(static_cast<uint32_t>(count_.draw_whole(lengths_)));
-  }
-
-  void say_answer(int64_t tokens, tkm::SampleOut& out) {
-    maker_.begin(tokens);
-    maker_.append(tokens, answers_);
-    out.answer(maker_.text());
   }
 
   PromptMaker maker_;
