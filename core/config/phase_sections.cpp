@@ -20,11 +20,6 @@ class SpanReader {
     phase.duration_ns = find_ns(json, "duration");
     phase.warmup = span(node_.find("warmup"));
     phase.cooldown = span(node_.find("cooldown"));
-    if (phase.cooldown.kind == RunFile::Span::Kind::count) {
-      fault_at(node_.find("cooldown"),
-               "a number of requests is not available in this version; give a time, auto or none " +
-                   got(*node_.find("cooldown")));
-    }
     read_word(json, "drain", std::array<std::string_view, 3>{"wait", "cancel", "none"}, phase.drain);
     check_warmup(node_.find("warmup"), phase);
   }

@@ -56,8 +56,11 @@ PhaseLimits limits_of(const RunFile::Phase& phase, bool open_loop) {
     case RunFile::Span::Kind::duration:
       limits.cooldown_ns = phase.cooldown.ns;
       break;
-    case RunFile::Span::Kind::none:
     case RunFile::Span::Kind::count:
+      limits.cooldown_ns = kLongestCooldownNs;
+      limits.cooldown_requests = phase.cooldown.count;
+      break;
+    case RunFile::Span::Kind::none:
       break;
   }
   return limits;

@@ -129,7 +129,11 @@ void PhaseScheduler::end_if_window_is_done(int64_t now_ns) {
   if (!limits_.duration_ns || now_ns < *limits_.duration_ns) return;
   // However late we are asked: what the plan has in the window is released, and shows as lag.
   if (!committed_.empty() && committed_.top() < *limits_.duration_ns) return;
-  if (open_in_window_ == 0 || now_ns >= last_time_ns()) ended_ = true;
+  if (open_in_window_ == 0 || now_ns >= last_time_ns() || cooldown_is_used_up()) ended_ = true;
+}
+
+bool PhaseScheduler::cooldown_is_used_up() const noexcept {
+  return limits_.cooldown_requests && taken_in_cooldown_ >= *limits_.cooldown_requests;
 }
 
 std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_ns) {
@@ -145,6 +149,7 @@ std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_
   if (ended_ || committed_.empty() || committed_.top() > horizon_ns) return std::nullopt;
   const int64_t at_ns = committed_.top();
   if (at_ns >= last_time_ns()) return std::nullopt;  // the window has closed since it was asked for
+  if (limits_.duration_ns && at_ns >= *limits_.duration_ns && cooldown_is_used_up()) return std::nullopt;
   committed_.pop();
   ++released_;
   request_taken(at_ns);
@@ -167,7 +172,7 @@ void PhaseScheduler::session_taken(uint64_t turns) {
 void PhaseScheduler::request_taken(int64_t at_ns) {
   last_taken_ns_ = std::max(last_taken_ns_, at_ns);
   ++in_flight_;
-  if (limits_.duration_ns && at_ns < *limits_.duration_ns) ++open_in_window_;
+  if (limits_.duration_ns) ++(at_ns < *limits_.duration_ns ? open_in_window_ : taken_in_cooldown_);
 }
 
 void PhaseScheduler::turn_taken(int64_t at_ns) {
@@ -210,7 +215,8 @@ std::vector<int64_t> PhaseScheduler::stop() {
 int64_t PhaseScheduler::next_time_ns() const noexcept {
   if (ended_) return kNever;
   int64_t next = last_time_ns();
-  if (limits_.duration_ns && open_in_window_ == 0) next = std::min(next, *limits_.duration_ns);
+  if (limits_.duration_ns && (open_in_window_ == 0 || cooldown_is_used_up()))
+    next = std::min(next, *limits_.duration_ns);
   if (!committed_.empty()) next = std::min(next, committed_.top());
   if (wait_until_ns_ >= 0) next = std::min(next, wait_until_ns_);
   if (said_done_ && nothing_to_come()) next = std::min(next, latest_ns_ + 1);

@@ -26,8 +26,9 @@ struct PhaseLimits {
   std::optional<int64_t> duration_ns = {};  // warm-up and measure window; the window ends here
   std::optional<uint64_t> requests = {};    // or entries until there are so many requests; none is cut
   std::optional<uint64_t> sessions = {};    // or so many entries
-  int64_t cooldown_ns =
-      0;  // the load goes on after the window at most this long, until its requests have ended
+  // The load goes on after the window until its requests have ended, at most this long ...
+  int64_t cooldown_ns = 0;
+  std::optional<uint64_t> cooldown_requests = {};  // ... and with so many requests
   bool open_loop = true;
   // For slow answers: past duration_ns the window goes on until so many of its requests have ended, those
   // scheduled before warmup_ns not counted, and at most until longest_ns.
@@ -94,6 +95,7 @@ class PhaseScheduler {
   void close_window_if_enough(int64_t now_ns);
   void request_taken(int64_t at_ns);
   void drop_if_enough();
+  bool cooldown_is_used_up() const noexcept;
   bool nothing_to_come() const noexcept { return committed_.empty() && turns_to_come_ == 0; }
   int64_t last_time_ns() const noexcept;  // releases at or after it are outside the phase
 
@@ -112,6 +114,7 @@ class PhaseScheduler {
   uint64_t completed_ = 0;
   uint64_t failed_ = 0;
   uint64_t open_in_window_ = 0;  // taken, scheduled before the window's end, not ended
+  uint64_t taken_in_cooldown_ = 0;
   int64_t planned_end_ns_ = 0;   // of the window, where least_ended may move it
   uint64_t counted_ended_ = 0;   // towards least_ended
   int64_t last_taken_ns_ = -1;

@@ -100,6 +100,26 @@ TEST_CASE("the cool-down has a limit") {
   CHECK(scheduler.load_ended());
 }
 
+TEST_CASE("a cool-down may have so many requests") {
+  for (const uint64_t count : {uint64_t{1}, uint64_t{3}}) {
+    CAPTURE(count);
+    Pattern pattern = fake_pattern(every(10));
+    PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 1000, .cooldown_requests = count});
+    CHECK(take_all(scheduler, 0, 1000).size() == 2 + count);  // 0, 10 and those of the cool-down
+    CHECK_FALSE(scheduler.load_ended());                      // taken ahead of their time
+    CHECK(scheduler.next_time_ns() == 20);
+    CHECK(take_all(scheduler, 20, 1000).empty());
+    CHECK(scheduler.load_ended());
+  }
+  Pattern pattern = fake_pattern(every(10));  // its requests end before
+  PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 1000, .cooldown_requests = 100});
+  CHECK(take_all(scheduler, 15, 15).size() == 2);
+  scheduler.entry_ended(0, 16, true);
+  scheduler.entry_ended(10, 17, true);
+  CHECK(take_all(scheduler, 20, 20).empty());
+  CHECK(scheduler.load_ended());
+}
+
 TEST_CASE("a count ends the load when the last release is taken") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.requests = 3});
