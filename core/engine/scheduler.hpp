@@ -115,8 +115,8 @@ class PhaseScheduler {
   uint64_t failed_ = 0;
   uint64_t open_in_window_ = 0;  // taken, scheduled before the window's end, not ended
   uint64_t taken_in_cooldown_ = 0;
-  int64_t planned_end_ns_ = 0;   // of the window, where least_ended may move it
-  uint64_t counted_ended_ = 0;   // towards least_ended
+  int64_t planned_end_ns_ = 0;  // of the window, where least_ended may move it
+  uint64_t counted_ended_ = 0;  // towards least_ended
   int64_t last_taken_ns_ = -1;
   bool window_is_open_ = false;  // until least_ended is met
   uint32_t active_ = 0;          // entries from RELEASE to their end
