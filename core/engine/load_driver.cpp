@@ -4,84 +4,24 @@
 
 #include <algorithm>
 #include <chrono>
-#include <queue>
 #include <thread>
 #include <utility>
 
-#include <tokometer/json.hpp>
-
-#include "engine/backlog_watch.hpp"
+#include "engine/active_phase.hpp"
+#include "engine/phase_line.hpp"
 #include "engine/sweep_plan.hpp"
 #include "plugin/crash.hpp"
 
 namespace tokometer {
 namespace {
 
-constexpr int64_t kLookAheadNs = 5'000'000;  // releases are handed over this long before their time ...
-constexpr int64_t kWakeAheadNs = 2'000'000;  // ... in batches: the thread wakes this long before the next one
+constexpr int64_t kWakeAheadNs = 2'000'000;     // of a release; kLookAheadNs reaches beyond it: batches
 constexpr int64_t kPhaseLeadNs = 10'000'000;    // from the decision to begin a phase to its time 0
 constexpr int64_t kPollNs = 100'000'000;        // longest sleep: stop orders and ticks
-constexpr int64_t kDataPollNs = 1'000'000;      // between looks at a queue of samples that has run dry
 constexpr int64_t kRecordsPollNs = 20'000'000;  // between looks at what has been written
 constexpr int64_t kTickAnswerNs = 20'000'000;   // for the workers' part of a tick
-constexpr uint64_t kBudgetFailures = 20;        // so many failures in a row ...
-constexpr int64_t kBudgetNs = 10'000'000'000;   // ... over so long end the run
-constexpr uint64_t kPluginFailures = 10;
-// In one turn: replies to the first of a thousand must not wait until the last is sent.
-constexpr int kMostReleases = 32;
-
-Span span_of(const RunFile::Span& span) {
-  static constexpr std::array kKinds{Span::Kind::automatic, Span::Kind::none, Span::Kind::duration,
-                                     Span::Kind::count};
-  return {.kind = kKinds[static_cast<size_t>(span.kind)], .ns = span.ns, .count = span.count};
-}
-
-std::string_view overload_name(RunFile::Limits::Overload overload) {
-  switch (overload) {
-    case RunFile::Limits::Overload::queue:
-      return "queue";
-    case RunFile::Limits::Overload::drop:
-      return "drop";
-    case RunFile::Limits::Overload::block:
-      return "block";
-  }
-  return "";
-}
 
 }  // namespace
-
-struct LoadDriver::Active {
-  Active(size_t phase, const PhasePlan& phase_plan, Pattern&& made, int64_t start,
-         PhaseScheduler::NextArrival next_arrival)
-      : index(phase),
-        plan(phase_plan),
-        pattern(std::move(made)),
-        scheduler(pattern, phase_plan.limits, std::move(next_arrival)),
-        planned_end_ns(phase_plan.file.duration_ns),
-        start_ns(start),
-        counted_to_ns(start) {}
-
-  size_t index;
-  const PhasePlan& plan;
-  Pattern pattern;
-  PhaseScheduler scheduler;
-  std::optional<int64_t> planned_end_ns;  // of the window
-  int64_t start_ns;
-  int64_t counted_to_ns;  // the user integrals are complete up to here
-  // Until the next turn of a session is due. Of turns due at one time, the session that began first goes
-  // first.
-  struct Thinking {
-    int64_t until_ns;
-    std::shared_ptr<Session> session;
-    bool operator<(const Thinking& other) const {
-      return until_ns != other.until_ns ? until_ns > other.until_ns : session->number > other.session->number;
-    }
-  };
-  std::deque<Planned> held;
-  std::priority_queue<Thinking> thinking;
-  uint64_t in_flight = 0;
-  std::optional<BacklogWatch> watch;  // of limits.stop
-};
 
 LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
                        std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder, WriterThread& writer,
@@ -97,7 +37,7 @@ LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
       ticks_(ticks),
       warnings_(std::move(warnings)),
       judge_(std::move(judge)),
-      adapters_(plan.file.seed, "adapters"),
+      draws_(plan.file),
       drain_limit_ns_(plan.file.limits.drain_timeout_ns) {}
 
 LoadDriver::~LoadDriver() = default;
@@ -265,181 +205,6 @@ void LoadDriver::watch_backlog(Active& active, int64_t now) {
   end_run("saturated", "limits.stop: the backlog grows and grows; the rate is above what the server can do");
 }
 
-void LoadDriver::release_due(Active& active) {
-  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
-  for (int count = 0; count < kMostReleases; ++count) {
-    if (blocks && !active.held.empty()) return;  // the pattern's clock stands still
-    const int64_t now = now_ns() - active.start_ns;
-    const auto at_ns = active.scheduler.take_due(now, now + kLookAheadNs);
-    if (!at_ns || !plan_release(active, *at_ns)) return;
-  }
-}
-
-// False: the load has ended with this release.
-bool LoadDriver::plan_release(Active& active, int64_t at_ns) {
-  const int64_t scheduled_ns = active.start_ns + at_ns;
-  auto sample = next_sample();
-  if (sample == nullptr) {
-    const std::string fault = feeder_.fault();
-    if (!fault.empty()) {
-      not_issued(active, scheduled_ns, "dataset");
-      end_run("dataset", fault);
-    }
-    stop_load(active, "dataset");
-    return false;
-  }
-  auto session = sample->in_session ? begin_session(sample) : nullptr;
-  if (session) active.scheduler.session_taken(session->turns());
-  place(active, {scheduled_ns, std::move(sample), std::move(session)});
-  return true;
-}
-
-// Later turns of sessions, whose times no pattern knows.
-void LoadDriver::release_turns(Active& active) {
-  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
-  for (int count = 0; count < kMostReleases && !active.thinking.empty(); ++count) {
-    if (blocks && !active.held.empty()) return;
-    const Active::Thinking next = active.thinking.top();
-    if (next.until_ns > now_ns() + kLookAheadNs) return;
-    active.thinking.pop();
-    active.scheduler.turn_taken(next.until_ns - active.start_ns);
-    place(active, {next.until_ns, next.session->sample(next.session->turn), next.session});
-  }
-}
-
-void LoadDriver::place(Active& active, Planned planned) {
-  if (in_flight_ < plan_.max_in_flight && active.held.empty()) {
-    dispatch(active, std::move(planned), false);
-  } else if (plan_.file.limits.overload == RunFile::Limits::Overload::drop) {
-    const int64_t at_ns = planned.scheduled_ns - active.start_ns;
-    const uint64_t left = planned.session ? planned.session->turns_left() : 0;
-    lose(active, planned, "overload");
-    active.scheduler.entry_ended(at_ns, at_ns, false, left);
-  } else {
-    active.held.push_back(std::move(planned));
-  }
-}
-
-// Its requests have one adapter, as one user would.
-std::shared_ptr<Session> LoadDriver::begin_session(std::shared_ptr<const Sample> first) {
-  auto session = std::make_shared<Session>();
-  session->number = next_session_++;
-  session->id = context_.id_prefix + "s" + std::to_string(session->number);
-  session->first = std::move(first);
-  session->adapter = pick_adapter();
-  return session;
-}
-
-void LoadDriver::release_held(Active& active) {
-  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
-  while (!active.held.empty() && in_flight_ < plan_.max_in_flight) {
-    Planned held = std::move(active.held.front());
-    active.held.pop_front();
-    const int64_t late_ns = now_ns() - held.scheduled_ns;
-    if (blocks && late_ns > 0) {
-      const bool is_later_turn = held.session && held.session->turn > 0;
-      is_later_turn ? active.scheduler.stand_still(late_ns)
-                    : active.scheduler.shift(held.scheduled_ns - active.start_ns, late_ns);
-      held.scheduled_ns += late_ns;
-    }
-    dispatch(active, std::move(held), true);
-  }
-}
-
-std::string_view LoadDriver::pick_adapter() {
-  const auto& mix = plan_.file.model.adapters;
-  if (mix.empty()) return {};
-  double total = 0;
-  for (const RunFile::Adapter& adapter : mix) total += adapter.weight;
-  double at = adapters_.uniform(0, total);
-  for (const RunFile::Adapter& adapter : mix) {
-    if (at < adapter.weight) return adapter.name;
-    at -= adapter.weight;
-  }
-  return mix.back().name;
-}
-
-// By the request's number, so that the same seed cancels the same requests, whatever else was drawn.
-int64_t LoadDriver::cancel_after_ns(uint64_t seq) const {
-  const auto& cancel = plan_.file.request.cancel;
-  if (!cancel) return TimerWheel::kNever;
-  tkm::Random random(plan_.file.seed, "cancel" + std::to_string(seq));
-  return random.chance(cancel->share) ? cancel->after_ns : TimerWheel::kNever;
-}
-
-void LoadDriver::dispatch(Active& active, Planned planned, bool was_held) {
-  const int64_t released_ns = std::max(planned.scheduled_ns, now_ns());
-  PhaseTotals& totals = totals_[active.index];
-  ++totals.planned;
-  ++totals.issued;
-  ++active.in_flight;
-  ++in_flight_;
-  const uint64_t seq = next_seq_++;
-  const uint64_t place = planned.session ? planned.session->number : seq;
-  workers_[place % workers_.size()]->release(
-      {.seq = seq,
-       .phase = static_cast<uint32_t>(active.index),
-       .facts = &facts_[active.index],
-       .scheduled_ns = planned.scheduled_ns,
-       .released_ns = released_ns,
-       .held_ns = was_held ? released_ns - planned.scheduled_ns : 0,
-       .cancel_after_ns = cancel_after_ns(seq),
-       .adapter = planned.session ? planned.session->adapter : pick_adapter(),
-       .sample = std::move(planned.sample),
-       .session = std::move(planned.session)});
-}
-
-void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::string& cls,
-                            const Session* session) {
-  PhaseTotals& totals = totals_[active.index];
-  ++totals.planned;
-  ++totals.not_issued;
-  auto record = std::make_unique<RequestRecord>();
-  record->seq = next_seq_++;
-  record->id = context_.id_prefix + std::to_string(record->seq);
-  record->workload = context_.workload;
-  record->phase = active.plan.file.name;
-  record->status = Status::not_issued;
-  record->cls = cls;
-  record->scheduled_ns = scheduled_ns - context_.start_ns;
-  if (session != nullptr) {
-    record->session = session->id;
-    record->turn = static_cast<int64_t>(session->turn);
-    record->turns = static_cast<int64_t>(session->turns());
-  }
-  writer_.push(FinishedRecord{std::move(record), nullptr});
-}
-
-// A request that is not sent takes the rest of its session with it.
-void LoadDriver::lose(Active& active, const Planned& planned, const std::string& cls) {
-  not_issued(active, planned.scheduled_ns, cls, planned.session.get());
-  if (planned.session)
-    lose_rest(active, *planned.session, planned.scheduled_ns, cls == "overload" ? "session" : cls);
-}
-
-// The turns behind the one at hand. When they would have been due is not known but for "not before".
-void LoadDriver::lose_rest(Active& active, Session& session, int64_t at_ns, const std::string& cls) {
-  while (session.turns_left() > 0) {
-    ++session.turn;
-    not_issued(active, at_ns, cls, &session);
-  }
-}
-
-// Their times, not beyond now: a window that ends with the last request must not reach into what never was.
-void LoadDriver::lose_thinking(Active& active, const std::string& cls) {
-  for (; !active.thinking.empty(); active.thinking.pop()) {
-    const Active::Thinking& next = active.thinking.top();
-    lose(active, {std::min(next.until_ns, now_ns()), nullptr, next.session}, cls);
-  }
-}
-
-void LoadDriver::stop_load(Active& active, const std::string& cls) {
-  for (const int64_t at_ns : active.scheduler.stop()) not_issued(active, active.start_ns + at_ns, cls);
-  for (const Planned& held : active.held) lose(active, held, cls);
-  active.held.clear();
-  lose_thinking(active, cls);
-}
-
 void LoadDriver::end_run(std::string reason, std::string fault) {
   if (no_more_load_) return;
   no_more_load_ = true;
@@ -467,7 +232,8 @@ void LoadDriver::take_completions() {
        : completion.status == Status::failed ? totals.failed
                                              : totals.cancelled);
     --in_flight_;
-    note_failures(completion);
+    if (const auto spent = budget_.note(completion))
+      end_run(std::string(spent->reason), std::string(spent->fault));
     for (const auto& active : active_) {
       if (active->index != completion.phase) continue;
       --active->in_flight;
@@ -476,42 +242,6 @@ void LoadDriver::take_completions() {
       }
       end_request(*active, completion);
     }
-  }
-}
-
-// An entry ends with its only request, or with the last turn that its session has.
-void LoadDriver::end_request(Active& active, const Completion& completion) {
-  const int64_t scheduled_ns = completion.scheduled_ns - active.start_ns;
-  const int64_t end_ns = completion.end_ns - active.start_ns;
-  const bool ok = completion.status == Status::ok;
-  const auto& session = completion.session;
-  const uint64_t left = session ? session->turns_left() : 0;
-  if (left == 0) return active.scheduler.entry_ended(scheduled_ns, end_ns, ok);
-  if (ok && !active.scheduler.load_ended()) {
-    active.scheduler.turn_ended(scheduled_ns, end_ns);
-    ++session->turn;
-    active.thinking.push({completion.end_ns + session->sample(session->turn)->think_time_ns, session});
-    return;
-  }
-  lose_rest(active, *session, completion.end_ns,
-            no_more_load_ ? not_issued_class_
-            : ok          ? "stopped"
-                          : "session");
-  active.scheduler.entry_ended(scheduled_ns, end_ns, false, left);
-}
-
-void LoadDriver::note_failures(const Completion& completion) {
-  if (completion.status == Status::cancelled) return;
-  if (completion.status == Status::ok) {
-    failures_in_a_row_ = client_faults_in_a_row_ = 0;
-    return;
-  }
-  if (failures_in_a_row_++ == 0) first_failure_ns_ = completion.end_ns;
-  client_faults_in_a_row_ = completion.client_fault ? client_faults_in_a_row_ + 1 : 0;
-  if (client_faults_in_a_row_ >= kPluginFailures) {
-    end_run("plugin", "10 requests in a row failed on our side; see the errors");
-  } else if (failures_in_a_row_ >= kBudgetFailures && completion.end_ns - first_failure_ns_ >= kBudgetNs) {
-    end_run("budget", "every request that ended in the last 10 s failed");
   }
 }
 
@@ -562,27 +292,7 @@ void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) 
   line->event = event;
   line->at_ns = (event == PhaseLine::Event::begin ? active.start_ns : now_ns()) - context_.start_ns;
   if (event == PhaseLine::Event::begin) {
-    line->duration_ns = active.plan.file.duration_ns;
-    line->requests = active.plan.file.requests;
-    line->sessions = active.plan.file.sessions;
-    line->warmup = span_of(active.plan.file.warmup);
-    line->cooldown = span_of(active.plan.file.cooldown);
-    line->measure = active.plan.file.measure;
-    line->open_loop = active.plan.open_loop;
-    line->unsteady = active.plan.unsteady;
-    line->load = active.plan.file.load.use;
-    tkm::JsonDocument options;
-    if (tkm::parse_json(active.plan.file.load.options_json, options)) {
-      if (const tkm::Json* rate = tkm::find(options, "rate"); rate != nullptr && rate->IsNumber()) {
-        line->rate_per_s = rate->GetDouble();
-      }
-      if (const int64_t users = tkm::get_int(options, "users"); users > 0)
-        line->users = static_cast<uint64_t>(users);
-    }
-    line->load_options = active.plan.file.load.options_json;
-    line->value = active.plan.value;
-    line->max_in_flight = plan_.max_in_flight;
-    line->overload = overload_name(plan_.file.limits.overload);
+    say_plan(plan_, active.plan, *line);
   } else if (event == PhaseLine::Event::load_end && active.scheduler.duration_ns() != active.planned_end_ns) {
     line->duration_ns = active.scheduler.duration_ns();
   }
@@ -645,26 +355,6 @@ Progress LoadDriver::progress() const {
   }
   progress.live = writer_.live();
   return progress;
-}
-
-// While data are late, a worker that hosts us must go on reading.
-void LoadDriver::wait_for_data() {
-  bool interrupted = false;
-  while (host_ != nullptr && !feeder_.is_ready()) interrupted |= host_->serve(now_ns() + kDataPollNs);
-  if (interrupted) host_->interrupt();  // what came meanwhile is for the turn's own sleep
-}
-
-std::shared_ptr<const Sample> LoadDriver::next_sample() {
-  wait_for_data();
-  return feeder_.take();
-}
-
-// A trace ends where its data end, be it by a fault.
-std::optional<int64_t> LoadDriver::next_arrival() {
-  wait_for_data();
-  const auto arrival_ns = feeder_.next_arrival_ns();
-  if (!arrival_ns && !feeder_.fault().empty()) end_run("dataset", feeder_.fault());
-  return arrival_ns;
 }
 
 void LoadDriver::sleep_until(int64_t at_ns) {
