@@ -14,13 +14,14 @@ def get(url):
 
 
 def read(url):
-    """{name: sum over its labels}; buckets of histograms also as {"name le": count}."""
+    """{name: sum over its labels}; also {"name le": count} of a histogram's buckets and {"name model": sum}."""
     samples = collections.Counter()
     for line in get(url).splitlines():
         if match := SAMPLE.match(line):
             name, labels, value = match.groups()
-            bound = re.search(r'le="([^"]+)"', labels or "")
-            samples[name + (f" {bound[1]}" if bound else "")] += float(value)
+            samples[name] += float(value)
+            for _, label in re.findall(r'\b(le|model)="([^"]+)"', labels or ""):
+                samples[f"{name} {label}"] += float(value)
     return samples
 
 

@@ -88,7 +88,7 @@ def main():
         print(f"{name}: {outcomes[name]}", flush=True)
     print("\n== real servers")
     for name, outcome in outcomes.items():
-        print(f"  {name:<12}{outcome}")
+        print(f"  {name:<12}{outcome.splitlines()[0]}")
     sys.exit(1 if any(outcome.startswith("FAILED") for outcome in outcomes.values()) else 0)
 
 

@@ -84,8 +84,16 @@ class Server:
                 print(f"{self.kind.version} ready at {self.url} after {time.monotonic() - start:.1f} s", flush=True)
                 return
             time.sleep(0.2)
-        words = "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
-        raise Failure(f"did not start after {time.monotonic() - start:.0f} s; its last words:\n{words}")
+        raise Failure(f"did not start after {time.monotonic() - start:.0f} s; {self.last_words()}")
+
+    def last_words(self):
+        return "its last words:\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+    def counts(self):
+        try:
+            return counters.settled(self.metrics_url, self.kind.busy)
+        except OSError as error:     # a time-out is one, too
+            raise Failure(f"its counters cannot be read: {error}; {self.last_words()}") from error
 
     def stop(self):
         """Ends the group; a server may leave workers behind that outlive their parent."""
@@ -98,9 +106,9 @@ class Server:
 
     def load(self, what, requests, api, *sets):
         """A run in which all must go well: each request accounted for, each stream complete, totals equal. Gives the records."""
-        before = counters.settled(self.metrics_url, self.kind.busy)
+        before = self.counts()
         run = self.run(what, self.prompts(requests), api, *sets)
-        grown = counters.Growth(before, counters.settled(self.metrics_url, self.kind.busy))
+        grown = counters.Growth(before, self.counts())
         report = Report(f"{self.name} {what}", self.name)
         report.same("requests accounted for", len({record["seq"] for record in run.requests}), requests)
         report.same("complete replies", sum(is_complete(record) for record in run.requests), requests)
@@ -120,15 +128,16 @@ class Server:
         model = plain[0]["model"]
         adapters = ", ".join(f"{{name: {name}}}" for name in names)
         records = self.load("adapters", 40, api, f"model={{name: {model}, adapters: [{adapters}]}}")
-        same = sum(ours["text_crc"] == bare["text_crc"] for ours, bare in zip(records, plain))
+        bare = {record["sample"]: record["text_crc"] for record in plain}
+        same = sum(record["text_crc"] == bare[record["sample"]] for record in records)
         used = collections.Counter(record.get("adapter") for record in records)
         print(f"  adapters {dict(used)}; answers like those of the model alone: {same} of {len(records)}")
         if set(used) != set(names) or same > len(records) // 2:
             raise Failure("adapters: not used, or without effect")
 
-    def fails(self, what, requests, expected, api, *sets):
+    def fails(self, what, requests, expected, api, *sets, long_every=2):
         """A run in which each second prompt is far too long: how many end how, {class or "ok": count}."""
-        run = self.run(what, self.prompts(requests, long_every=2), api, *sets)
+        run = self.run(what, self.prompts(requests, long_every), api, *sets)
         ends = [record.get("class", record["status"]) for record in run.requests]
         report = Report(f"{self.name} {what}", "expected")
         for end in sorted(set(ends) | set(expected)):

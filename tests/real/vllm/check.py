@@ -13,5 +13,5 @@ def check(server):
     server.load("completions", 40, "completions")
     server.load_adapters(plain, "chat", ["lora-a", "lora-b"])
     server.fails("prompts that are too long", 10, {"ok": 5, "status.400": 5}, "chat")
-    server.refuses("wrong model", 'the server has no model "no-such". It lists: tiny', "chat", "model.name=no-such")
+    server.refuses("wrong model", 'the server has no model "no-such". It lists: tiny, lora-a, lora-b', "chat", "model.name=no-such")
     server.refuses("wrong adapter", 'the server has no model "lora-c"', "chat", "model={name: tiny, adapters: [{name: lora-c}]}")
