@@ -25,17 +25,17 @@ def read(url):
     return samples
 
 
-def settled(url, busy):
-    """Reads until nothing runs and nothing changes: counters follow the last token by a step of the engine."""
+def settled(url, busy, counts):
+    """Reads until nothing runs and no count changes: they follow the last token by a step of the engine."""
     last = None
     for _ in range(100):
         samples = read(url)
-        counts = {name: value for name, value in samples.items() if name.endswith(("_total", "_count", "_sum", "_success"))}
-        if counts == last and not any(samples[name] for name in busy):
+        now = [samples[name] for name in counts]
+        if now == last and not any(samples[name] for name in busy):
             return samples
-        last = counts
+        last = now
         time.sleep(0.3)
-    raise TimeoutError("the server's counters do not come to rest")
+    raise TimeoutError("they do not come to rest")
 
 
 class Growth:

@@ -42,6 +42,9 @@ class Kind:
     histograms: dict = dataclasses.field(default_factory=dict)      # {"TTFT": name}: printed beside ours
     has_metrics_port: bool = False
 
+    def counts(self):
+        return (*self.prompt_tokens, *self.output_tokens, *self.requests, *(f"{name}_count" for name in self.histograms.values()))
+
 
 def free_port():
     with socket.socket() as probe:
@@ -91,7 +94,7 @@ class Server:
 
     def counts(self):
         try:
-            return counters.settled(self.metrics_url, self.kind.busy)
+            return counters.settled(self.metrics_url, self.kind.busy, self.kind.counts())
         except OSError as error:     # a time-out is one, too
             raise Failure(f"its counters cannot be read: {error}; {self.last_words()}") from error
 
