@@ -221,6 +221,8 @@ class Report:
                 "ITL": [gap for record in records for gap in gaps_ms(record)]}
         for name, histogram in histograms.items():
             values = ours[name]
+            if not values:      # whole replies
+                continue
             print(f"  {name + ' ms':<12}mean p50 p99   client {sum(values) / len(values):.2f} {percentile(values, 0.5):.2f} "
                   f"{percentile(values, 0.99):.2f}   server {grown.mean_ms(histogram):.2f} "
                   f"{grown.at_most_ms(histogram, 0.5):.0f}< {grown.at_most_ms(histogram, 0.99):.0f}<")
