@@ -13,6 +13,7 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -73,7 +74,9 @@ def main():
     asked = sys.argv[1:]
     unknown = [name for name in asked if name not in names()]
     if unknown:
-        sys.exit(f'run.py: no real server "{unknown[0]}" here; there are: {" ".join(names())}')
+        print(f'run.py: no real server "{unknown[0]}" here; there are: {" ".join(names())}', file=sys.stderr)
+        sys.exit(2)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that a running server is stopped, too
     outcomes = {}
     for name in asked or names():
         print(f"== {name}", flush=True)

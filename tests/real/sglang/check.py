@@ -12,7 +12,8 @@ KIND = Kind(version="SGLang 0.5.23" + (", Rust frontend" if IS_RUST else ""), di
             prompt_tokens=("sglang:prompt_tokens_total",), output_tokens=("sglang:generation_tokens_total",),
             requests=("sglang:num_requests_total",), busy=("sglang:num_running_reqs", "sglang:num_queue_reqs"),
             histograms={"TTFT": "sglang:time_to_first_token_seconds", "ITL": "sglang:inter_token_latency_seconds"})
-TOKEN_IDS = ("dataset={use: synthetic, options: {input_tokens: 100, form: token_ids, vocab_size: 2048}}", "phases[0].requests=40")
+TOKEN_IDS = ("dataset={use: synthetic, options: {input_tokens: 100, form: token_ids, vocab_size: 2048}}",
+             "phases=[{name: main, requests: 40, warmup: none, cooldown: none}]")
 
 
 def check(server):
