@@ -22,9 +22,9 @@ def check(server):
     server.load("completions", 40, "completions")
     server.load("generate, token ids", 40, "generate", *TOKEN_IDS)
     server.load("generate, whole replies", 20, "generate", "request.stream=false")
-    too_long_chat = "in_band" if IS_RUST else "status.400"
+    too_long_chat = "in_band.request" if IS_RUST else "status.400"
     server.fails("prompts that are too long for chat", 10, {"ok": 5, too_long_chat: 5}, "chat")
-    server.fails("prompts that are too long for generate", 10, {"ok": 5, "in_band": 5}, "generate")
+    server.fails("prompts that are too long for generate", 10, {"ok": 5, "in_band.request": 5}, "generate")
     server.refuses("wrong model", 'the server has no model "no-such". It lists: tiny', "chat", "model.name=no-such")
     if not IS_RUST:
         server.load_adapters(plain, "chat", ["lora-a", "lora-b"])
