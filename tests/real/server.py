@@ -173,7 +173,7 @@ class Server:
         done = self.tokometer(prompts, api, *sets)
         if done.returncode not in (0, 5):    # 5: the verdict, which is the machine's
             raise Failure(f"{what}: tokometer ended with exit code {done.returncode}: {done.stderr.strip()}")
-        print(next((line for line in done.stdout.splitlines() if line.startswith("Requests")), ""))
+        print("\n".join(line for line in done.stdout.splitlines() if line.startswith(("Requests", "Errors"))))
         return Run(next((self.work / "runs").iterdir()))
 
 

@@ -13,7 +13,7 @@ KIND = Kind(version="llama.cpp b10434", ready="/health", disk_gb=1,
 
 def check(server):
     server.load("chat", 200, "chat")
-    server.load("completions", 200, "completions")
+    server.load("completions", 40, "completions")
     server.load("chat, whole replies", 40, "chat", "request.stream=false")
     server.fails("prompts that are too long", 10, {"ok": 5, "status.400": 5}, "chat")
     server.refuses("wrong model", 'the server has no model "no-such". It lists: tiny', "chat", "model.name=no-such")
