@@ -7,7 +7,7 @@ Called by `./dev test real`. A folder is a server:
     real.yaml                         the run file
     check.py                          what this server is (KIND), and what is asked of it (check)
 DIR is ~/.cache/tokometer/SERVER, or $TOKOMETER_REAL_DIR/SERVER. A server that was named must be installable; of all servers
-those that are not are skipped. What this prints is a number of requests and tokens by us and by the server: see server.py.
+those that are not are skipped. What a run must show stands in server.py.
 """
 import importlib.util
 import os
@@ -51,8 +51,11 @@ def install(name, kind):
     free_gb = shutil.disk_usage(folder).free / 1e9
     if is_new and free_gb < kind.disk_gb:
         raise NotInstalled(f"needs {kind.disk_gb} GB of disk, {free_gb:.1f} GB are free")
-    setup = subprocess.run(["nice", "-n", "15", HERE / name / "setup.sh", folder], text=True, timeout=SETUP_PATIENCE_S,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        setup = subprocess.run(["nice", "-n", "15", HERE / name / "setup.sh", folder], text=True, timeout=SETUP_PATIENCE_S,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except subprocess.TimeoutExpired as error:
+        raise NotInstalled(f"not installed after {SETUP_PATIENCE_S} s") from error
     lines = setup.stdout.strip().splitlines() or ["setup.sh said nothing"]
     if setup.returncode != 0:
         print("\n".join(lines[-10:]))
@@ -84,7 +87,7 @@ def main():
         try:
             try_server(name)
             outcomes[name] = f"passed, {time.monotonic() - start:.0f} s"
-        except (NotInstalled, subprocess.TimeoutExpired) as error:
+        except NotInstalled as error:
             outcomes[name] = f"{'FAILED' if asked else 'skipped'}: {error}"
         except Failure as failure:
             outcomes[name] = f"FAILED: {failure}"

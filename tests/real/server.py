@@ -21,7 +21,7 @@ import counters
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOKOMETER = os.environ.get("TOKOMETER", str(HERE.parents[1] / "build" / "bin" / "tokometer"))
-START_PATIENCE_S = 600      # for a machine with other work to do
+START_PATIENCE_S = 1200     # for a machine with other work to do
 RUN_PATIENCE_S = 600
 
 
@@ -90,7 +90,7 @@ class Server:
         raise Failure(f"did not start after {time.monotonic() - start:.0f} s; {self.last_words()}")
 
     def last_words(self):
-        return "its last words:\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+        return "its last words:\n" + "\n".join(line[:300] for line in self.log.read_text(errors="replace").splitlines()[-20:])
 
     def counts(self):
         try:
@@ -165,8 +165,11 @@ class Server:
         shutil.rmtree(self.work / "runs", ignore_errors=True)
         flags = [word for item in (f"output.dir={self.work / 'runs'}", *sets) for word in ("--set", item)]
         env = {**os.environ, "URL": self.url, "FILE": str(prompts), "API": api}
-        return subprocess.run([TOKOMETER, "run", self.home / "real.yaml", "--quiet", *flags], env=env, text=True,
-                              capture_output=True, timeout=RUN_PATIENCE_S)
+        try:
+            return subprocess.run([TOKOMETER, "run", self.home / "real.yaml", "--quiet", *flags], env=env, text=True,
+                                  capture_output=True, timeout=RUN_PATIENCE_S)
+        except subprocess.TimeoutExpired as error:
+            raise Failure(f"the run did not end in {RUN_PATIENCE_S} s; {self.last_words()}") from error
 
     def run(self, what, prompts, api, *sets):
         print(f"\n{self.name} {what}", flush=True)
