@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""make_sharegpt.py ROWS: conversations in the ShareGPT form on stdout, the same each time.
+"""make_sharegpt.py ROWS [LONG_EVERY]: conversations in the ShareGPT form on stdout, the same each time.
 
 Made-up text: questions of 5 to 150 words (which the tiny model's tokens split into a few hundred at most), answers of 5
-to 80. A tenth begins with the assistant, as rows of the real file do where a conversation was cut.
+to 80. A tenth begins with the assistant, as rows of the real file do where a conversation was cut. With LONG_EVERY n each
+n-th question has 5000 words, more than a tiny model takes.
 """
 import json
 import random
@@ -19,8 +20,9 @@ def text(rng, low, high):
     return " ".join(rng.choice(WORDS) for _ in range(rng.randint(low, high))).capitalize() + "."
 
 
-def row(rng, number):
-    turns = [{"from": "human", "value": text(rng, 5, 150)}, {"from": "gpt", "value": text(rng, 5, 80)}]
+def row(rng, number, is_long):
+    question = text(rng, 5000, 5000) if is_long else text(rng, 5, 150)
+    turns = [{"from": "human", "value": question}, {"from": "gpt", "value": text(rng, 5, 80)}]
     if rng.random() < 0.1:
         turns.insert(0, {"from": "gpt", "value": text(rng, 5, 20)})
     if rng.random() < 0.3:
@@ -30,7 +32,9 @@ def row(rng, number):
 
 def main():
     rng = random.Random(1)
-    json.dump([row(rng, number) for number in range(int(sys.argv[1]))], sys.stdout, ensure_ascii=False, indent=1)
+    rows, long_every = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    made = [row(rng, number, long_every and number % long_every == long_every - 1) for number in range(rows)]
+    json.dump(made, sys.stdout, ensure_ascii=False, indent=1)
 
 
 main()

@@ -1,0 +1,23 @@
+"""Triton's HTTP frontend with the processor `triton`, over models that have no weights (model.py).
+
+Tokens are counted by the model, in Triton's own metrics; requests by Triton. It has neither LoRA nor an OpenAI frontend in this package.
+"""
+import dataclasses
+
+from server import Kind
+
+KIND = Kind(version="Triton 2.51.0", ready="/v2/health/ready", disk_gb=1, has_metrics_port=True,
+            prompt_tokens=("tiny_prompt_tokens_total",), output_tokens=("tiny_output_tokens_total",),
+            busy=("nv_inference_pending_request_count",))
+
+
+def check(server):
+    for model in ("trt_llm", "vllm", "ensemble"):
+        server.kind = dataclasses.replace(KIND, requests=(f"nv_inference_request_success {model}",))
+        server.load(f"generate_stream of {model}", 100, "generate", f"model.name={model}")
+        server.load(f"generate of {model}", 20, "generate", f"model.name={model}", "request.stream=false")
+        server.fails(f"prompts too long for {model}", 10, {"ok": 5, "status.400": 5}, "generate", f"model.name={model}")
+    server.fails("failure in the stream", 10, {"ok": 5, "in_band": 5}, "generate", "model.name=trt_llm",
+                 "request.extra={parameters: {fail_every: 2}}", long_every=0)
+    server.refuses("wrong model", "no-such", "generate", "model.name=no-such")
+    server.refuses("wrong tensor", "no-such", "generate", "model.name=trt_llm", "processor.options.tensors={prompt: no-such}")
