@@ -9,6 +9,7 @@
 #include "sim/generation.hpp"
 #include "sim/native_bodies.hpp"
 #include "sim/nim.hpp"
+#include "sim/other_apis.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
 
@@ -176,7 +177,7 @@ constexpr Route kRoutes[] = {
 constexpr std::string_view kGenerations[] = {"/v1/chat/completions", "/v1/completions"};
 
 bool is_generation_path(std::string_view path, Dialect dialect) {
-  if (is_native_path(dialect, path)) return true;
+  if (is_native_path(dialect, path) || other_api(dialect, path) != OtherApi::none) return true;
   for (const std::string_view known : kGenerations) {
     if (known == path) return true;
   }

@@ -491,6 +491,8 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
   context.headers = target_headers(plan.file, preflight.profile);
   context.model = preflight.model;
   context.request = plan.file.request;
+  context.task = preflight.profile.task();
+  if (context.task != TKM_TASK_GENERATE) context.request.stream = false;
   context.timeouts = plan.file.target.timeouts;
   const bool exact = preflight.profile.has_feature("output.exact");
   context.declared_output_mode = exact ? TKM_OUTPUT_EXACT : TKM_OUTPUT_AT_MOST;
