@@ -33,10 +33,10 @@ constexpr auto kMembers = R"(
 "ready":[{"get":"/health"}],
 "info":[{"id":"version","get":"/version","optional":true}],
 "reset_cache":[{"post":"/reset_prefix_cache","when":"idle"}],
-"load_adapter":[{"post":"/v1/load_lora_adapter","json":{"lora_name":"${adapter}","lora_path":"${path}"}}],
+"load_adapter":[{"post":"/v1/load_lora_adapter","json":{"lora_name":"${adapter}","lora_path":"${path}"},"timeout":120}],
 "unload_adapter":[{"post":"/v1/unload_lora_adapter","json":{"lora_name":"${adapter}"}}],
 "start_profile":[{"post":"/start_profile"}],
-"stop_profile":[{"post":"/stop_profile"}],
+"stop_profile":[{"post":"/stop_profile","timeout":300}],
 "tokenize":{"post":"/tokenize","json":{"model":"${model}","prompt":"${text}"},"ids":"/tokens"},
 "telemetry":[{"get":"/metrics","quantities":{
   "queue_size":[{"metric":"vllm:num_requests_waiting"}],
