@@ -4,7 +4,7 @@ import json
 import urllib.request
 
 from backends import BackendCase
-from harness import main, run_text
+from harness import ROOT, Run, main, run_text
 from truth import arrivals_ns
 
 PAIRS = [["the sea", "a ship on the sea", "the moon"], ["one", "two"], ["a b c", "d", "e f", "g h i j"]]
@@ -164,6 +164,16 @@ class Actions(BackendCase):
             self.run_ok(self.prepared(sim, "reset_cache: true, profile: true"))
             for path in ("/reset_prefix_cache", "/start_profile", "/stop_profile"):
                 self.assertEqual(self.asked(sim, path), {"2xx": times}, path)
+
+    def test_examples(self):
+        for name, flags in (("responses", ()), ("embeddings", ()), ("lora", ("--set", "model.name=sim-model"))):
+            with self.subTest(name):
+                sim, parent = self.quick(), self.tmp / name
+                code, out, err = self.tokometer("run", ROOT / "examples" / f"vllm-{name}.yaml", "--set", f"target.url={sim.url}",
+                                                "--set", "phases.main.duration=1s", "--set", f"output.dir={parent}", *flags)
+                run = Run(code, out, err, parent)
+                self.assertIn(code, (0, 4, 5), run.show())
+                self.assertEqual(run.summary["totals"]["failed"], 0)
 
     def test_refused(self):
         sim = self.sim()
