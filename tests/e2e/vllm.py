@@ -144,6 +144,10 @@ class Actions(BackendCase):
         sim = self.quick("--adapters", "there")
         run = self.run_ok(self.prepared(sim, "load_adapters: true", "{name: sql, path: /lora/sql, weight: 3}, {name: there}"))
         self.assertEqual({r["adapter"] for r in run.requests}, {"sql", "there"})
+        routes = {route["adapter"]: route for route in run.summary["phases"][0]["routes"]}
+        for adapter in ("sql", "there"):
+            self.assertEqual(routes[adapter]["ok"], sum(r["adapter"] == adapter for r in run.requests))
+        self.assertRegex(run.out, r"By model, ms[^\n]*\n +sql +\d")
         self.assertEqual(self.served(sim), ["sim-model", "there"])
         self.assertEqual(self.asked(sim, "/v1/load_lora_adapter"), {"2xx": 1})
         sim.stop()
