@@ -89,6 +89,28 @@ TEST_CASE("embeddings and rankings, in all cuts") {
   play_all(ranks, "rerank", 1);
 }
 
+TEST_CASE("each api has the features of its own") {
+  struct Row {
+    const char* api;
+    std::vector<std::string> has, has_not;
+  };
+  const Row rows[] = {
+      {kResponses,
+       {"reply.stream", "output.exact", "channel.tools", "cache.salt"},
+       {"choices.many", "form.tokens", "task.embed"}},
+      {kEmbeddings,
+       {"task.embed", "form.tokens", "reply.whole"},
+       {"task.rank", "reply.stream", "output.exact", "cache.salt"}},
+      {kRerank, {"task.rank", "form.chat"}, {"task.embed", "form.text", "form.tokens", "reply.stream"}},
+      {"{}", {"choices.many", "reply.stream"}, {"task.embed", "task.rank"}}};
+  for (const Row& row : rows) {
+    const std::string profile = vllm(row.api).profile();
+    CAPTURE(profile);
+    for (const std::string& feature : row.has) CHECK(profile.find('"' + feature + '"') != profile.npos);
+    for (const std::string& feature : row.has_not) CHECK(profile.find('"' + feature + '"') == profile.npos);
+  }
+}
+
 TEST_CASE("a request to /v1/responses") {
   Prompt prompt;
   const Request it = openai(kResponses).encode(prompt.it);

@@ -34,7 +34,9 @@ class OpenAiApis : public OpenAiProcessor {
  public:
   // `dialect.is_chat` follows from `api`.
   OpenAiApis(OpenAiApi api, OpenAiDialect dialect, std::vector<std::string> metrics = {})
-      : OpenAiProcessor(dialect_of(api, dialect), std::move(metrics)), api_(api), responses_(dialect) {}
+      : OpenAiProcessor(dialect_of(api, dialect), std::move(metrics)),
+        api_(api),
+        responses_(std::move(dialect)) {}
 
   void encode(const tkm_prompt& prompt, RequestOut& out) {
     if (api_ == OpenAiApi::chat || api_ == OpenAiApi::completions)
