@@ -71,6 +71,12 @@ std::string error_event(std::string_view form, int code, std::string_view messag
   if (form == "llama_cpp") {
     return data(R"({"error":{"code":)" + number + R"(,"message":)" + quoted + R"(,"type":"server_error"}})");
   }
+  if (form == "responses") {
+    return "event: response.failed\n" +
+           data(R"({"type":"response.failed","response":{"status":"failed","error":{"code":")" +
+                std::string(code == 429 ? "rate_limit_exceeded" : "server_error") + R"(","message":)" +
+                quoted + "}}}");
+  }
   if (form == "triton") return data(R"({"error":)" + quoted + "}");
   const std::string json = R"({"error": {"message": )" + quoted + R"(, "type": ")" + type +
                            R"(", "param": null, "code": )" + number + "}}";

@@ -6,6 +6,7 @@
 #include "sim/event_forms.hpp"
 #include "sim/events_vllm.hpp"
 #include "sim/nim.hpp"
+#include "sim/other_apis.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
 
@@ -63,6 +64,8 @@ EventWriter::Event EventWriter::text(std::string_view event_lines) {
 }
 
 std::unique_ptr<EventWriter> make_event_writer(const Generation& generation, ChunkBuffer& buffer) {
+  if (generation.other == OtherApi::responses) return make_responses_events(generation, buffer);
+  if (generation.other != OtherApi::none) return make_pooling_events(generation, buffer);
   switch (generation.dialect) {
     case Dialect::sglang:
       return make_sglang_events(generation, buffer);

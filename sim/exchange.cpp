@@ -1,6 +1,7 @@
 #include "sim/exchange.hpp"
 
 #include <algorithm>
+#include <array>
 #include <tokometer/json.hpp>
 
 #include "sim/connection.hpp"
@@ -322,6 +323,8 @@ void Exchange::end(std::string_view outcome) {
 
 const char* Exchange::route() const {
   if (generation_.dialect == Dialect::triton) return "generate";
+  constexpr std::array kOther{"", "responses", "embeddings", "rerank"};
+  if (generation_.other != OtherApi::none) return kOther.at(static_cast<size_t>(generation_.other));
   return generation_.chat ? "chat" : "completions";
 }
 

@@ -1,11 +1,14 @@
 #include "sim/generation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <tokometer/json.hpp>
+#include <utility>
 
 #include "base/text.hpp"
 #include "sim/native_bodies.hpp"
+#include "sim/other_apis.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
 
@@ -34,7 +37,8 @@ class Reader {
   std::variant<Generation, ErrorReply> read(const Request& request, uint32_t serial) {
     out_.dialect = options_.dialect;
     out_.native = is_native_path(options_.dialect, request.target);
-    out_.chat = request.target.ends_with("/chat/completions");
+    out_.other = other_api(options_.dialect, request.target);
+    out_.chat = request.target.ends_with("/chat/completions") || out_.other == OtherApi::responses;
     if (options_.nim == "1.x") out_.dialect = Dialect::nim_1;
     out_.shape = options_.shape;
     if (options_.dialect == Dialect::tgi) out_.shape.tokens_per_event = 1;
@@ -42,12 +46,20 @@ class Reader {
            output() && streaming());
     error_.stream = out_.stream;
     if (!error_.message.empty()) return error_;
+    if (is_pooling()) pool();
     name(request, serial);
     return out_;
   }
 
  private:
   bool fail(ErrorReply error) { return error_ = std::move(error), false; }
+
+  bool is_pooling() const { return out_.other == OtherApi::embeddings || out_.other == OtherApi::rerank; }
+  void pool() {
+    out_.inputs = std::exchange(out_.choices, 1);
+    out_.output_tokens = 0;
+    out_.stream = false;
+  }
 
   bool media_type(const Request& request) {
     if (request.field("content-type").starts_with("application/json")) return true;
@@ -65,7 +77,9 @@ class Reader {
 
   bool json(const Request& request) {
     size_t at = 0;
-    const auto completion = out_.native ? as_completion(options_.dialect, request) : std::nullopt;
+    const auto completion = out_.other != OtherApi::none ? as_plain_body(out_.other, request)
+                            : out_.native                ? as_completion(options_.dialect, request)
+                                                         : std::nullopt;
     const std::string& body = completion ? *completion : request.body;
     if (!tkm::parse_json(body, body_, &at) || !body_.IsObject()) {
       return fail(invalid("json_invalid", "body." + std::to_string(at), "JSON decode error"));
@@ -249,7 +263,10 @@ class Reader {
                     static_cast<unsigned long long>((uint64_t{serial} + 1) * 0x9E3779B97F4A7C15));
       id = text;
     }
-    out_.id = (out_.chat ? "chatcmpl-" : "cmpl-") + id;
+    constexpr std::array kOther{"", "resp_", "embd-", "score-"};
+    out_.id = out_.chat ? "chatcmpl-" : "cmpl-";
+    if (out_.other != OtherApi::none) out_.id = kOther.at(static_cast<size_t>(out_.other));
+    out_.id += id;
   }
 
   const Options& options_;
@@ -283,7 +300,7 @@ std::variant<Generation, ErrorReply> read_generation(const Request& request, con
 }
 
 void shorten(Generation& generation) {
-  if (generation.fault.kind != FaultKind::short_output) return;
+  if (generation.fault.kind != FaultKind::short_output || generation.output_tokens == 0) return;
   const auto fewer = static_cast<uint64_t>(std::max<int64_t>(generation.fault.by, 0));
   generation.output_tokens -= std::min(generation.output_tokens - 1, fewer);
 }

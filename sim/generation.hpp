@@ -16,10 +16,15 @@
 
 namespace tokometer::sim {
 
+// A route besides chats and completions (other_apis.hpp).
+enum class OtherApi { none, responses, embeddings, rerank };
+
 struct Generation {
   Dialect dialect = Dialect::vllm;
   bool native = false;  // the dialect's own route, with one text or token ids
   Triton triton;        // of that dialect
+  OtherApi other = OtherApi::none;
+  uint32_t inputs = 0;  // of an embedding or a ranking
   bool chat = true;
   bool stream = false;
   bool include_usage = false, usage_each = false, token_ids = false;

@@ -7,8 +7,10 @@
 
 #include "sim/error_forms.hpp"
 #include "sim/generation.hpp"
+#include "sim/lora.hpp"
 #include "sim/native_bodies.hpp"
 #include "sim/nim.hpp"
+#include "sim/other_apis.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
 
@@ -132,6 +134,11 @@ Page reset_cache(const Request&, const PageState&) {
   return page;
 }
 
+// The profiler says nothing, but for its starts and stops in http_requests_total.
+Page profiler(const Request&, const PageState&) {
+  return {};
+}
+
 Page sglang_info(const Request&, const PageState& state) {
   std::string body;
   tkm::JsonWriter json(body);
@@ -169,6 +176,10 @@ constexpr Route kRoutes[] = {
     {"POST", "/tokenize", tokenize},
     {"GET", "/metrics", metrics},
     {"POST", "/reset_prefix_cache", reset_cache, Dialect::vllm},
+    {"POST", "/v1/load_lora_adapter", load_lora, Dialect::vllm},
+    {"POST", "/v1/unload_lora_adapter", unload_lora, Dialect::vllm},
+    {"POST", "/start_profile", profiler, Dialect::vllm},
+    {"POST", "/stop_profile", profiler, Dialect::vllm},
     {"GET", "/server_info", sglang_info, Dialect::sglang},
     {"POST", "/flush_cache", sglang_flush, Dialect::sglang},
     {"GET", "/info", tgi_info, Dialect::tgi},
@@ -176,7 +187,7 @@ constexpr Route kRoutes[] = {
 constexpr std::string_view kGenerations[] = {"/v1/chat/completions", "/v1/completions"};
 
 bool is_generation_path(std::string_view path, Dialect dialect) {
-  if (is_native_path(dialect, path)) return true;
+  if (is_native_path(dialect, path) || other_api(dialect, path) != OtherApi::none) return true;
   for (const std::string_view known : kGenerations) {
     if (known == path) return true;
   }

@@ -3,8 +3,10 @@
 // reply out.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sim/http.hpp"
 #include "sim/metrics.hpp"
@@ -14,8 +16,9 @@ namespace tokometer::sim {
 
 struct Page {
   int status = 200;
-  std::string media_type = {}, body = {}, fields = {};  // fields: more header lines
-  bool resets_cache = false;                            // the server shall forget its prefix cache
+  std::string media_type = {}, body = {}, fields = {};    // fields: more header lines
+  bool resets_cache = false;                              // the server shall forget its prefix cache
+  std::optional<std::vector<std::string>> adapters = {};  // which the server shall have from now on
 };
 
 struct PageState {

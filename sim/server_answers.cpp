@@ -66,6 +66,7 @@ void Server::answer(uint32_t slot, const Request& request) {
                                         .gauges = gauges(),
                                         .starting = is_starting(clock_.now_ns())});
   if (page.resets_cache) prefixes_.clear();
+  if (page.adapters) options_.adapters = *page.adapters;
   send_page(slot, request, page);
 }
 

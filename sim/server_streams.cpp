@@ -1,4 +1,6 @@
 // The life of a reply: its next due time, the engine's steps, its end and that of its connection.
+#include <algorithm>
+
 #include "sim/server.hpp"
 
 namespace tokometer::sim {
@@ -45,7 +47,7 @@ void Server::enter_engine(uint32_t slot, int64_t due_ns) {
   const Generation& generation = slots_[slot]->exchange->generation();
   const int64_t cached = slots_[slot]->exchange->cached();
   engine_.add(slot, generation.prompt_tokens, static_cast<uint64_t>(cached < 0 ? 0 : cached),
-              generation.output_tokens);
+              std::max<uint64_t>(generation.output_tokens, 1));
   kick_engine(due_ns);
 }
 

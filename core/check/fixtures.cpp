@@ -38,6 +38,7 @@ Response read_response(const Json& about) {
   Response it;
   it.is_stream = tkm::get_bool(about, "stream");
   it.choices = static_cast<uint32_t>(std::clamp<int64_t>(tkm::get_int(about, "choices", 1), 1, 1'000'000));
+  it.inputs = static_cast<uint32_t>(std::clamp<int64_t>(tkm::get_int(about, "inputs", 0), 0, 10'000));
   it.model = text_member(about, "model");
   it.adapter = text_member(about, "adapter");
   it.status = static_cast<int32_t>(tkm::get_int(about, "status", 200));

@@ -17,6 +17,7 @@ namespace tokometer::check {
 struct Response {
   bool is_stream = true;
   uint32_t choices = 1;
+  uint32_t inputs = 0;  // messages of the request; 0: it is one text
   std::string model = {}, adapter = {};
   int32_t status = 200;
   std::vector<std::pair<std::string, std::string>> headers = {};  // lower-case names

@@ -103,6 +103,11 @@ void Playing::State::open(Processor& processor) {
   prompt.reply = response.is_stream ? TKM_REPLY_STREAM : TKM_REPLY_WHOLE;
   prompt.request_name = str("check-1");
   prompt.text = str("Hello");
+  const tkm_part part{TKM_PART_TEXT, 0, {}, prompt.text};
+  const std::vector<tkm_message> messages(response.inputs, {str("user"), {}, &part, 1});
+  if (!messages.empty()) prompt.form = TKM_FORM_CHAT;
+  prompt.messages = messages.data();
+  prompt.message_count = messages.size();
   prompt.choices = response.choices;
   prompt.model = str(response.model);
   prompt.adapter = str(response.adapter);

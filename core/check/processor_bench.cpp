@@ -15,7 +15,7 @@ tkm_str str(std::string_view text) {
   return {text.data(), text.size()};
 }
 
-tkm_prompt prompt_of(const Ask& ask, const tkm_message& message) {
+tkm_prompt prompt_of(const Ask& ask, const std::vector<tkm_message>& messages) {
   tkm_prompt it{};
   it.struct_size = sizeof it;
   it.task = ask.task;
@@ -23,7 +23,7 @@ tkm_prompt prompt_of(const Ask& ask, const tkm_message& message) {
   it.reply = ask.reply;
   it.request_id = ask.request_id;
   it.request_name = str("check-1");
-  if (ask.form == TKM_FORM_CHAT) it.messages = &message, it.message_count = 1;
+  if (ask.form == TKM_FORM_CHAT) it.messages = messages.data(), it.message_count = messages.size();
   if (ask.form == TKM_FORM_TEXT) it.text = str(ask.text);
   if (ask.form == TKM_FORM_TOKENS) it.tokens = ask.tokens.data(), it.token_count = ask.tokens.size();
   it.model = str(ask.model);
@@ -84,6 +84,7 @@ Result<ProcessorBench> ProcessorBench::make(const Subject& subject) {
 
 Ask ProcessorBench::plain() const {
   Ask ask;
+  ask.task = profile_.task();
   if (!has("form.chat") && has("form.tokens")) ask.form = TKM_FORM_TOKENS;
   if (!has("form.chat") && has("form.text")) ask.form = TKM_FORM_TEXT;
   if (!has("reply.stream") && has("reply.whole")) ask.reply = TKM_REPLY_WHOLE;
@@ -93,8 +94,9 @@ Ask ProcessorBench::plain() const {
 Encoded ProcessorBench::encode(const Ask& ask, uint32_t newer_host_bytes) {
   const tkm_part part{ask.part_kind, 0, ask.part_kind == TKM_PART_TEXT ? tkm_str{} : str("image/png"),
                       str(ask.text)};
-  const tkm_message message{str("user"), {}, &part, 1};
-  const tkm_prompt prompt = prompt_of(ask, message);
+  const size_t count = ask.task == TKM_TASK_RANK ? 2 : 1;  // a query and a document
+  const std::vector<tkm_message> messages(count, {str("user"), {}, &part, 1});
+  const tkm_prompt prompt = prompt_of(ask, messages);
   std::vector<char> grown(sizeof prompt + newer_host_bytes, '\xa5');
   std::memcpy(grown.data(), &prompt, sizeof prompt);
   const auto size = static_cast<uint32_t>(grown.size());

@@ -20,7 +20,7 @@ namespace tokometer::check {
 // A prompt, as far as tests vary it.
 struct Ask {
   int32_t task = TKM_TASK_GENERATE, form = TKM_FORM_CHAT, reply = TKM_REPLY_STREAM;
-  std::string text = "What does the tide do at noon?";  // CHAT: of one user's message
+  std::string text = "What does the tide do at noon?";  // CHAT: of the only message, or of each
   int32_t part_kind = TKM_PART_TEXT;
   std::vector<int32_t> tokens = {11, 12, 13, 14};
   std::string model = "a-model", adapter = {}, cache_salt = {}, sampling = {}, extra = {};

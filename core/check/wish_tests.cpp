@@ -15,15 +15,18 @@ struct Wish {
   const char* said_as;  // must stand in the request; empty: it must only differ
 };
 
-Finding says_or_refuses(const Subject& subject, std::span<const Wish> wishes) {
+// `is_plain`: a plain prompt has what the instance claims already.
+Finding says_or_refuses(const Subject& subject, std::span<const Wish> wishes, bool is_plain = false) {
   UsableBench bench = usable_bench(subject);
   if (!bench.it) return bench.problem;
   const std::string plain = bench.it->encode(bench.it->plain()).bytes();
   for (const Wish& wish : wishes) {
     Ask ask = bench.it->plain();
     wish.change(ask);
+    const bool claims = bench.it->has(wish.feature);
+    if (claims && is_plain) continue;
     const Encoded it = bench.it->encode(ask);
-    const bool claims = bench.it->has(wish.feature), is_refused = it.status != TKM_OK;
+    const bool is_refused = it.status != TKM_OK;
     const std::string feature = "feature " + in_quotes(wish.feature);
     if (it.status == TKM_E_CONFIG || it.status == TKM_E_INTERNAL)
       return fail(std::string(wish.what) + ": " + it.sentence);
@@ -82,7 +85,7 @@ Finding says_media(const Subject& subject) {
   return says_or_refuses(subject, kMedia);
 }
 Finding says_tasks(const Subject& subject) {
-  return says_or_refuses(subject, kTasks);
+  return says_or_refuses(subject, kTasks, true);
 }
 
 // `model` may be left out, but not by one that says it can route.

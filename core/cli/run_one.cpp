@@ -18,6 +18,7 @@
 #include "cli/signals.hpp"
 #include "engine/preflight.hpp"
 #include "engine/run.hpp"
+#include "engine/server_actions.hpp"
 #include "engine/target.hpp"
 #include "metrics/summary.hpp"
 #include "plugin/calls.hpp"
@@ -64,6 +65,7 @@ class OneRun {
   Result<Preflight> preflight_or_leave(const Plan& plan, Target& target, FreshDirectory& directory);
   Manifest manifest_of(const Plan& plan, const Preflight& preflight) const;
   RunResult load(Run& run);
+  void put_back_server(const Plan& plan, const Preflight& preflight) const;
   void serve_signals(Run& run);
   void watch_calls(int64_t now_ns);
   int report(const RunResult& result, const std::filesystem::path& directory);
@@ -180,6 +182,10 @@ RunResult OneRun::load(Run& run) {
   return run.finish();
 }
 
+void OneRun::put_back_server(const Plan& plan, const Preflight& preflight) const {
+  for (const Error& failed : put_back(plan.file, preflight)) log(LogLevel::warn, failed.message);
+}
+
 int OneRun::report(const RunResult& result, const std::filesystem::path& directory) {
   std::vector<Error> troubles;
   const bool is_told_below = !result.records_fault.empty() && result.fault == result.records_fault;
@@ -217,10 +223,14 @@ RanOne OneRun::run(RunFile file, Registry& registry) {
   for (const std::string& warning : preflight->warnings) log(LogLevel::warn, warning);
   const RunSettings settings{directory->path(), names_.salt + "-", names_.salt};
   auto started = Run::start(*plan, *preflight, settings, manifest_of(*plan, *preflight), clock_, redactor_);
-  if (!started) return refuse(started.errors()), RanOne{kIncomplete, {}, 0};
+  if (!started) {
+    put_back_server(*plan, *preflight);
+    return refuse(started.errors()), RanOne{kIncomplete, {}, 0};
+  }
   directory->keep();
   run_log_.add("info", names_.run_id + " begins");
   const RunResult result = load(**started);
+  put_back_server(*plan, *preflight);
   target->stop();
   run_log_.add("info", "the load has ended: " + result.reason);
   const int code = report(result, directory->path());

@@ -63,11 +63,14 @@ struct RunFile {
     Tls tls;
     int64_t wait_ready_ns = 0;  // 0: the readiness probe must answer at once
     bool reset_cache = false;
+    bool load_adapters = false;  // those of model.adapters that have a path
+    bool profile = false;        // the server's own profiler runs during the load
   };
 
   struct Adapter {
     std::string name;
     double weight = 1;  // share of the requests, relative to the others'
+    std::string path;   // on the server's host, to load it from; empty: it is served already
   };
 
   struct Model {

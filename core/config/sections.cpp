@@ -40,11 +40,27 @@ class SectionReader {
   void model(const Json& json) {
     out_.model.name = tkm::get_string(json, "name");
     const Json* adapters = tkm::find(json, "adapters");
-    if (adapters == nullptr || !adapters->IsArray()) return;
+    if (adapters == nullptr || !adapters->IsArray()) return check_paths();
     for (const Json& adapter : adapters->GetArray()) {
-      out_.model.adapters.push_back(
-          {std::string(tkm::get_string(adapter, "name")), tkm::get_number(adapter, "weight", 1)});
+      out_.model.adapters.push_back({std::string(tkm::get_string(adapter, "name")),
+                                     tkm::get_number(adapter, "weight", 1),
+                                     std::string(tkm::get_string(adapter, "path"))});
     }
+    check_paths();
+  }
+
+  // A path says that the adapter is to be loaded, and from where.
+  void check_paths() {
+    const auto& adapters = out_.model.adapters;
+    const Node* nodes = node_at(root_, {"model", "adapters"});
+    for (size_t at = 0; at < adapters.size(); ++at) {
+      if (out_.target.load_adapters || adapters[at].path.empty() || nodes == nullptr) continue;
+      fault_at(nodes->items[at].find("path"), "needs target.prepare.load_adapters: true");
+    }
+    const auto has_path = [](const RunFile::Adapter& it) { return !it.path.empty(); };
+    if (out_.target.load_adapters && std::none_of(adapters.begin(), adapters.end(), has_path))
+      fault_at(node_at(root_, {"target", "prepare", "load_adapters"}),
+               "no entry of model.adapters has a path");
   }
 
   void request(const Json& json) {

@@ -39,7 +39,10 @@ class TargetReader {
     check_streams();
     tls(child(json, "tls"));
     read_ns(json, "wait_ready", out_.wait_ready_ns);
-    out_.reset_cache = tkm::get_bool(child(json, "prepare"), "reset_cache");
+    const Json& prepare = child(json, "prepare");
+    out_.reset_cache = tkm::get_bool(prepare, "reset_cache");
+    out_.load_adapters = tkm::get_bool(prepare, "load_adapters");
+    out_.profile = tkm::get_bool(prepare, "profile");
   }
 
  private:

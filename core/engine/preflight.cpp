@@ -13,6 +13,7 @@
 #include "engine/head_fields.hpp"
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
+#include "engine/server_actions.hpp"
 #include "net/fetch.hpp"
 
 namespace tokometer {
@@ -25,14 +26,6 @@ constexpr size_t kCalibrationWords = 8;  // the second calibration request has a
 constexpr size_t kSpareBytes = 64;
 constexpr const char* kUnverified =
     "TLS: the server's certificate is NOT verified (target.tls.verify: false): anybody may have answered";
-
-std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile) {
-  auto headers = file.target.headers;
-  if (!file.target.api_key.empty()) {
-    headers.emplace_back(profile.auth.header, profile.auth.prefix + file.target.api_key.reveal());
-  }
-  return headers;
-}
 
 // What the run file asks and the processor cannot do.
 Result<void> check_features(const RunFile& file, const Profile& profile) {
@@ -54,7 +47,7 @@ Result<void> check_features(const RunFile& file, const Profile& profile) {
   if (!file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
     return Error{"model.adapters: the processor \"" + file.processor.use + "\" knows no adapters"};
   }
-  return {};
+  return check_actions(file, profile);
 }
 
 class PreflightRun {
@@ -65,6 +58,8 @@ class PreflightRun {
   Result<Preflight> run(const std::vector<std::string>& urls);
 
  private:
+  Result<void> prepare(const std::vector<std::string>& urls);
+  Result<void> load_adapters();
   Result<void> resolve_target(const std::vector<std::string>& urls);
   Result<void> on_each_server(const std::function<Result<void>()>& step);
   Result<void> discover(Processor& processor);
@@ -122,6 +117,14 @@ std::string list_of(const std::vector<ModelName>& models) {
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile) {
+  auto headers = file.target.headers;
+  if (!file.target.api_key.empty()) {
+    headers.emplace_back(profile.auth.header, profile.auth.prefix + file.target.api_key.reveal());
+  }
+  return headers;
+}
+
 Result<void> PreflightRun::resolve_target(const std::vector<std::string>& urls) {
   const auto port = found_.profile.ports.find("http");
   const auto default_port = static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second);
@@ -157,16 +160,8 @@ Result<void> PreflightRun::on_each_server(const std::function<Result<void>()>& s
 }
 
 Result<Answer> PreflightRun::ask(const Probe& probe) {
-  const Probe filled = fill(probe, {.model = found_.model, .adapter = {}, .path = {}, .text = {}});
-  FetchRequest request = request_to(server());
-  request.method = filled.method;
-  request.path = filled.path;
-  request.headers = target_headers(plan_.file, found_.profile);
-  for (const auto& header : filled.headers) request.headers.push_back(header);
-  if (filled.body_is_json) request.headers.emplace_back("content-type", "application/json");
-  request.body = filled.body;
-  request.timeout_ns = filled.timeout_ns > 0 ? filled.timeout_ns : plan_.file.target.timeouts.preflight_ns;
-  return fetch(request);
+  return ask_server(plan_.file, found_, server(), probe,
+                    {.model = found_.model, .adapter = {}, .path = {}, .text = {}});
 }
 
 Result<void> PreflightRun::discover(Processor& processor) {
@@ -390,6 +385,16 @@ Result<void> PreflightRun::first_requests(Processor& processor) {
   return made_text ? calibrate(encoder, processor, context) : Result<void>();
 }
 
+// The list of models is another one after it.
+Result<void> PreflightRun::load_adapters() {
+  if (auto loaded = tokometer::load_adapters(plan_.file, found_); !loaded) return loaded;
+  if (found_.loaded.empty()) return {};
+  auto models = list_models();
+  if (!models) return models.errors();
+  found_.models = std::move(*models);
+  return {};
+}
+
 Result<void> PreflightRun::reset_cache() {
   for (const Probe& probe : found_.profile.reset_cache) {
     auto answer = ask(probe);
@@ -399,7 +404,16 @@ Result<void> PreflightRun::reset_cache() {
   return {};
 }
 
+// A run that is refused leaves the servers as they were.
 Result<Preflight> PreflightRun::run(const std::vector<std::string>& urls) {
+  const auto prepared = prepare(urls);
+  if (prepared) return std::move(found_);
+  std::vector<Error> errors = prepared.errors();
+  for (Error& failed : put_back(plan_.file, found_)) errors.push_back(std::move(failed));
+  return errors;
+}
+
+Result<void> PreflightRun::prepare(const std::vector<std::string>& urls) {
   auto processor = Processor::create(*plan_.processor, {.config_json = plan_.file.processor.options_json,
                                                         .models = {plan_.file.model.name},
                                                         .seed = plan_.file.seed});
@@ -410,6 +424,7 @@ Result<Preflight> PreflightRun::run(const std::vector<std::string>& urls) {
   if (auto discovered = discover(*processor); !discovered) return discovered.errors();
   if (auto able = check_features(plan_.file, found_.profile); !able) return able.errors();
   if (auto model = find_model(); !model) return model.errors();
+  if (auto loaded = load_adapters(); !loaded) return loaded.errors();
   if (auto known = on_each_server([this] { return check_models(); }); !known) return known.errors();
   read_info();
   if (plan_.file.target.reset_cache) {
@@ -419,7 +434,7 @@ Result<Preflight> PreflightRun::run(const std::vector<std::string>& urls) {
   }
   if (auto answered = first_requests(*processor); !answered) return answered.errors();
   if (found_.tls != nullptr && !found_.tls->verifies()) found_.warnings.emplace_back(kUnverified);
-  return std::move(found_);
+  return start_profiler(plan_.file, found_);
 }
 
 Result<void> check_inputs(const Plan& plan) {
@@ -496,6 +511,8 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
   context.headers = target_headers(plan.file, preflight.profile);
   context.model = preflight.model;
   context.request = plan.file.request;
+  context.task = preflight.profile.task();
+  if (context.task != TKM_TASK_GENERATE) context.request.stream = false;
   context.timeouts = plan.file.target.timeouts;
   const bool exact = preflight.profile.has_feature("output.exact");
   context.declared_output_mode = exact ? TKM_OUTPUT_EXACT : TKM_OUTPUT_AT_MOST;

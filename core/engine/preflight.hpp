@@ -3,6 +3,7 @@
 // calibrates words to tokens. Blocking, main thread. Its requests stand in the manifest and in no record.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,11 +38,20 @@ struct Preflight {
   std::string server;             // what the info probes answered, in short; may be empty
   std::string info_json = "{}";   // their answers, by probe
   std::optional<tkm_calibration> calibration;
+  struct Loaded {
+    size_t server = 0;  // of `servers`
+    std::string adapter;
+  };
+  std::vector<Loaded> loaded;  // adapters that this run loaded, to be unloaded after it
+  size_t profiled = 0;         // so many of `servers` run their profiler, to be stopped
   uint64_t requests = 0;
   int64_t prompt_tokens = 0, output_tokens = 0;
   int64_t first_reply_ns = 0;  // how long the first request took, for `probe`
   std::vector<std::string> warnings;
 };
+
+// The run file's headers for every request, and its credential as the profile says.
+std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile);
 
 // All that can be refused before a byte is sent and is not in the run file alone: options that a plugin
 // refuses, certificates that cannot be read, what the processor cannot do, data that is missing or bad (a

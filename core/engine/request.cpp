@@ -10,6 +10,7 @@ tkm_str str(std::string_view text) {
 }
 
 int32_t output_mode(const RunContext& context, const Sample& sample) {
+  if (context.task != TKM_TASK_GENERATE) return TKM_OUTPUT_AT_MOST;
   switch (context.request.output) {
     case RunFile::Request::Output::exact:
     case RunFile::Request::Output::best_effort:
@@ -25,6 +26,7 @@ int32_t output_mode(const RunContext& context, const Sample& sample) {
 }  // namespace
 
 int64_t asked_output_tokens(const RunContext& context, const Sample& sample) {
+  if (context.task != TKM_TASK_GENERATE) return 0;
   return context.request.output_tokens >= 0 ? context.request.output_tokens : sample.output_tokens;
 }
 
@@ -34,7 +36,7 @@ RequestEncoder::RequestEncoder(const RunContext& context, Processor& processor)
 tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity& identity) {
   tkm_prompt prompt{};
   prompt.struct_size = sizeof prompt;
-  prompt.task = TKM_TASK_GENERATE;
+  prompt.task = context_.task;
   prompt.form = sample.form;
   prompt.reply = context_.request.stream ? TKM_REPLY_STREAM : TKM_REPLY_WHOLE;
   prompt.request_id = identity.seq;

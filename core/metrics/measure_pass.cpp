@@ -175,6 +175,7 @@ void MeasurePass::add_to_phase(PhaseFigures& f, const Request& request) {
 void MeasurePass::add_window_request(PhaseFigures& f, const Request& request) {
   const RequestRecord& r = request.r;
   add_counts(f.counts, r);
+  f.routes.add(r, request.tokens, request.tpot_ns);
   add_at(f.good, f.scan, r.scheduled_ns, request.good ? 1 : 0);
   if (f.scan.load_end_ns != kAbsent && r.end_ns != kAbsent && r.status != Status::not_issued) {
     f.ended_after_load += r.end_ns > f.scan.load_end_ns;

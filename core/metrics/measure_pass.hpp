@@ -14,6 +14,7 @@
 #include "metrics/histogram.hpp"
 #include "metrics/manifest.hpp"
 #include "metrics/request_rows.hpp"
+#include "metrics/route_figures.hpp"
 #include "metrics/summary.hpp"
 #include "metrics/token_walk.hpp"
 #include "metrics/window_pass.hpp"
@@ -73,6 +74,7 @@ struct PhaseFigures {
   uint64_t short_output = 0, wrong_model = 0, reasoning = 0;
   uint64_t sessions = 0, sessions_completed = 0;  // of the whole phase
   ClientFigures client;
+  RouteFigures routes;
 
   // The whole phase: for whole.* and for vllm-bench.
   TokenCounts whole_ok, whole_lost;

@@ -223,6 +223,7 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   put_window(s.scalars, f, manifest);
   put_whole(s.scalars, f, manifest);
   s.errors = error_rows(f);
+  s.routes = f.routes.rows();
   s.ok_tokens = f.ok_tokens, s.failed_tokens = f.failed_tokens, s.cancelled_tokens = f.cancelled_tokens;
   s.sources = f.sources;
   if (f.token_events > 0) s.mean_tokens_per_event = f.event_tokens / static_cast<double>(f.token_events);

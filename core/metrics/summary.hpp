@@ -112,6 +112,19 @@ struct GateResult {
   uint64_t n = 0;
 };
 
+// The ok requests of the window that went to one model or adapter, and how many were issued.
+struct RouteSummary {
+  struct Figure {
+    uint64_t count = 0;
+    double mean = 0;  // ns
+    int64_t p50 = 0, p99 = 0;
+  };
+  std::string model, adapter;  // adapter: empty: none
+  Counts counts;               // issued and how they ended
+  int64_t input_tokens = 0, output_tokens = 0;
+  Figure ttft, tpot, e2e;  // from schedule
+};
+
 // What vllm bench would print for this phase: whole phase, from send, vLLM's formulas, linear interpolation.
 struct VllmFigures {
   struct Row {
@@ -166,6 +179,7 @@ struct PhaseSummary {
   uint64_t good = 0;                  // goodput's numerator
   uint64_t short_output = 0, wrong_model = 0;
   std::vector<GateResult> gates;
+  std::vector<RouteSummary> routes;  // by model and adapter; empty: all went the same way
   VllmFigures vllm;
   // the client's own part
   double coalesced_share = 0;     // token events in flagged reads, client's share

@@ -1,5 +1,7 @@
 #include "plugin/profile.hpp"
 
+#include <tokometer/abi.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -303,6 +305,11 @@ void read_profile(ProfileReader& reader, Profile& profile) {
 
 bool Profile::has_feature(std::string_view feature) const {
   return std::find(features.begin(), features.end(), feature) != features.end();
+}
+
+int32_t Profile::task() const {
+  if (has_feature("task.embed")) return TKM_TASK_EMBED;
+  return has_feature("task.rank") ? TKM_TASK_RANK : TKM_TASK_GENERATE;
 }
 
 Result<Profile> parse_profile(std::string_view json) {

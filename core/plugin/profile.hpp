@@ -3,6 +3,7 @@
 // plugin serves an older host.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,6 +57,8 @@ struct Profile {
   std::vector<std::string> warnings;  // what was skipped, one sentence each
 
   bool has_feature(std::string_view feature) const;
+  // TKM_TASK_*: what requests ask for. An instance that says it embeds or ranks does so, and nothing else.
+  int32_t task() const;
 };
 
 // Errors are plugin bugs, one for each fault: `profile: ready[0].get: must be a path that begins with "/"

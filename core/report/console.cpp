@@ -255,7 +255,8 @@ std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   const std::string errors = errors_line(phase);
   std::string text = whole_line(phase) + load_line(phase) + requests_line(phase);
   if (phase.counts.ok == 0) text += errors;  // what went wrong comes first
-  text += latency_table(phase) + turns_table(phase) + throughput_line(phase) + tokens_line(phase);
+  text += latency_table(phase) + turns_table(phase) + route_table(phase) + throughput_line(phase) +
+          tokens_line(phase);
   text += goodput_lines(phase, summary.manifest);
   text += left_line(phase);
   if (phase.counts.ok != 0) text += errors;

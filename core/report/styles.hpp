@@ -31,6 +31,8 @@ std::string latency_table(const PhaseSummary& phase);
 
 // TTFT by the turns of sessions; empty if there are none.
 std::string turns_table(const PhaseSummary& phase);
+// Part of it, too: a row for each model or adapter; empty if there is one only.
+std::string route_table(const PhaseSummary& phase);
 
 // "workload default · phase steady · window 120.0 s"
 std::string place_text(const PhaseSummary& phase);

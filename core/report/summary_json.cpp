@@ -179,6 +179,28 @@ void put_errors(JsonWriter& json, const PhaseSummary& p) {
   json.end_array();
 }
 
+void put_route_figure(JsonWriter& json, std::string_view key, const RouteSummary::Figure& figure) {
+  if (figure.count == 0) return;
+  json.key(key).begin_object().member("count", figure.count).member("mean", figure.mean);
+  json.member("p50", figure.p50).member("p99", figure.p99).end_object();
+}
+
+void put_routes(JsonWriter& json, const PhaseSummary& p) {
+  if (p.routes.empty()) return;
+  json.key("routes").begin_array();
+  for (const RouteSummary& route : p.routes) {
+    json.begin_object().member("model", route.model).member("adapter", route.adapter);
+    json.member("issued", route.counts.issued).member("ok", route.counts.ok);
+    json.member("failed", route.counts.failed).member("cancelled", route.counts.cancelled);
+    json.member("input_tokens", route.input_tokens).member("output_tokens", route.output_tokens);
+    put_route_figure(json, "ttft_sched_ns", route.ttft);
+    put_route_figure(json, "tpot_ns", route.tpot);
+    put_route_figure(json, "e2e_sched_ns", route.e2e);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void put_gates(JsonWriter& json, const PhaseSummary& p) {
   json.key("gates").begin_array();
   for (const GateResult& g : p.gates) {
@@ -256,6 +278,7 @@ void put_phase(JsonWriter& json, const PhaseSummary& p) {
   for (const Scalar& s : p.scalars) put_scalar(json, s);
   json.end_object();
   put_errors(json, p);
+  put_routes(json, p);
   put_tokens(json, p);
   put_gates(json, p);
   put_client(json, p);

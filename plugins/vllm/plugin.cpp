@@ -1,5 +1,5 @@
 // vLLM's OpenAI-like API: what it takes beyond OpenAI's, and what it says about itself.
-#include <tokometer/openai.hpp>
+#include <tokometer/openai/apis.hpp>
 #include <tokometer/options.hpp>
 #include <tokometer/plugin.hpp>
 
@@ -15,8 +15,11 @@ struct Options {
 
   static void options(tkm::OptionSet<Options>& set) {
     set.add("api", &Options::api)
-        .one_of({"chat", "completions"})
-        .help("/v1/chat/completions, or /v1/completions: one text or token ids, no chat template");
+        .one_of({"chat", "completions", "responses", "embeddings", "rerank"})
+        .help(
+            "/v1/chat/completions; /v1/completions: one text or token ids, no chat template; /v1/responses; "
+            "or, of "
+            "pooling models, /v1/embeddings and /v1/rerank");
     set.add("running_usage", &Options::running_usage)
         .help("ask for usage on every chunk: exact tokens per event, at some cost for the server");
     set.add("token_ids", &Options::token_ids)
@@ -30,10 +33,10 @@ constexpr auto kMembers = R"(
 "ready":[{"get":"/health"}],
 "info":[{"id":"version","get":"/version","optional":true}],
 "reset_cache":[{"post":"/reset_prefix_cache","when":"idle"}],
-"load_adapter":[{"post":"/v1/load_lora_adapter","json":{"lora_name":"${adapter}","lora_path":"${path}"}}],
+"load_adapter":[{"post":"/v1/load_lora_adapter","json":{"lora_name":"${adapter}","lora_path":"${path}"},"timeout":120}],
 "unload_adapter":[{"post":"/v1/unload_lora_adapter","json":{"lora_name":"${adapter}"}}],
 "start_profile":[{"post":"/start_profile"}],
-"stop_profile":[{"post":"/stop_profile"}],
+"stop_profile":[{"post":"/stop_profile","timeout":300}],
 "tokenize":{"post":"/tokenize","json":{"model":"${model}","prompt":"${text}"},"ids":"/tokens"},
 "telemetry":[{"get":"/metrics","quantities":{
   "queue_size":[{"metric":"vllm:num_requests_waiting"}],
@@ -59,24 +62,24 @@ constexpr auto kMembers = R"(
   "mean_itl_ms":{"unit":"ms","help":"mean time between tokens","better":"lower"},
   "tokens_per_second":{"unit":"tokens/s","help":"while generating","better":"higher"}})";
 
-class Vllm : public tkm::OpenAiProcessor {
+class Vllm : public tkm::OpenAiApis {
  public:
   using Options = ::Options;
   static constexpr auto kId = "vllm", kSummary = "vLLM's OpenAI-like server";
   static constexpr std::array kCapabilities{
-      "proto.http",        "reply.whole",   "reply.stream", "output.exact", "choices.many",
-      "channel.reasoning", "channel.tools", "form.chat",    "form.text",    "form.tokens",
-      "route.model",       "route.adapter", "cache.salt",   "count.server"};
+      "proto.http",    "reply.whole",  "reply.stream", "output.exact", "choices.many", "channel.reasoning",
+      "channel.tools", "form.chat",    "form.text",    "form.tokens",  "route.model",  "route.adapter",
+      "cache.salt",    "count.server", "task.embed",   "task.rank"};
 
   explicit Vllm(const Options& options)
-      : OpenAiProcessor({.is_chat = options.api == "chat",
-                         .asks_running_usage = options.running_usage,
-                         .asks_token_ids = options.token_ids,
-                         .has_exact_output = true,
-                         .has_cache_salt = true,
-                         .has_own_sampling = true},
-                        {"time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms",
-                         "tokens_per_second"}) {}
+      : OpenAiApis(tkm::openai_api(options.api),
+                   {.asks_running_usage = options.running_usage,
+                    .asks_token_ids = options.token_ids,
+                    .has_exact_output = true,
+                    .has_cache_salt = true,
+                    .has_own_sampling = true},
+                   {"time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms",
+                    "tokens_per_second"}) {}
 
   std::string describe() const { return profile({.capabilities = kCapabilities, .members = kMembers}); }
 };

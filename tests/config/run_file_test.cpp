@@ -85,10 +85,10 @@ target:
   timeouts: {connect: 2s, idle: off, total: false, first_token: 1500ms}
   connections: {policy: fresh, max_idle: 1s, http: "2", streams_per_connection: 8}
   wait_ready: 1m
-  prepare: {reset_cache: true}
+  prepare: {reset_cache: true, load_adapters: true, profile: true}
 model:
   name: m
-  adapters: [{name: a}, {name: b, weight: 3.5}]
+  adapters: [{name: a}, {name: b, weight: 3.5, path: /lora/b}]
 processor: {use: openai, options: {api: completions}}
 request: {stream: false, output: best_effort, output_tokens: 64, choices: 2, cache_salt: none, empty: ok,
           sampling: {temperature: 0.5, stop: [x]}, extra: {a: {b: null}}, cancel: {share: 5%, after: 2s}}
@@ -121,9 +121,13 @@ output: {dir: out, console: json, records: {events: none, sync: each}}
   CHECK(run.target.connections.streams == 8);
   CHECK(run.target.wait_ready_ns == 60 * kSecond);
   CHECK(run.target.reset_cache);
+  CHECK(run.target.load_adapters);
+  CHECK(run.target.profile);
   REQUIRE(run.model.adapters.size() == 2);
   CHECK(run.model.adapters[0].weight == 1);
   CHECK(run.model.adapters[1].weight == 3.5);
+  CHECK(run.model.adapters[0].path.empty());
+  CHECK(run.model.adapters[1].path == "/lora/b");
   CHECK_FALSE(run.request.stream);
   CHECK(run.request.output == RunFile::Request::Output::best_effort);
   CHECK(run.request.output_tokens == 64);

@@ -39,6 +39,12 @@ class Schemas(Case):
                                      phase="duration: 1s, drain: cancel"))
         self.check(run)
 
+    def test_two_adapters(self):
+        sim = self.sim("--ttft", "5ms", "--itl", "1ms", "--adapters", "a,b")
+        run = self.run_ok(run_text(sim.url, phase="requests: 20", more="model: {name: sim-model, adapters: [{name: a}, {name: b}]}\n"))
+        self.check(run)
+        self.assertEqual([route["adapter"] for route in run.summary["phases"][0]["routes"]], ["a", "b"])
+
     def test_checker_finds_what_is_wrong(self):
         """A test that cannot fail tests nothing."""
         records = self.schema("records")

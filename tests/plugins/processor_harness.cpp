@@ -107,6 +107,7 @@ Fixture read_fixture(const std::filesystem::path& events) {
   it.name = events.stem().stem().string();
   it.response = {.is_stream = tkm::get_bool(about, "stream"),
                  .choices = static_cast<uint32_t>(tkm::get_int(about, "choices")),
+                 .inputs = static_cast<uint32_t>(tkm::get_int(about, "inputs", 1)),
                  .model = std::string(tkm::get_string(about, "model")),
                  .status = static_cast<int32_t>(tkm::get_int(about, "status")),
                  .content_type = std::string(tkm::get_string(about, "content_type")),
@@ -211,6 +212,10 @@ std::string Processor::events(const Response& response, const Cut& cut) {
   tkm_prompt prompt{};
   prompt.struct_size = sizeof prompt;
   prompt.reply = response.is_stream ? TKM_REPLY_STREAM : TKM_REPLY_WHOLE;
+  const tkm_part part{TKM_PART_TEXT, 0, {}, tkm::str("Hello")};
+  const std::vector<tkm_message> messages(response.inputs, {tkm::str("user"), {}, &part, 1});
+  prompt.messages = messages.data();
+  prompt.message_count = messages.size();
   prompt.choices = response.choices;
   prompt.model = tkm::str(response.model);
   prompt.adapter = tkm::str(response.adapter);

@@ -16,6 +16,7 @@ namespace processor_test {
 struct Response {
   bool is_stream = true;
   uint32_t choices = 1;
+  uint32_t inputs = 1;  // messages of the request
   std::string model = {};
   std::string adapter = {};
   int32_t status = 200;

@@ -10,6 +10,8 @@
 //     void read_head(const tkm_head&);           of a response with status 2xx. May be left out
 //     static constexpr bool kTakesArrays = true;        a whole reply may be an array of objects. May be left
 //     out
+//     static constexpr bool kHasNamedEvents = true;     events are told apart by name, and end without [DONE]
+//     by finish(); without it, those with a name are passed over. May be left out
 //   };
 //
 //   faults    an error in a 2xx reply: what find_fault() says. Another status: what fault_of_status() says.
@@ -117,13 +119,14 @@ class JsonReply {
 
   void event(std::string_view name, std::string_view data, Events& events) {
     has_events_ = true;
+    if (is_done_ && has_named_events() && data == "[DONE]") return;
     if (is_done_) return complaints_.warn(Complaints::kDupDone, "an event after the end mark", events);
     if (data == "[DONE]") return finish(events);
     if (complaints_.has_failed()) return read_after_fault(data, events);
     const bool is_error = name == "error";
     if (data.empty() && is_error)
       return complaints_.fail(TKM_FAIL_IN_BAND, "an error event without data", events);
-    const bool is_foreign = !name.empty() && name != "message" && !is_error;
+    const bool is_foreign = !has_named_events() && !name.empty() && name != "message" && !is_error;
     if (data.empty() || is_foreign) return events.keep_alive();
     if (is_error || !is_known(data, events)) read_object(parse(data, events), data, is_error, events);
   }
@@ -160,6 +163,14 @@ class JsonReply {
         TKM_FAIL_FORMAT,
         is_line ? "limit: a line of the event stream is over 1 MiB" : "limit: an event is over 4 MiB",
         events);
+  }
+
+  static constexpr bool has_named_events() {
+    if constexpr (requires { Derived::kHasNamedEvents; }) {
+      return Derived::kHasNamedEvents;
+    } else {
+      return false;
+    }
   }
 
   // ---- a body

@@ -11,7 +11,8 @@
 //     }
 //   };
 //
-// Requests: openai/request.hpp. Responses: openai/reply.hpp. One instance an I/O thread, as the ABI says.
+// Requests: openai/request.hpp. Replies: openai/reply.hpp. More routes than chat and completions:
+// openai/apis.hpp. One instance an I/O thread, as the ABI says.
 #pragma once
 
 #include <tokometer/abi.h>
@@ -55,6 +56,9 @@ class OpenAiProcessor {
 
  protected:
   JsonScratch& scratch() { return shared_->json; }
+  OpenAiShared& shared() { return *shared_; }
+  // What stands in the member "model"; valid until the next call.
+  std::string_view model_of(const tkm_prompt& prompt) { return request_.model_of(prompt); }
 
   struct ProfileParts {
     std::span<const char* const> capabilities;  // of the component; what the api at hand has not is left out

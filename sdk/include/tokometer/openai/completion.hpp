@@ -25,6 +25,24 @@
 
 namespace tkm {
 
+// Tells the numbers of `names` in the object "metrics", which is vLLM's, or "stats", which is NIM's and has
+// another in itself. False: there is no such object.
+inline bool say_metrics(const Json& root, std::span<const std::string> names, Events& events) {
+  if (names.empty()) return false;
+  const Json* stats = present(root, "stats");
+  const Json* inner = stats == nullptr ? nullptr : present(*stats, "response_tokens");
+  bool has_any = false;
+  for (const Json* object : {present(root, "metrics"), stats, inner}) {
+    if (object == nullptr) continue;
+    has_any = true;
+    for (const std::string& name : names) {
+      const Json* value = find(*object, name);
+      if (value != nullptr && value->IsNumber()) events.metric(name, value->GetDouble());
+    }
+  }
+  return has_any;
+}
+
 class CompletionReader {
  public:
   explicit CompletionReader(uint32_t choice_count) : choice_count_(choice_count < 1 ? 1 : choice_count) {
@@ -203,23 +221,6 @@ class CompletionReader {
     // 0 beside a reply with reasoning in it is no count (vLLM's deepseek_r1 parser).
     if (usage.reasoning_tokens == 0 && has_reasoning_) usage.reasoning_tokens = -1;
     if (says_something(usage)) events.usage(usage);
-  }
-
-  // "metrics" is vLLM's object, "stats" NIM's, which has another in itself.
-  static bool say_metrics(const Json& root, std::span<const std::string> names, Events& events) {
-    if (names.empty()) return false;
-    const Json* stats = present(root, "stats");
-    const Json* inner = stats == nullptr ? nullptr : present(*stats, "response_tokens");
-    bool has_any = false;
-    for (const Json* object : {present(root, "metrics"), stats, inner}) {
-      if (object == nullptr) continue;
-      has_any = true;
-      for (const std::string& name : names) {
-        const Json* value = find(*object, name);
-        if (value != nullptr && value->IsNumber()) events.metric(name, value->GetDouble());
-      }
-    }
-    return has_any;
   }
 
   uint32_t choice_count_;

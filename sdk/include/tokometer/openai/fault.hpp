@@ -74,7 +74,8 @@ inline int32_t kind_of_code(int64_t code) {
 inline int32_t kind_of(int64_t code, std::string_view message,
                        std::initializer_list<std::string_view> types) {
   constexpr std::array kRejected{"overloaded", "rate_limit"};
-  constexpr std::array kRequest{"invalid_request", "badrequest", "bad request", "validation"};
+  constexpr std::array kRequest{"invalid_request", "invalid_prompt", "badrequest", "bad request",
+                                "validation"};
   const auto any = [&](const auto& words) {
     return std::any_of(types.begin(), types.end(), [&](std::string_view type) {
       return std::any_of(words.begin(), words.end(),

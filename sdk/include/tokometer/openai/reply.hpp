@@ -42,6 +42,12 @@ struct OpenAiShared {
     return &*asked.emplace(model, static_cast<uint32_t>(asked.size())).first;
   }
 
+  // False: a reply of another model than asked for, as far as one can know.
+  bool is_answer_of(std::string_view wanted, std::string_view answered, bool is_adapter) const {
+    if (answered.empty() || wanted.empty() || answered == wanted) return true;
+    return !is_adapter && models.may_answer(wanted, answered);
+  }
+
   JsonScratch json;
   EventShapes shapes;
   std::map<std::string, uint32_t, std::less<>> asked;  // what requests asked for
@@ -92,9 +98,7 @@ class OpenAiReply : public JsonReply<OpenAiReply> {
   }
 
   void check_model(std::string_view answered, Events& events) {
-    const std::string& asked = asked_->first;
-    if (answered.empty() || asked.empty() || answered == asked) return;
-    if (!is_adapter_ && shared_.models.may_answer(asked, answered)) return;
+    if (shared_.is_answer_of(asked_->first, answered, is_adapter_)) return;
     complaints().warn(Complaints::kWrongModel, answered, events);
   }
 

@@ -7,16 +7,12 @@
 
 #include <tokometer/abi.h>
 #include <tokometer/json.hpp>
+#include <tokometer/openai/added_members.hpp>
 #include <tokometer/plugin.hpp>
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace tkm {
 
@@ -36,39 +32,6 @@ struct OpenAiDialect {
 };
 
 namespace request_detail {
-
-// The member names of a JSON object that comes with every prompt and hardly ever changes.
-class MemberNames {
- public:
-  // `what` names it in the error for text that is no JSON object.
-  const std::vector<std::string>& of(std::string_view json, std::string_view what) {
-    if (json == json_) return names_;
-    names_.clear();
-    json_.clear();
-    JsonDocument root;
-    if (!json.empty() && !(parse_json(json, root) && root.IsObject())) {
-      throw input_error(std::string(what) + " is no JSON object: " + std::string(json.substr(0, 100)));
-    }
-    if (!json.empty()) {
-      for (const auto& member : std::as_const(root).GetObject()) names_.emplace_back(text_of(member.name));
-    }
-    json_ = json;
-    return names_;
-  }
-
- private:
-  std::string json_;
-  std::vector<std::string> names_;
-};
-
-inline bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-inline std::string_view text_of_part(const tkm_part& part) {
-  if (part.kind != TKM_PART_TEXT) throw unsupported("this processor sends text, no images, audio or video");
-  return view(part.data);
-}
 
 // The prompt of an api that takes one text and knows no roles; `api` is the option's value.
 inline std::string_view lone_text(const tkm_prompt& prompt, std::string_view api) {
@@ -201,35 +164,22 @@ class OpenAiRequest {
   // ---- what the run file adds
 
   void check_members(const tkm_prompt& prompt) {
-    const auto& sampling = sampling_.of(view(prompt.sampling), "sampling");
-    const auto& extra = extra_.of(view(prompt.extra), "extra");
-    for (const std::string& name : sampling) {
-      check_free(name, "sampling", prompt);
-      if (!dialect_.has_own_sampling && !is_standard(name)) {
-        throw unsupported("sampling \"" + name +
-                          "\" is not of OpenAI's API: if the server takes it, put it in extra");
-      }
-    }
-    for (const std::string& name : extra) {
-      check_free(name, "extra", prompt);
-      if (std::find(sampling.begin(), sampling.end(), name) != sampling.end()) {
-        throw input_error("extra sets \"" + name + "\", which sampling sets already");
-      }
-    }
+    const auto is_taken = [&](std::string_view name) { return this->is_taken(name, prompt); };
+    const auto is_sampling = [&](std::string_view name) {
+      return dialect_.has_own_sampling || is_standard(name);
+    };
+    added_.check(prompt, is_taken, is_sampling);
   }
 
-  void check_free(std::string_view name, std::string_view where, const tkm_prompt& prompt) const {
+  bool is_taken(std::string_view name, const tkm_prompt& prompt) const {
     using request_detail::is_one_of;
     const bool is_exact = prompt.output_mode == TKM_OUTPUT_EXACT;
-    const bool is_taken = is_one_of(name, {"model", "messages", "prompt", "n", "max_tokens",
-                                           "max_completion_tokens", "stream"}) ||
-                          (name == "stream_options" && dialect_.asks_usage) ||
-                          (name == "cache_salt" && prompt.cache_salt.size > 0) ||
-                          (name == "return_token_ids" && dialect_.asks_token_ids) ||
-                          (is_exact && is_one_of(name, {"min_tokens", "ignore_eos"}));
-    if (!is_taken) return;
-    throw input_error(std::string(where) + " sets \"" + std::string(name) +
-                      "\", which the processor sets itself: use its option or the request's own keys");
+    return is_one_of(name,
+                     {"model", "messages", "prompt", "n", "max_tokens", "max_completion_tokens", "stream"}) ||
+           (name == "stream_options" && dialect_.asks_usage) ||
+           (name == "cache_salt" && prompt.cache_salt.size > 0) ||
+           (name == "return_token_ids" && dialect_.asks_token_ids) ||
+           (is_exact && is_one_of(name, {"min_tokens", "ignore_eos"}));
   }
 
   static bool is_standard(std::string_view name) {
@@ -239,7 +189,7 @@ class OpenAiRequest {
 
   OpenAiDialect dialect_;
   std::string body_, model_;
-  request_detail::MemberNames sampling_, extra_;
+  AddedMembers added_;
 };
 
 }  // namespace tkm

@@ -47,6 +47,17 @@ inline ReadUsage read_usage(const Json& json) {
   return it;
 }
 
+// As /v1/responses has it.
+inline ReadUsage read_responses_usage(const Json& json) {
+  using namespace usage_detail;
+  ReadUsage it{.usage = {}, .is_bad = !json.IsObject()};
+  it.usage.prompt_tokens = count(json, "input_tokens", it.is_bad);
+  it.usage.cached_tokens = detail(json, "input_tokens_details", "cached_tokens", it.is_bad);
+  it.usage.output_tokens = count(json, "output_tokens", it.is_bad);
+  it.usage.reasoning_tokens = detail(json, "output_tokens_details", "reasoning_tokens", it.is_bad);
+  return it;
+}
+
 inline bool says_something(const Usage& usage) {
   return usage.prompt_tokens >= 0 || usage.cached_tokens >= 0 || usage.output_tokens >= 0 ||
          usage.reasoning_tokens >= 0;
