@@ -276,8 +276,7 @@ void PreflightRun::read_info() {
 
 Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::string& nonce_salt,
                                                                  size_t word_limit) {
-  auto dataset = Dataset::create(*plan_.dataset,
-                                 {.config_json = plan_.file.dataset.options_json, .seed = plan_.file.seed});
+  auto dataset = make_dataset(plan_, nullptr);
   if (!dataset) return dataset.errors();
   SampleRules rules = sample_rules(plan_, found_.profile, nonce_salt);
   rules.rows.order = RunFile::Rows::Order::sequential;
@@ -354,7 +353,10 @@ Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& process
   const auto less_words = static_cast<double>(words + nonce_words - count_words(**half));
   if (*tokens < 0 || *fewer < 0 || *tokens <= *fewer || less_words <= 0) return {};
   const double per_word = static_cast<double>(*tokens - *fewer) / less_words;
-  const double overhead = static_cast<double>(*tokens) - per_word * static_cast<double>(words);
+  // With a tokenizer the text's own tokens are known.
+  const double own = plan_.tokenizer != nullptr ? static_cast<double>((*whole)->prompt_tokens)
+                                                : per_word * static_cast<double>(words);
+  const double overhead = static_cast<double>(*tokens) - own;
   found_.calibration = tkm_calibration{
       .struct_size = sizeof(tkm_calibration),
       .reserved = 0,
@@ -430,8 +432,7 @@ Result<void> check_inputs(const Plan& plan) {
   if (!profile) return profile.errors();
   if (auto able = check_features(plan.file, *profile); !able) return able;
   if (auto context = make_tls(plan.file.target); !context) return context.errors();
-  auto dataset =
-      Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
+  auto dataset = make_dataset(plan, nullptr);
   if (!dataset) return dataset.errors();
   auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, *profile, ""));
   if (!source) return source.errors();
@@ -468,6 +469,7 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
   rules.output_tokens = plan.file.request.output_tokens;
+  rules.tokenizer = plan.tokenizer;
   for (const PhasePlan& phase : plan.phases)
     rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
   if (!plan.data_files.empty()) {

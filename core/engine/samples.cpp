@@ -61,7 +61,7 @@ class SampleBuilder {
             },
         .answer =
             [](void* self, tkm_str text) {
-              of(self).answer_bytes_ = text.size;
+              of(self).answer_ = copy(text);
               of(self).answered_ = true;
             },
         .route =
@@ -80,13 +80,20 @@ class SampleBuilder {
   bool has_sessions() const { return sessions_; }
 
   // Where the dataset gives an answer and no length, the answer's is the one to ask for. To be called once,
-  // before finish().
-  RowSize fit_lengths() {
-    RowSize row{.prompt_tokens = sample_->prompt_tokens, .output_tokens = -1, .turns = 1};
-    if (sample_->output_tokens < 0 && answer_bytes_ > 0) {
-      sample_->output_tokens = estimated_tokens(answer_bytes_);
+  // before finish(). `tokenizer` may be null; error: it cannot encode a text.
+  Result<RowSize> fit_lengths(RunTokenizer* tokenizer) {
+    if (sample_->output_tokens < 0 && !answer_.empty()) {
+      auto tokens = tokenizer != nullptr ? tokenizer->count(answer_) : estimated_tokens(answer_.size());
+      if (!tokens) return tokens.errors();
+      sample_->output_tokens = *tokens;
       sample_->output_mode = TKM_OUTPUT_AT_MOST;
     }
+    if (sample_->prompt_tokens < 0 && tokenizer != nullptr) {
+      auto tokens = count_prompt(*tokenizer);
+      if (!tokens) return tokens.errors();
+      sample_->prompt_tokens = *tokens;
+    }
+    RowSize row{.prompt_tokens = sample_->prompt_tokens, .output_tokens = -1, .turns = 1};
     if (row.prompt_tokens < 0) row.prompt_tokens = estimated_tokens(prompt_bytes());
     row.output_tokens = sample_->output_tokens;
     if (!sample_->owned_.empty()) {
@@ -127,6 +134,22 @@ class SampleBuilder {
     return bytes;
   }
 
+  // What is sent as text; the chat template around it is the server's own.
+  Result<int64_t> count_prompt(RunTokenizer& tokenizer) const {
+    auto tokens = tokenizer.count(sample_->text_);
+    if (!tokens) return tokens;
+    int64_t all = *tokens + static_cast<int64_t>(sample_->tokens.size());
+    for (const Sample::Message& message : sample_->owned_) {
+      for (const auto& [part, text] : message.parts) {
+        if (part.kind != TKM_PART_TEXT) continue;
+        tokens = tokenizer.count(text);
+        if (!tokens) return tokens;
+        all += *tokens;
+      }
+    }
+    return all;
+  }
+
   void text_to_message() {
     sample_->form = TKM_FORM_CHAT;
     sample_->owned_.push_back({"user", "", {}});
@@ -160,7 +183,7 @@ class SampleBuilder {
   }
 
   std::shared_ptr<Sample> sample_;
-  size_t answer_bytes_ = 0;
+  std::string answer_;
   bool answered_ = false;
   bool sessions_ = false;
   tkm_sample_out sink_{};
@@ -182,10 +205,14 @@ Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, Sample
   return source;
 }
 
+std::string SampleSource::record_name(uint64_t index) const {
+  return (rules_.data_name.empty() ? "the dataset" : rules_.data_name) + ": record " +
+         std::to_string(index + skipped_ + filter_.left_out());
+}
+
 // Times of a trace are followed as they stand: each record has one, and they never fall.
 Result<void> SampleSource::check_arrival(const Sample& sample) {
-  const std::string record = (rules_.data_name.empty() ? "the dataset" : rules_.data_name) + ": record " +
-                             std::to_string(index_ + skipped_ + filter_.left_out());
+  const std::string record = record_name(index_);
   if (!sample.arrival_ns) {
     return Error{record +
                  " has no arrival time, which this load takes from each record; name its field in the "
@@ -223,12 +250,17 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
   std::string sentence;
   for (;;) {
     SampleBuilder builder;
-    const tkm_status status = dataset_.next(builder.sink(), sentence);
+    tkm_status status = dataset_.next(builder.sink(), sentence);
     if (status == TKM_END) return std::shared_ptr<const Sample>();
     if (status == TKM_OK && builder.has_sessions()) {
       return Error{"the dataset gives sessions of several turns, which this version cannot play"};
     }
-    if (status == TKM_OK && !filter_.passes(builder.fit_lengths())) continue;
+    const auto size = builder.fit_lengths(status == TKM_OK ? rules_.tokenizer.get() : nullptr);
+    if (!size) {
+      status = TKM_E_INPUT;
+      sentence = record_name(index_ + 1) + ": " + size.error().message;
+    }
+    if (status == TKM_OK && !filter_.passes(*size)) continue;
     if (status == TKM_OK) {
       auto sample = builder.finish(index_++, rules_);
       if (!rules_.needs_arrivals) return sample;

@@ -31,9 +31,10 @@ bool is_blank(utf8proc_int32_t letter) {
 }
 bool is_of_word(utf8proc_int32_t letter) {
   const auto category = utf8proc_category(letter);
+  const bool joins = letter == 0x200c || letter == 0x200d;
   const bool circled = (letter >= 0x24b6 && letter <= 0x24e9) || (letter >= 0x1f130 && letter <= 0x1f189);
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) ||
-         category == UTF8PROC_CATEGORY_PC || circled;
+         category == UTF8PROC_CATEGORY_PC || circled || joins;
 }
 
 bool stands_alone(std::string_view before, std::string_view after) {
@@ -103,8 +104,8 @@ std::vector<Piece> TokenFinder::cut(std::string_view text) const {
     if (token->takes_right) end += blanks_at_start(text.substr(end));
     if (begin > done) pieces.push_back({text.substr(done, begin - done)});
     pieces.push_back({text.substr(begin, end - begin), token->id});
-    done = end;
-    at = std::max(at, end);
+    done = end;  // where another token is among the blanks taken, what is behind it comes again: as in the
+                 // library
   }
   if (done < text.size()) pieces.push_back({text.substr(done)});
   return pieces;

@@ -39,9 +39,9 @@ struct Candidate {
 
 Bpe::Bpe(const Part& json)
     : fuses_unknown_(json.flag("fuse_unk", false)), ignores_merges_(json.flag("ignore_merges", false)) {
+  if (json.has("type") && json.type() != "BPE") json.unknown_type("BPE");
   json.allow_only({"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
                    "byte_fallback", "ignore_merges", "vocab", "merges"});
-  if (json.has("type") && json.type() != "BPE") json.unknown_type("BPE");
   if (tkm::get_number(json.json(), "dropout") != 0)
     json.unknown("dropout, which is random, is not supported");
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {

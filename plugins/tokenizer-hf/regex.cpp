@@ -165,6 +165,9 @@ Regex::Regex(std::string_view pattern) : code_(new Code) {
   if (code_->code == nullptr) {
     throw tkm::unsupported("the pattern " + in_quotes(pattern) + " cannot be read: " + message_of(error));
   }
+  uint32_t can_be_empty = 0;
+  pcre2_pattern_info(code_->code, PCRE2_INFO_MATCHEMPTY, &can_be_empty);
+  if (can_be_empty != 0) throw tkm::unsupported("the pattern " + in_quotes(pattern) + " can match nothing");
   pcre2_jit_compile(code_->code, PCRE2_JIT_COMPLETE);  // where there is no JIT, it is only slower
   code_->match = pcre2_match_data_create_from_pattern(code_->code, nullptr);
   code_->context = pcre2_match_context_create(nullptr);
@@ -174,9 +177,8 @@ Regex::Regex(std::string_view pattern) : code_(new Code) {
 }
 
 std::optional<std::pair<size_t, size_t>> Regex::find(std::string_view text, size_t from) const {
-  constexpr uint32_t kOptions = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY;
-  const int result =
-      pcre2_match(code_->code, units(text), text.size(), from, kOptions, code_->match, code_->context);
+  const int result = pcre2_match(code_->code, units(text), text.size(), from, PCRE2_NO_UTF_CHECK,
+                                 code_->match, code_->context);
   if (result == PCRE2_ERROR_NOMATCH) return std::nullopt;
   if (result < 0) throw tkm::input_error("this text is too much for a pattern: " + message_of(result));
   const PCRE2_SIZE* match = pcre2_get_ovector_pointer(code_->match);

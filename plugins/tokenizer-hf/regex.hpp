@@ -17,7 +17,7 @@ class Regex {
   // Throws tkm::Error (TKM_E_UNSUPPORTED) with what cannot be read.
   explicit Regex(std::string_view pattern);
 
-  // The first match at or after `from` that is not empty, as [begin, end) in bytes.
+  // The first match at or after `from`, as [begin, end) in bytes; not empty.
   std::optional<std::pair<size_t, size_t>> find(std::string_view text, size_t from) const;
 
  private:

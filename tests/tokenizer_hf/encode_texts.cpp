@@ -1,5 +1,6 @@
-// encode_texts FILE: what oracle.py compares with. Reads texts from stdin, each with its size in bytes as decimal
-// digits and a line feed in front; prints for each a line with its ids, and one with its ids as a prompt.
+// encode_texts FILE: what oracle.py compares with. Reads texts from stdin, each with its size in bytes as
+// decimal digits and a line feed in front; prints for each a line with its ids, and one with its ids as a
+// prompt.
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -10,7 +11,8 @@ namespace {
 
 void print_ids(tokenizer_test::Tokenizer& tokenizer, const std::string& text, int32_t mode) {
   std::string line;
-  for (const int32_t id : tokenizer.encode(text, mode)) line += (line.empty() ? "" : " ") + std::to_string(id);
+  for (const int32_t id : tokenizer.encode(text, mode))
+    line += (line.empty() ? "" : " ") + std::to_string(id);
   if (tokenizer.status() != TKM_OK) line = "error: " + tokenizer.error();
   std::puts(line.c_str());
 }

@@ -1,4 +1,5 @@
-// The smallest host for the one component of tokenizer-hf.so: called through the C ABI, as the program does. One thread.
+// The smallest host for the one component of tokenizer-hf.so: called through the C ABI, as the program does.
+// One thread.
 #pragma once
 
 #include <tokometer/abi.h>

@@ -108,7 +108,7 @@ def gpt2(vocab_size):
 
 
 def digits(vocab_size):
-    parts = [split("[\\s&&x]".replace("&&x", "")), pre_tokenizers.Digits(individual_digits=True),
+    parts = [split(r"[\s]"), split(r"\w+"), split(r"[^\d\W]+", "removed", True), pre_tokenizers.Digits(individual_digits=True),
              split(r"\p{Han}+", "contiguous"), split(",", "merged_with_previous"), split(r"\(", "merged_with_next"), level()]
     return byte_level(pre_tokenizers.Sequence(parts), vocab_size, normalizers.NFD())
 
@@ -150,6 +150,7 @@ def metaspace(vocab_size):
 
 def gemma(vocab_size):
     tokenizer = sentence_piece(vocab_size, normalizers.Replace(" ", "▁"), pre_tokenizers.Split(" ", "merged_with_previous"))
+    tokenizer.add_special_tokens([AddedToken("<turn>", rstrip=True, normalized=False)])
     tokenizer.add_tokens([AddedToken("\n" * n, normalized=False) for n in range(2, 6)] + [AddedToken("▁" * n, normalized=False) for n in range(2, 6)])
     return tokenizer
 
