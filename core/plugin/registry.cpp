@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kStandard = "standard";
+constexpr std::string_view kTokenizer = "tokenizer-";  // in front of the module's name
 constexpr std::string_view kPluginFolder = "tokometer/plugins-1";
 
 // Backends that Debian packages bring: worth naming where their plugin is missing.
@@ -124,7 +125,8 @@ Result<Use> parse_use(int32_t kind, std::string_view use) {
   if (slash != use.npos) return Use{{std::string(use.substr(0, slash))}, name};
   Use found{{std::string(kStandard)}, name};
   if (name == kStandard || !is_module_name(name)) return found;
-  if (kind == 0 || kind == TKM_KIND_TOKENIZER) found.modules.push_back("tokenizer-" + std::string(name));
+  if (kind == 0 || kind == TKM_KIND_TOKENIZER)
+    found.modules.push_back(std::string(kTokenizer) + std::string(name));
   found.modules.emplace_back(name);
   return found;
 }
@@ -236,9 +238,14 @@ Result<std::vector<const Component*>> Registry::find_any(std::string_view use) {
 }
 
 std::vector<std::string> Registry::names_near(int32_t kind) const {
-  std::vector<std::string> names = kPackaged;
+  std::vector<std::string> names;
+  const auto add_module = [&](std::string name) {
+    const bool is_short = kind == TKM_KIND_TOKENIZER && name.starts_with(kTokenizer);
+    names.push_back(is_short ? name.substr(kTokenizer.size()) : std::move(name));
+  };
+  for (const std::string& name : kPackaged) add_module(name);
   for (const SearchDirectory& directory : search_path_.directories) {
-    for (std::string& name : modules_in(directory.path)) names.push_back(std::move(name));
+    for (std::string& name : modules_in(directory.path)) add_module(std::move(name));
   }
   for (const Components* components : opened_) {
     for (const Component& component : *components) {
@@ -255,8 +262,8 @@ Error Registry::not_found(int32_t kind, std::string_view module) const {
   }
   if (search_path_.directories.empty()) text += "no folder";
   const auto near = nearest_name(module, names_near(kind));
-  const std::string own = (kind == TKM_KIND_TOKENIZER ? "tokenizer-" : "") + std::string(module);
-  const std::string package = near.value_or(own);
+  const std::string kind_part(kind == TKM_KIND_TOKENIZER ? kTokenizer : "");
+  const std::string package = kind_part + near.value_or(std::string(module));
   const bool is_packaged = std::find(kPackaged.begin(), kPackaged.end(), package) != kPackaged.end();
   if (near && *near != module) text += "; did you mean " + in_quotes(*near) + "?";
   if (is_packaged || !near) text += " (package tokometer-plugin-" + package + ")";

@@ -13,9 +13,9 @@ namespace {
 
 constexpr size_t kFirstJitStackBytes = 32 * 1024, kMostJitStackBytes = 16 * 1024 * 1024;
 
-// Insides of classes. PCRE2's own \s has U+180E, its \w lacks marks, its \d is fine but for plain ASCII
-// options.
+// Insides of classes. PCRE2's own \s has U+180E beside these, its \w no marks.
 constexpr std::string_view kSpace = R"(\t-\r\x{85}\p{Z})";
+constexpr std::string_view kNoSpace = R"(\S\x{180e})";
 constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
 
 bool is_letter_or_digit(char c) {
@@ -66,7 +66,8 @@ class Translator {
     if (c == 's' || (c == 'S' && !in_class_)) return put_class(kSpace, c == 'S');
     if (c == 'w' || (c == 'W' && !in_class_)) return put_class(kWord, c == 'W');
     if (c == 'p' || c == 'P') return property();
-    const bool same = c == 'd' || c == 'D' || c == 'S' || kSame.find(c) != kSame.npos;
+    if (c == 'S') return put_class(kNoSpace, false);
+    const bool same = c == 'd' || c == 'D' || kSame.find(c) != kSame.npos;
     if (is_letter_or_digit(c) && !same) refuse(std::string("\\") + c);
     copy(2);
   }

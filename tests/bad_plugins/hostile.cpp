@@ -281,7 +281,7 @@ tkm_status encode_text(tkm_tokenizer* self, tkm_str text, int32_t mode, const tk
   if (is("letters: ids of nothing") && text.size == 0) out->ids(out->ctx, &begin, 1);
   for (const char c : view(text)) {
     int32_t id = static_cast<unsigned char>(c);
-    if (is("letters: counter") && self->asked > 20) id = 1;
+    if (is("letters: counter") && self->asked > 25) id = 1;
     if (is("letters: other prompt") && mode == TKM_ENCODE_PROMPT) id = 2;
     out->ids(out->ctx, &id, 1);
   }

@@ -73,7 +73,7 @@ class Tokenizer(Case):
                  f"tokenizer \"hf\": {unigram}: model: the type \"Unigram\" is not supported (known: BPE)"),
                 ("{use: hf, options: {file: /no/such.json}}", "tokenizer \"hf\": /no/such.json: cannot be read: No such file or directory"),
                 ("{use: hf}", "model.tokenizer.options: \"file\" is missing"),
-                ("auto", "model.tokenizer: must be an object (got auto)"),
+                ("auto", "model.tokenizer: must be a map of keys and values (got \"auto\")"),
                 ("{use: hff, options: {file: a}}", "did you mean \"hf\"?"),
                 ("{use: poisson, options: {file: a}}", "\"poisson\" is a load pattern, not a tokenizer")):
             with self.subTest(tokenizer=tokenizer):

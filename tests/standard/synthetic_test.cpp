@@ -212,12 +212,13 @@ struct WordTokenizer {
 }  // namespace
 
 TEST_CASE("synthetic: with a tokenizer a text has exactly as many tokens as asked") {
-  for (const size_t letters : {size_t{100}, size_t{5}, size_t{4}}) {
+  const std::vector<std::pair<size_t, double>> vocabularies{{100, 1.0}, {5, 1.3}, {4, 1.6}};
+  for (const auto& [letters, per_word] : vocabularies) {
     CAPTURE(letters);
     WordTokenizer tokenizer{letters};
-    const tkm_calibration seen{sizeof(tkm_calibration), 0, 1.1, 20};
+    const tkm_calibration seen{sizeof(tkm_calibration), 0, per_word, 5};
     const host::Setup setup{
-        .config = R"({"input_tokens":{"distribution":"uniform","min":10,"max":90},"prefix_tokens":30})",
+        .config = R"({"input_tokens":{"distribution":"uniform","min":20,"max":90},"prefix_tokens":30})",
         .calibration = &seen,
         .tokenizer = &tokenizer.table};
     const auto samples = draw(setup, 100), again = draw(setup, 100);
@@ -225,7 +226,7 @@ TEST_CASE("synthetic: with a tokenizer a text has exactly as many tokens as aske
     for (size_t index = 0; index < samples.size(); ++index) {
       CHECK(samples[index].text == again[index].text);
       CHECK(samples[index].text.starts_with(prefix + " "));
-      CHECK(tokenizer.count(samples[index].text) + 20 == samples[index].prompt_tokens);
+      CHECK(tokenizer.count(samples[index].text) + 5 == samples[index].prompt_tokens);
     }
     const auto plain = draw({.config = setup.config}, 100);
     size_t exact = 0;

@@ -108,7 +108,7 @@ def gpt2(vocab_size):
 
 
 def digits(vocab_size):
-    parts = [split(r"[\s]"), split(r"\w+"), split(r"[^\d\W]+", "removed", True), pre_tokenizers.Digits(individual_digits=True),
+    parts = [split(r"[\s]"), split(r"\w+"), split(r"[^\S\d]+|[\S\d]+", "removed", True), pre_tokenizers.Digits(individual_digits=True),
              split(r"\p{Han}+", "contiguous"), split(",", "merged_with_previous"), split(r"\(", "merged_with_next"), level()]
     return byte_level(pre_tokenizers.Sequence(parts), vocab_size, normalizers.NFD())
 
