@@ -263,6 +263,10 @@ Result<std::string> describe_plan(const Plan& plan) {
     data = std::move(*opened);
   }
   std::string text = "processor  " + plan.file.processor.use + "\ndataset    " + plan.file.dataset.use + '\n';
+  if (plan.tokenizer != nullptr) {
+    text += "tokenizer  " + plan.file.tokenizer.use + ", " +
+            std::to_string(plan.tokenizer->table().vocab_size) + " ids\n";
+  }
   if (plan.file.sweep) text += describe_sweep(plan);
   for (const PhasePlan& phase : plan.phases) {
     auto arrivals = first_arrivals(phase, kCounted, data.get());

@@ -62,6 +62,7 @@ class Tokenizer(Case):
             text = run_text("http://127.0.0.1:1", more=f"model: {{tokenizer: {{use: hf, options: {{file: {file}}}}}}}\n")
             code, out, err = self.tokometer("plan", self.write("run.yaml", text))
             self.assertEqual(code, 0, err)
+            self.assertIn("\ntokenizer  hf, 1 ids\n", out)
             hashes.append(out.splitlines()[-1])
         self.assertEqual(hashes[0], hashes[2])
         self.assertNotEqual(hashes[0], hashes[1])
