@@ -9,7 +9,7 @@ WORDS = {
     "model": {"type": "BPE", "vocab": {"<word>": 0}, "merges": [], "unk_token": "<word>", "fuse_unk": True},
     "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\s+"}, "behavior": "Removed", "invert": False},
 }
-# A token is one of the first letters of the alphabet, or two letters of any kind.
+# A token is a blank, or up to two letters: not what the simulator counts.
 PAIRS = {
     "model": {"type": "BPE", "vocab": {"<x>": 0}, "merges": [], "unk_token": "<x>", "fuse_unk": True},
     "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[^ ]{1,2}"}, "behavior": "Isolated", "invert": False},
@@ -54,6 +54,13 @@ class Tokenizer(Case):
         code, out, err = self.tokometer("render", run.dir)
         self.assertEqual(code, 0, err)
         self.assertIn("use: hf", out)
+
+    def test_another_models_tokenizer_is_told(self):
+        file = self.file("pairs.json", PAIRS)
+        _, run = self.run_with(file, dataset="{use: synthetic, options: {input_tokens: 60, output_tokens: 2}}", phase="requests: 5")
+        self.assertIn("model.tokenizer is not the server's: it counts ", run.err)
+        _, run = self.run_with(self.file("words.json", WORDS), phase="requests: 5", prompt=60)
+        self.assertNotIn("not the server's", run.err)
 
     def test_the_hash_follows_the_file(self):
         hashes = []
