@@ -1,8 +1,8 @@
 #include "engine/preflight.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <thread>
