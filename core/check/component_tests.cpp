@@ -22,6 +22,8 @@ std::optional<Error> make_and_destroy(const Component& component, const std::str
       return error_of(Processor::create(component, options));
     case TKM_KIND_DATASET:
       return error_of(Dataset::create(component, options));
+    case TKM_KIND_TOKENIZER:
+      return error_of(Tokenizer::create(component, options));
     default:
       return error_of(Pattern::create(component, options));
   }

@@ -1,14 +1,10 @@
 // Samples: the same for the same seed, as many as promised, each a valid one; and files that are not there.
-#include <unistd.h>
-
 #include <tokometer/json.hpp>
-#include <tokometer/random.hpp>
 
 #include <array>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 
+#include "check/bad_files.hpp"
 #include "check/memory_in_use.hpp"
 #include "check/sample_options.hpp"
 #include "check/sample_reader.hpp"
@@ -145,16 +141,6 @@ Finding orders_arrivals(const Subject& subject) {
 
 // ---- files
 
-// The options with a file's path in its place, canonical.
-std::optional<std::string> options_with_path(const Subject& subject, const std::string& name,
-                                             const std::string& path) {
-  std::string quoted_path;
-  tkm::JsonWriter(quoted_path).value(path);
-  const auto options =
-      canonical_options(*subject.component, with_option(subject.sample_json, name, quoted_path), "/");
-  return options ? std::optional(*options) : std::nullopt;
-}
-
 Finding misses_files(const Subject& subject) {
   const auto names = option_names(*subject.component, "path");
   if (names.empty()) return skip("reads no file");
@@ -171,37 +157,6 @@ Finding misses_files(const Subject& subject) {
   }
   return pass();
 }
-
-// A folder with files that no dataset likes; removed at the end.
-class BadFiles {
- public:
-  BadFiles() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tokometer-check-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) return;
-    folder_ = pattern;
-    tkm::Random random(3, "files");
-    std::string noise(4096, '\0');
-    for (char& byte : noise) byte = static_cast<char>(random.below(256));
-    const std::array<std::string, 6> contents{"",          "\n\n\n", "{\"a\":", std::string(100'000, '['),
-                                              "caf\xe9\n", noise};
-    for (const std::string& content : contents) {
-      paths_.push_back(folder_ / (std::to_string(paths_.size()) + ".bad"));
-      std::ofstream(paths_.back(), std::ios::binary) << content;
-    }
-    paths_.push_back(folder_);  // a folder is no file
-  }
-  ~BadFiles() {
-    std::error_code failure;
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, failure);
-  }
-  BadFiles(const BadFiles&) = delete;
-  BadFiles& operator=(const BadFiles&) = delete;
-  const std::vector<std::filesystem::path>& paths() const { return paths_; }
-
- private:
-  std::filesystem::path folder_;
-  std::vector<std::filesystem::path> paths_;
-};
 
 Finding bears_bad_files(const Subject& subject) {
   const auto names = option_names(*subject.component, "path");

@@ -40,5 +40,6 @@ std::span<const Test> wish_tests();  // of processors, too
 std::span<const Test> response_tests();
 std::span<const Test> dataset_tests();
 std::span<const Test> pattern_tests();
+std::span<const Test> tokenizer_tests();
 
 }  // namespace tokometer::check

@@ -35,6 +35,7 @@ std::vector<Planned> plan_tests(const std::vector<Named>& components) {
       add(processor_tests()), add(wish_tests()), add(response_tests());
     if (component.kind == TKM_KIND_DATASET) add(dataset_tests());
     if (component.kind == TKM_KIND_PATTERN) add(pattern_tests());
+    if (component.kind == TKM_KIND_TOKENIZER) add(tokenizer_tests());
   }
   return all;
 }

@@ -78,27 +78,46 @@ int render_run_directory(const std::filesystem::path& directory) {
   return kFinished;
 }
 
-// Where a run file names a component of this kind; phases may name their own load.
-std::vector<std::string> sections_of(int32_t kind) {
+// Where a run file names a component of this kind, from the outermost section; phases may name their own
+// load.
+std::vector<std::string> place_of(int32_t kind) {
   if (kind == TKM_KIND_PROCESSOR) return {"processor"};
   if (kind == TKM_KIND_DATASET) return {"dataset"};
+  if (kind == TKM_KIND_TOKENIZER) return {"model", "tokenizer"};
   return {"load"};
+}
+
+// Opens {"properties": {section: {... for each; close() ends what open() began.
+void open_place(tkm::JsonWriter& json, const std::vector<std::string>& place, bool required) {
+  for (const std::string& section : place) {
+    json.begin_object();
+    if (required) json.key("required").begin_array().value(section).end_array();
+    json.key("properties").begin_object().key(section);
+  }
+  json.begin_object();
+}
+void close_place(tkm::JsonWriter& json, const std::vector<std::string>& place) {
+  json.end_object();
+  for (size_t i = 0; i < place.size(); ++i) json.end_object().end_object();
 }
 
 // {"if": the section uses this component, "then": its options are these}
 std::string condition_of(const Component& component) {
-  const std::string section = sections_of(component.kind()).front();
+  const std::vector<std::string> place = place_of(component.kind());
   const std::string module_name = std::string(component.module_name()) + "/" + std::string(component.name());
   std::string text;
   tkm::JsonWriter json(text);
-  json.begin_object().key("if").begin_object();
-  json.key("properties").begin_object().key(section).begin_object();
+  json.begin_object().key("if");
+  open_place(json, place, true);
   json.key("properties").begin_object().key("use").begin_object().key("enum").begin_array();
   json.value(component.name()).value(module_name).end_array().end_object().end_object();
-  json.key("required").begin_array().value("use").end_array().end_object().end_object();
-  json.end_object().key("then").begin_object().key("properties").begin_object().key(section).begin_object();
+  json.key("required").begin_array().value("use").end_array();
+  close_place(json, place);
+  json.key("then");
+  open_place(json, place, false);
   json.key("properties").begin_object().raw_member("options", component.config_schema()).end_object();
-  json.end_object().end_object().end_object().end_object();
+  close_place(json, place);
+  json.end_object();
   return text;
 }
 

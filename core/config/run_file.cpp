@@ -49,6 +49,7 @@ class Reader {
     sim_options();
     component("processor", root_.find("processor"), out_.processor, find_resolved(resolved_, "processor"));
     component("dataset", root_.find("dataset"), out_.dataset, find_resolved(resolved_, "dataset"));
+    tokenizer();
     if (out_.sweep) {
       sweep_loads();
     } else {
@@ -160,6 +161,14 @@ class Reader {
     out.options_json = checked.canonical_json;
     if (resolved != nullptr) put(*resolved, "use", Json(out.use.c_str(), memory()));
     put_json(resolved, "options", checked.resolved_json);
+  }
+
+  void tokenizer() {
+    const Node* model = root_.find("model");
+    Json* resolved = find_resolved(resolved_, "model");
+    if (model == nullptr) return;
+    component("tokenizer", model->find("tokenizer"), out_.tokenizer,
+              resolved != nullptr ? find_resolved(*resolved, "tokenizer") : nullptr);
   }
 
   // A phase's keys merge over the run's load; another `use` drops the run's options.

@@ -197,6 +197,7 @@ struct RunFile {
   Target target;
   Model model;
   Component processor, dataset, load;  // `load` may lack `use` if every phase names its own
+  Component tokenizer;                 // of model.tokenizer; no `use`: none
   Request request;
   Rows rows;
   std::vector<Phase> phases;  // at least one; none with a sweep
@@ -211,7 +212,7 @@ struct RunFile {
 };
 
 // The JSON Schema of a component's options; fails with the sentence for the user (not found, nearest name,
-// package). kind: "processor", "dataset" or "load".
+// package). kind: "processor", "dataset", "tokenizer" or "load".
 using OptionSchema = std::function<Result<std::string>(std::string_view kind, std::string_view use)>;
 
 // The sentence for a gate that cannot be read ("ttfx.p99 < 1s"), or nothing. The grammar of gates is metrics'

@@ -23,6 +23,7 @@ constexpr size_t kHashedArrivals = 100'000;
 int32_t kind_of(std::string_view kind) {
   if (kind == "processor") return TKM_KIND_PROCESSOR;
   if (kind == "dataset") return TKM_KIND_DATASET;
+  if (kind == "tokenizer") return TKM_KIND_TOKENIZER;
   return TKM_KIND_PATTERN;
 }
 
@@ -78,6 +79,18 @@ void count_users(PhasePlan& phase) {
   phase.users_at_once = std::max(ramps_up ? 1 : number("users"), number("from"));
 }
 
+Result<void> add_tokenizer(Plan& plan, const RunFile& file, Registry& registry) {
+  if (file.tokenizer.use.empty()) return {};
+  auto found = registry.find(TKM_KIND_TOKENIZER, file.tokenizer.use);
+  if (!found) return found.errors();
+  auto made = RunTokenizer::make(**found, {.config_json = file.tokenizer.options_json, .seed = file.seed});
+  if (!made) return made.errors();
+  plan.tokenizer_plugin = *found;
+  plan.tokenizer = std::move(*made);
+  plan.tokenizer_files = find_data_files(**found, file.tokenizer.options_json);
+  return {};
+}
+
 Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Registry& registry) {
   auto load = registry.find(TKM_KIND_PATTERN, phase.load.use);
   if (!load) return load.errors();
@@ -126,12 +139,12 @@ Result<void> check_sessions(const Plan& plan) {
 }
 
 Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
-  auto dataset =
-      Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
+  auto dataset = make_dataset(plan, nullptr);
   if (!dataset) return dataset.errors();
   SampleRules rules;
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
+  rules.tokenizer = plan.tokenizer;
   rules.needs_arrivals = true;
   return SampleSource::open(std::move(*dataset), std::move(rules));
 }
@@ -177,6 +190,7 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   Plan plan;
   plan.processor = *processor;
   plan.dataset = *dataset;
+  if (auto made = add_tokenizer(plan, file, registry); !made) return made.errors();
   for (const RunFile::Phase& phase : file.phases) {
     auto planned = plan_phase(phase, file.seed, registry);
     if (!planned) return planned.errors();
@@ -200,7 +214,7 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
   if (auto usable = check_trace(plan); !usable) return usable.errors();
   if (auto usable = check_sessions(plan); !usable) return usable.errors();
-  plan.data_files = find_data_files(plan);
+  plan.data_files = find_data_files(*plan.dataset, plan.file.dataset.options_json);
   std::vector<std::vector<int64_t>> arrivals;
   for (const PhasePlan& phase : plan.phases) {
     auto times = first_arrivals(phase, kHashedArrivals);
@@ -209,6 +223,15 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   }
   plan.hash = plan_hash(plan, arrivals);
   return plan;
+}
+
+Result<Dataset> make_dataset(const Plan& plan, const tkm_calibration* calibration) {
+  CreateOptions options{.config_json = plan.file.dataset.options_json, .seed = plan.file.seed};
+  options.extension = [calibration, tokenizer = plan.tokenizer](std::string_view id) -> const void* {
+    if (id == "tkm.calibration/1") return calibration;
+    return id == "tkm.tokenizer/1" && tokenizer != nullptr ? &tokenizer->table() : nullptr;
+  };
+  return Dataset::create(*plan.dataset, options);
 }
 
 Result<Pattern> make_pattern(const PhasePlan& phase) {
@@ -263,6 +286,10 @@ Result<std::string> describe_plan(const Plan& plan) {
     data = std::move(*opened);
   }
   std::string text = "processor  " + plan.file.processor.use + "\ndataset    " + plan.file.dataset.use + '\n';
+  if (plan.tokenizer != nullptr) {
+    text += "tokenizer  " + plan.file.tokenizer.use + ", " +
+            std::to_string(plan.tokenizer->table().vocab_size) + " ids\n";
+  }
   if (plan.file.sweep) text += describe_sweep(plan);
   for (const PhasePlan& phase : plan.phases) {
     auto arrivals = first_arrivals(phase, kCounted, data.get());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,8 +43,11 @@ struct Plan {
   RunFile file;
   const Component* processor = nullptr;
   const Component* dataset = nullptr;
-  std::vector<Manifest::DataFile> data_files;  // what the dataset's options name; no digest: unreadable
-  std::vector<PhasePlan> phases;               // of a sweep: the points that are known before it starts
+  const Component* tokenizer_plugin = nullptr;  // null: the run has no tokenizer
+  std::shared_ptr<RunTokenizer> tokenizer;      // the plan's only part that is used, not just read
+  std::vector<Manifest::DataFile> data_files;   // what the dataset's options name; no digest: unreadable
+  std::vector<Manifest::DataFile> tokenizer_files;
+  std::vector<PhasePlan> phases;  // of a sweep: the points that are known before it starts
   std::optional<SweepPlan> sweep;
   uint32_t io_threads = 1;
   uint64_t max_in_flight = 0;
@@ -56,6 +60,10 @@ OptionSchema option_schema_of(Registry& registry);
 
 // Errors: a plugin that is missing or of another kind, capacity that this host does not have.
 Result<Plan> make_plan(RunFile file, Registry& registry);
+
+// The run's dataset, afresh, with what it may ask the host for. `calibration` is what preflight found, and
+// outlives the dataset; null: nothing.
+Result<Dataset> make_dataset(const Plan& plan, const tkm_calibration* calibration);
 
 // Fills in what follows from a phase's file and load.
 void complete(PhasePlan& phase, uint64_t run_seed);

@@ -11,18 +11,19 @@
 namespace tokometer {
 namespace {
 
-// The dataset's options, with the contents of files in place of their names.
-void write_data(tkm::JsonWriter& json, const Plan& plan) {
+// A component's options, with the contents of files in place of their names.
+void write_data(tkm::JsonWriter& json, const char* key, const RunFile::Component& component,
+                const std::vector<Manifest::DataFile>& files) {
   tkm::JsonDocument options;
-  json.key("dataset").begin_object().member("use", plan.file.dataset.use);
-  if (!tkm::parse_json(plan.file.dataset.options_json, options) || !options.IsObject()) options.SetObject();
+  json.key(key).begin_object().member("use", component.use);
+  if (!tkm::parse_json(component.options_json, options) || !options.IsObject()) options.SetObject();
   for (const auto& option : std::as_const(options).GetObject()) {
     const auto is_it = [&](const Manifest::DataFile& file) {
       return option.value.IsString() && file.path == tkm::text_of(option.value);
     };
-    const auto file = std::find_if(plan.data_files.begin(), plan.data_files.end(), is_it);
+    const auto file = std::find_if(files.begin(), files.end(), is_it);
     json.key(tkm::text_of(option.name));
-    file == plan.data_files.end() ? json.value(option.value) : json.value(file->sha256);
+    file == files.end() ? json.value(option.value) : json.value(file->sha256);
   }
   json.end_object();
 }
@@ -50,12 +51,12 @@ void write_sweep(tkm::JsonWriter& json, const RunFile::Sweep& sweep) {
 
 }  // namespace
 
-std::vector<Manifest::DataFile> find_data_files(const Plan& plan) {
+std::vector<Manifest::DataFile> find_data_files(const Component& component, const std::string& options_json) {
   std::vector<Manifest::DataFile> files;
   tkm::JsonDocument schema;
   tkm::JsonDocument options;
-  if (!tkm::parse_json(plan.dataset->config_schema(), schema)) return files;
-  if (!tkm::parse_json(plan.file.dataset.options_json, options)) return files;
+  if (!tkm::parse_json(component.config_schema(), schema)) return files;
+  if (!tkm::parse_json(options_json, options)) return files;
   const tkm::Json* properties = tkm::find(schema, "properties");
   if (properties == nullptr || !properties->IsObject()) return files;
   for (const auto& property : properties->GetObject()) {
@@ -73,7 +74,8 @@ std::string plan_hash(const Plan& plan, const std::vector<std::vector<int64_t>>&
   std::string text;
   tkm::JsonWriter json(text);
   json.begin_object().member("seed", plan.file.seed);
-  write_data(json, plan);
+  write_data(json, "dataset", plan.file.dataset, plan.data_files);
+  if (plan.tokenizer != nullptr) write_data(json, "tokenizer", plan.file.tokenizer, plan.tokenizer_files);
   write_sections(json, plan);
   if (plan.file.sweep) write_sweep(json, *plan.file.sweep);
   json.key("phases").begin_array();

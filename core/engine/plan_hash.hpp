@@ -13,11 +13,12 @@
 
 namespace tokometer {
 
-// The files that the dataset's options name: a changed file is another run. A file that cannot be read stays
-// without a digest: the dataset itself says what is wrong with it.
-std::vector<Manifest::DataFile> find_data_files(const Plan& plan);
+// The files that the options of a dataset or tokenizer name: a changed file is another run. A file that
+// cannot be read stays without a digest: the component itself says what is wrong with it.
+std::vector<Manifest::DataFile> find_data_files(const Component& component, const std::string& options_json);
 
-// `arrivals`: the first times of each phase, as first_arrivals() gives them; plan.data_files is filled.
+// `arrivals`: the first times of each phase, as first_arrivals() gives them; plan.data_files and
+// plan.tokenizer_files are filled.
 std::string plan_hash(const Plan& plan, const std::vector<std::vector<int64_t>>& arrivals);
 
 }  // namespace tokometer

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <thread>
@@ -76,6 +77,7 @@ class PreflightRun {
   Result<void> send_first_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
                                  const Sample& sample);
   Result<void> calibrate(RequestEncoder& encoder, Processor& processor, const RunContext& context);
+  void compare_tokenizer(const Sample& whole, const Sample& half, int64_t server_tokens);
   Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit);
   Result<Answer> ask(const Probe& probe);
   FetchRequest request_to(const TargetServer& server) const {
@@ -95,13 +97,15 @@ class PreflightRun {
   size_t server_ = 0;  // that is being asked
 };
 
+std::string_view made_text(const Sample& sample) {
+  const tkm_str text = sample.messages().empty() ? sample.text() : sample.messages()[0].parts[0].data;
+  return {text.data, text.size};
+}
+
 size_t count_words(const Sample& sample) {
-  std::string_view text{sample.text().data, sample.text().size};
-  if (!sample.messages().empty())
-    text = {sample.messages()[0].parts[0].data.data, sample.messages()[0].parts[0].data.size};
   size_t words = 0;
   bool inside = false;
-  for (const char letter : text) {
+  for (const char letter : made_text(sample)) {
     const bool blank = letter == ' ' || letter == '\n' || letter == '\t';
     if (!blank && !inside) ++words;
     inside = !blank;
@@ -274,8 +278,7 @@ void PreflightRun::read_info() {
 
 Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::string& nonce_salt,
                                                                  size_t word_limit) {
-  auto dataset = Dataset::create(*plan_.dataset,
-                                 {.config_json = plan_.file.dataset.options_json, .seed = plan_.file.seed});
+  auto dataset = make_dataset(plan_, nullptr);
   if (!dataset) return dataset.errors();
   SampleRules rules = sample_rules(plan_, found_.profile, nonce_salt);
   rules.rows.order = RunFile::Rows::Order::sequential;
@@ -334,6 +337,18 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
   return counted ? record.prompt_tokens : -1;
 }
 
+// By how many tokens two texts differ: with another model's tokenizer, lengths would only seem to be exact.
+void PreflightRun::compare_tokenizer(const Sample& whole, const Sample& half, int64_t server_tokens) {
+  constexpr int64_t kNear = 2;
+  const auto all = plan_.tokenizer->count(made_text(whole)), some = plan_.tokenizer->count(made_text(half));
+  if (!all || !some) return;
+  const int64_t own_tokens = *all - *some;
+  if (std::abs(own_tokens - server_tokens) <= std::max(kNear, server_tokens / 100)) return;
+  found_.warnings.push_back("model.tokenizer is not the server's: it counts " + std::to_string(own_tokens) +
+                            " tokens where the server counts " + std::to_string(server_tokens) +
+                            "; prompts do not have the lengths asked");
+}
+
 Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& processor,
                                      const RunContext& context) {
   // As long as the run's own nonce, and another: the run's first prompt must not find a warm cache.
@@ -352,7 +367,11 @@ Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& process
   const auto less_words = static_cast<double>(words + nonce_words - count_words(**half));
   if (*tokens < 0 || *fewer < 0 || *tokens <= *fewer || less_words <= 0) return {};
   const double per_word = static_cast<double>(*tokens - *fewer) / less_words;
-  const double overhead = static_cast<double>(*tokens) - per_word * static_cast<double>(words);
+  if (plan_.tokenizer != nullptr) compare_tokenizer(**whole, **half, *tokens - *fewer);
+  // With a tokenizer the text's own tokens are known.
+  const double own = plan_.tokenizer != nullptr ? static_cast<double>((*whole)->prompt_tokens)
+                                                : per_word * static_cast<double>(words);
+  const double overhead = static_cast<double>(*tokens) - own;
   found_.calibration = tkm_calibration{
       .struct_size = sizeof(tkm_calibration),
       .reserved = 0,
@@ -448,8 +467,7 @@ Result<void> check_inputs(const Plan& plan) {
   if (!profile) return profile.errors();
   if (auto able = check_features(plan.file, *profile); !able) return able;
   if (auto context = make_tls(plan.file.target); !context) return context.errors();
-  auto dataset =
-      Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
+  auto dataset = make_dataset(plan, nullptr);
   if (!dataset) return dataset.errors();
   auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, *profile, ""));
   if (!source) return source.errors();
@@ -487,6 +505,7 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
   rules.output_tokens = plan.file.request.output_tokens;
+  rules.tokenizer = plan.tokenizer;
   for (const PhasePlan& phase : plan.phases)
     rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
   if (!plan.data_files.empty()) {

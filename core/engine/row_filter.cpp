@@ -34,7 +34,8 @@ std::string RowFilter::report() const {
   }
   return "filter " + rules_.name + " left out " + std::to_string(left_out()) + " of " +
          std::to_string(seen_) + " rows" + (parts.empty() ? "" : parts + ")") +
-         "; lengths that the data do not state are estimated, 4 bytes a token";
+         "; lengths that the data do not state are " +
+         (counted_ ? "counted by the tokenizer" : "estimated, 4 bytes a token");
 }
 
 }  // namespace tokometer

@@ -1,6 +1,7 @@
 // dataset.rows.filter: which rows are used, by the lengths of prompt and answer and the number of turns, with
-// a count of what each rule left out. Where the dataset states no length, one token is taken for 4 bytes of
-// text: an estimate, and the report says so. Owned by a SampleSource.
+// a count of what each rule left out. Where the dataset states no length, the run's tokenizer
+// counts; without one, one token is taken for 4 bytes of text: an estimate, and the report says so. Owned by
+// a SampleSource.
 #pragma once
 
 #include <array>
@@ -26,8 +27,9 @@ class RowFilter {
  public:
   // `fixed_output_tokens`: what the run file asks for in place of each row's own length; -1: nothing. The
   // rows' own answers do not matter then.
-  RowFilter(const RunFile::RowFilter& rules, int64_t fixed_output_tokens)
-      : rules_(rules), fixed_output_tokens_(fixed_output_tokens) {}
+  // `counted`: a tokenizer has counted what the data do not state.
+  RowFilter(const RunFile::RowFilter& rules, int64_t fixed_output_tokens, bool counted = false)
+      : rules_(rules), fixed_output_tokens_(fixed_output_tokens), counted_(counted) {}
 
   // The first rule that does not hold is the one that counts.
   bool passes(const RowSize& row);
@@ -42,6 +44,7 @@ class RowFilter {
 
   RunFile::RowFilter rules_;
   int64_t fixed_output_tokens_;
+  bool counted_;
   std::array<uint64_t, kNames.size()> left_out_{};
   uint64_t seen_ = 0;
 };

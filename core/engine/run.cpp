@@ -18,11 +18,7 @@ namespace {
 
 Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& preflight,
                                             const std::string& salt) {
-  CreateOptions options{.config_json = plan.file.dataset.options_json, .seed = plan.file.seed};
-  options.extension = [&preflight](std::string_view id) -> const void* {
-    return id == "tkm.calibration/1" && preflight.calibration ? &*preflight.calibration : nullptr;
-  };
-  auto dataset = Dataset::create(*plan.dataset, options);
+  auto dataset = make_dataset(plan, preflight.calibration ? &*preflight.calibration : nullptr);
   if (!dataset) return dataset.errors();
   auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, preflight.profile, salt));
   if (!source) return source.errors();
@@ -183,6 +179,8 @@ Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& prefl
   manifest.start_monotonic_ns = context.start_ns;
   manifest.clock_offset_ns = wall_clock_offset_ns();
   manifest.data_files = plan.data_files;
+  manifest.data_files.insert(manifest.data_files.end(), plan.tokenizer_files.begin(),
+                             plan.tokenizer_files.end());
   if (auto written = publish_file(settings.directory / "manifest.json", manifest_json(manifest)); !written) {
     return written.errors();
   }
@@ -227,6 +225,7 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   };
   add("processor", file.processor.use, *plan.processor);
   add("dataset", file.dataset.use, *plan.dataset);
+  if (plan.tokenizer_plugin != nullptr) add("tokenizer", file.tokenizer.use, *plan.tokenizer_plugin);
   std::set<const Component*> patterns;
   for (const PhasePlan& phase : plan.phases) {
     if (patterns.insert(phase.load).second) add("pattern", phase.file.load.use, *phase.load);

@@ -88,13 +88,21 @@ class SampleBuilder {
   const std::string& session() const { return session_; }
 
   // Where the dataset gives an answer and no length, the answer's is the one to ask for. To be called once,
-  // before finish().
-  RowSize fit_lengths() {
-    RowSize row{.prompt_tokens = sample_->prompt_tokens, .output_tokens = -1, .turns = 1};
-    if (sample_->output_tokens < 0 && !sample_->answer_.empty()) {
-      sample_->output_tokens = estimated_tokens(sample_->answer_.size());
+  // before finish(). `tokenizer` may be null; error: it cannot encode a text.
+  Result<RowSize> fit_lengths(RunTokenizer* tokenizer) {
+    const std::string& answer = sample_->answer_;
+    if (sample_->output_tokens < 0 && !answer.empty()) {
+      auto tokens = tokenizer != nullptr ? tokenizer->count(answer) : estimated_tokens(answer.size());
+      if (!tokens) return tokens.errors();
+      sample_->output_tokens = *tokens;
       sample_->output_mode = TKM_OUTPUT_AT_MOST;
     }
+    if (sample_->prompt_tokens < 0 && tokenizer != nullptr) {
+      auto tokens = count_prompt(*tokenizer);
+      if (!tokens) return tokens.errors();
+      sample_->prompt_tokens = *tokens;
+    }
+    RowSize row{.prompt_tokens = sample_->prompt_tokens, .output_tokens = -1, .turns = 1};
     if (row.prompt_tokens < 0) row.prompt_tokens = estimated_tokens(prompt_bytes());
     row.output_tokens = sample_->output_tokens;
     if (!sample_->owned_.empty()) {
@@ -149,6 +157,22 @@ class SampleBuilder {
       for (const auto& [part, text] : message.parts) bytes += part.kind == TKM_PART_TEXT ? text.size() : 0;
     }
     return bytes;
+  }
+
+  // What is sent as text; the chat template around it is the server's own.
+  Result<int64_t> count_prompt(RunTokenizer& tokenizer) const {
+    auto tokens = tokenizer.count(sample_->text_);
+    if (!tokens) return tokens;
+    int64_t all = *tokens + static_cast<int64_t>(sample_->tokens.size());
+    for (const Sample::Message& message : sample_->owned_) {
+      for (const auto& [part, text] : message.parts) {
+        if (part.kind != TKM_PART_TEXT) continue;
+        tokens = tokenizer.count(text);
+        if (!tokens) return tokens;
+        all += *tokens;
+      }
+    }
+    return all;
   }
 
   void text_to_message() {
@@ -206,10 +230,14 @@ Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, Sample
   return source;
 }
 
+std::string SampleSource::record_name(uint64_t index) const {
+  return (rules_.data_name.empty() ? "the dataset" : rules_.data_name) + ": record " +
+         std::to_string(index + skipped_ + filter_.left_out());
+}
+
 // Times of a trace are followed as they stand: each record has one, and they never fall.
 Result<void> SampleSource::check_arrival(const Sample& sample) {
-  const std::string record = (rules_.data_name.empty() ? "the dataset" : rules_.data_name) + ": record " +
-                             std::to_string(index_ + skipped_ + filter_.left_out());
+  const std::string record = record_name(index_);
   if (!sample.arrival_ns) {
     return Error{record +
                  " has no arrival time, which this load takes from each record; name its field in the "
@@ -247,8 +275,9 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
   std::string sentence;
   for (;;) {
     SampleBuilder builder;
-    const tkm_status status = dataset_.next(builder.sink(), sentence);
+    tkm_status status = dataset_.next(builder.sink(), sentence);
     if (status == TKM_END) return std::shared_ptr<const Sample>();
+    status_fix
     if (status == TKM_OK) {
       RowSize size = builder.fit_lengths();
       if (builder.in_session() && builder.turn() != 0) {

@@ -19,6 +19,7 @@
 #include "base/error.hpp"
 #include "config/run_file.hpp"
 #include "engine/row_filter.hpp"
+#include "engine/run_tokenizer.hpp"
 #include "plugin/handles.hpp"
 
 #include <tokometer/abi.h>
@@ -31,7 +32,7 @@ class Sample {
  public:
   uint64_t index = 0;            // position in the dataset, from 0
   int32_t form = TKM_FORM_TEXT;  // which of messages, text, tokens holds the prompt
-  int64_t prompt_tokens = -1;    // as the dataset declares; -1: not known
+  int64_t prompt_tokens = -1;    // as the dataset declares, or the run's tokenizer counts; -1: not known
   int64_t output_tokens = -1;
   int32_t output_mode = TKM_OUTPUT_AT_MOST;
   std::optional<int64_t> arrival_ns;  // when it is due, from a zero of the dataset's own; for traces
@@ -75,6 +76,7 @@ struct SampleRules {
   size_t word_limit = 0;        // cuts texts to this many words, for calibration; 0: whole
   bool needs_arrivals = false;  // a phase's load takes the times of its requests from the data
   std::string data_name;        // the dataset's file, for sentences; empty: it has none
+  std::shared_ptr<RunTokenizer> tokenizer;  // counts what the dataset does not state; null: nobody does
 };
 
 // A sample and when it is due: the arrival that its dataset gave, shifted so that times go on where data
@@ -99,12 +101,13 @@ class SampleSource {
   SampleSource(Dataset dataset, SampleRules rules)
       : dataset_(std::move(dataset)),
         rules_(std::move(rules)),
-        filter_(rules_.rows.filter, rules_.output_tokens) {}
+        filter_(rules_.rows.filter, rules_.output_tokens, rules_.tokenizer != nullptr) {}
   Result<void> read_all();
   Result<std::shared_ptr<const Sample>> read_one();
   Result<void> read_turns(Sample& first, const std::string& session, RowSize& size);
   Result<void> check_arrival(const Sample& sample);
   Result<void> begin_again();
+  std::string record_name(uint64_t index) const;  // counted from 1 among the good ones; for sentences
 
   Dataset dataset_;
   SampleRules rules_;

@@ -46,22 +46,33 @@ CallSlot& slot_of_this_thread() {
   return *this_thread_slot;
 }
 
-void count_up(std::atomic<uint64_t>& serial) {
-  serial.store(serial.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+// By two where a call begins or ends inside another: the thread stays inside, in a call of another number.
+void count_up(std::atomic<uint64_t>& serial, bool nested) {
+  serial.store(serial.load(std::memory_order_relaxed) + (nested ? 2 : 1), std::memory_order_release);
 }
 
 }  // namespace
 
 CallScope::CallScope(const CalledPlugin& plugin, const char* call, CallTime time) noexcept
-    : slot_(slot_of_this_thread()) {
+    : slot_(slot_of_this_thread()), nested_(slot_.serial.load(std::memory_order_relaxed) % 2 == 1) {
+  if (nested_) {
+    outer_plugin_ = slot_.plugin.load(std::memory_order_relaxed);
+    outer_call_ = slot_.call.load(std::memory_order_relaxed);
+    outer_time_ = slot_.time.load(std::memory_order_relaxed);
+  }
   slot_.plugin.store(&plugin, std::memory_order_relaxed);
   slot_.call.store(call, std::memory_order_relaxed);
   slot_.time.store(time, std::memory_order_relaxed);
-  count_up(slot_.serial);
+  count_up(slot_.serial, nested_);
 }
 
 CallScope::~CallScope() {
-  count_up(slot_.serial);
+  if (nested_) {
+    slot_.plugin.store(outer_plugin_, std::memory_order_relaxed);
+    slot_.call.store(outer_call_, std::memory_order_relaxed);
+    slot_.time.store(outer_time_, std::memory_order_relaxed);
+  }
+  count_up(slot_.serial, nested_);
 }
 
 const CallSlot* this_thread_calls() noexcept {

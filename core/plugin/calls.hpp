@@ -31,7 +31,9 @@ struct CallSlot {
   CallSlot* next = nullptr;
 };
 
-// This thread is inside `call` (a string literal) of `plugin` until the end of the scope. Calls do not nest.
+// This thread is inside `call` (a string literal) of `plugin` until the end of the scope. A dataset's call
+// may have one of the run's tokenizer inside: then that is the call that the thread is in, and its time its
+// own.
 class CallScope {
  public:
   CallScope(const CalledPlugin& plugin, const char* call, CallTime time) noexcept;
@@ -41,6 +43,10 @@ class CallScope {
 
  private:
   CallSlot& slot_;
+  const bool nested_;
+  const CalledPlugin* outer_plugin_ = nullptr;
+  const char* outer_call_ = nullptr;
+  CallTime outer_time_ = CallTime::unlimited;
 };
 
 // The slot of the calling thread; null before its first plugin call. Async-signal-safe.

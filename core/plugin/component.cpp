@@ -23,6 +23,8 @@ std::string_view kind_name(int32_t kind) {
       return "dataset";
     case TKM_KIND_PATTERN:
       return "load pattern";
+    case TKM_KIND_TOKENIZER:
+      return "tokenizer";
     default:
       return "component";
   }

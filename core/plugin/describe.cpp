@@ -138,11 +138,24 @@ std::vector<Option> options_of(const Component& component) {
 
 std::string qualified_name(const Component& component) {
   const std::string module(component.module_name()), name(component.name());
-  return module == "standard" || module == name ? name : module + "/" + name;
+  const bool alone = module == "standard" || module == name || module == "tokenizer-" + name;
+  return alone ? name : module + "/" + name;
 }
 
 std::string section_of(const Component& component) {
   return component.kind() == TKM_KIND_PATTERN ? "load" : std::string(kind_name(component.kind()));
+}
+
+// As the section stands in a run file: a tokenizer's is inside `model`.
+std::string placed(const Component& component, const std::string& section) {
+  if (component.kind() != TKM_KIND_TOKENIZER) return section;
+  std::string text = "model:\n";
+  for (size_t at = 0; at < section.size();) {
+    const size_t end = section.find('\n', at) + 1;
+    text += "  " + section.substr(at, end - at);
+    at = end;
+  }
+  return text;
 }
 
 std::string title(const Component& component) {
@@ -257,10 +270,10 @@ std::string render_component_yaml(const Component& component) {
   const auto options = options_of(component);
   const bool has_required =
       std::any_of(options.begin(), options.end(), [](const Option& o) { return o.required && o.depth == 0; });
-  std::string text = "# " + title(component) + "\n";
-  if (!component.summary().empty()) text += "# " + one_line(component.summary()) + "\n";
-  text += section_of(component) + ":\n  use: " + qualified_name(component) + "\n";
-  if (options.empty()) return text;
+  std::string head = "# " + title(component) + "\n";
+  if (!component.summary().empty()) head += "# " + one_line(component.summary()) + "\n";
+  std::string text = section_of(component) + ":\n  use: " + qualified_name(component) + "\n";
+  if (options.empty()) return head + placed(component, text);
   text += has_required ? "  options:\n" : "  # options:\n";
   const std::string comment = has_required ? "    # " : "  #   ";
   std::vector<bool> is_live;  // for each depth: is this object written out, not commented?
@@ -274,7 +287,7 @@ std::string render_component_yaml(const Component& component) {
     const bool live = is_live[option.depth];
     text += (live ? "    " : comment) + yaml_line(option, live) + "\n";
   }
-  return text;
+  return head + placed(component, text);
 }
 
 std::string render_component_json(const Component& component) {

@@ -83,6 +83,13 @@ void check_pattern(const void* pointer, Faults& faults) {
               std::pair("next", ops.next));
 }
 
+void check_tokenizer(const void* pointer, Faults& faults) {
+  const auto& ops = *static_cast<const tkm_tokenizer_ops*>(pointer);
+  if (!check_size(ops, sizeof ops, "ops", faults)) return;
+  check_calls(faults, std::pair("create", ops.create), std::pair("destroy", ops.destroy),
+              std::pair("vocab_size", ops.vocab_size), std::pair("encode", ops.encode));
+}
+
 void check_ops(const tkm_component& component, Faults& faults) {
   if (component.ops == nullptr) return faults.add("ops is NULL");
   switch (component.kind) {
@@ -92,6 +99,8 @@ void check_ops(const tkm_component& component, Faults& faults) {
       return check_dataset(component.ops, faults);
     case TKM_KIND_PATTERN:
       return check_pattern(component.ops, faults);
+    case TKM_KIND_TOKENIZER:
+      return check_tokenizer(component.ops, faults);
     default:
       return;
   }
@@ -123,7 +132,7 @@ void check_options(const tkm_component& component, Faults& faults) {
 }
 
 bool is_known(int32_t kind) {
-  return kind == TKM_KIND_PROCESSOR || kind == TKM_KIND_DATASET || kind == TKM_KIND_PATTERN;
+  return kind >= TKM_KIND_PROCESSOR && kind <= TKM_KIND_TOKENIZER;
 }
 
 using Seen = std::set<std::pair<int32_t, std::string_view>>;

@@ -108,6 +108,9 @@ const tkm_dataset_ops& dataset_ops(const Component& component) {
 const tkm_pattern_ops& pattern_ops(const Component& component) {
   return ops_of<tkm_pattern_ops>(component);
 }
+const tkm_tokenizer_ops& tokenizer_ops(const Component& component) {
+  return ops_of<tkm_tokenizer_ops>(component);
+}
 
 LogLevel log_level(int32_t level) {
   switch (level) {
@@ -389,6 +392,48 @@ tkm_status Pattern::next(const tkm_load_state& state, tkm_load_step& step, std::
   if (step.action >= TKM_LOAD_RELEASE && step.action <= TKM_LOAD_DONE) return TKM_OK;
   err = bug(*component_, "next", "gave the unknown action " + std::to_string(step.action));
   return TKM_E_INTERNAL;
+}
+
+// --- Tokenizer
+
+Tokenizer::Tokenizer(const Component& component, std::unique_ptr<HostContext> host, tkm_tokenizer* handle)
+    : component_(&component), host_(std::move(host)), handle_(handle) {}
+
+Tokenizer::Tokenizer(Tokenizer&& other) noexcept
+    : component_(other.component_),
+      host_(std::move(other.host_)),
+      handle_(std::exchange(other.handle_, nullptr)) {}
+
+Tokenizer& Tokenizer::operator=(Tokenizer&& other) noexcept {
+  std::swap(component_, other.component_);
+  std::swap(host_, other.host_);
+  std::swap(handle_, other.handle_);
+  return *this;
+}
+
+Tokenizer::~Tokenizer() {
+  if (handle_ == nullptr) return;
+  call_plugin_void(*component_, "destroy", CallTime::unlimited,
+                   [&] { tokenizer_ops(*component_).destroy(handle_); });
+}
+
+Result<Tokenizer> Tokenizer::create(const Component& component, const CreateOptions& options) {
+  auto created = create_handle<tkm_tokenizer>(component, options, tokenizer_ops(component).create);
+  if (!created) return created.errors();
+  return Tokenizer(component, std::move(created->host), created->handle);
+}
+
+int64_t Tokenizer::vocab_size() {
+  int64_t size = 0;
+  call_plugin_void(*component_, "vocab_size", CallTime::limited,
+                   [&] { size = tokenizer_ops(*component_).vocab_size(handle_); });
+  return size > 0 && size <= int64_t{INT32_MAX} + 1 ? size : 0;
+}
+
+tkm_status Tokenizer::encode(tkm_str text, int32_t mode, const tkm_ids_out& out, std::string& err) {
+  return call_plugin(*component_, "encode", CallTime::limited, TKM_OK, err, [&](const tkm_writer* writer) {
+    return tokenizer_ops(*component_).encode(handle_, text, mode, &out, writer);
+  });
 }
 
 }  // namespace tokometer

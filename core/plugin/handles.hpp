@@ -31,7 +31,8 @@ struct CreateOptions {
   uint64_t seed = 0;
   uint32_t shard = 0, shard_count = 1;  // closed-loop patterns take their share
   // The answer to tkm_host.extension, asked during setup calls: a struct that outlives the handle, or null
-  // for an unknown id. Empty: no extensions. "tkm.calibration/1" -> tkm_calibration.
+  // for an unknown id. Empty: no extensions. "tkm.calibration/1" -> tkm_calibration, "tkm.tokenizer/1" ->
+  // tkm_host_tokenizer. It is kept, with all that it holds, until the handle ends.
   std::function<const void*(std::string_view id)> extension = {};
 };
 
@@ -127,6 +128,28 @@ class Pattern {
   const Component* component_;
   std::unique_ptr<HostContext> host_;
   tkm_pattern* handle_;
+};
+
+class Tokenizer {
+ public:
+  static Result<Tokenizer> create(const Component& component, const CreateOptions& options);
+  Tokenizer(Tokenizer&& other) noexcept;
+  Tokenizer& operator=(Tokenizer&& other) noexcept;
+  ~Tokenizer();
+
+  // Every id is below it; checked to be within int32_t. 0: the call misbehaves.
+  int64_t vocab_size();
+  // TKM_OK: the sink has heard all ids of `text`; mode is TKM_ENCODE_*. May be called from inside a dataset's
+  // call.
+  tkm_status encode(tkm_str text, int32_t mode, const tkm_ids_out& out, std::string& err);
+
+  const Component& component() const { return *component_; }
+
+ private:
+  Tokenizer(const Component& component, std::unique_ptr<HostContext> host, tkm_tokenizer* handle);
+  const Component* component_;
+  std::unique_ptr<HostContext> host_;
+  tkm_tokenizer* handle_;
 };
 
 }  // namespace tokometer

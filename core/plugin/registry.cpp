@@ -16,10 +16,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kStandard = "standard";
+constexpr std::string_view kTokenizer = "tokenizer-";  // in front of the module's name
 constexpr std::string_view kPluginFolder = "tokometer/plugins-1";
 
 // Backends that Debian packages bring: worth naming where their plugin is missing.
-const std::vector<std::string> kPackaged = {"vllm", "tgi", "triton", "sglang", "nim"};
+const std::vector<std::string> kPackaged = {"vllm", "tgi", "triton", "sglang", "nim", "tokenizer-hf"};
 
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -106,11 +107,12 @@ Error not_in_module(const std::vector<Component>& components, int32_t kind, std:
 }
 
 struct Use {
-  std::vector<std::string_view> modules;  // to look in, in this order
+  std::vector<std::string> modules;  // to look in, in this order
   std::string_view name;
 };
 
-Result<Use> parse_use(std::string_view use) {
+// `kind` 0: any. A tokenizer of its own has its kind in the module's name: "hf" is in tokenizer-hf.so.
+Result<Use> parse_use(int32_t kind, std::string_view use) {
   const size_t slash = use.find('/');
   if (ends_with(use, ".so") || use.substr(0, 1) == ".") {
     return Error{"plugin " + in_quotes(use) + ": give a file as an absolute path that ends in .so"};
@@ -120,9 +122,13 @@ Result<Use> parse_use(std::string_view use) {
     return Error{"plugin " + in_quotes(use) +
                  ": must be a name, module/name, or an absolute path that ends in .so"};
   }
-  if (slash != use.npos) return Use{{use.substr(0, slash)}, name};
-  if (name == kStandard || !is_module_name(name)) return Use{{kStandard}, name};
-  return Use{{kStandard, name}, name};
+  if (slash != use.npos) return Use{{std::string(use.substr(0, slash))}, name};
+  Use found{{std::string(kStandard)}, name};
+  if (name == kStandard || !is_module_name(name)) return found;
+  if (kind == 0 || kind == TKM_KIND_TOKENIZER)
+    found.modules.push_back(std::string(kTokenizer) + std::string(name));
+  found.modules.emplace_back(name);
+  return found;
 }
 
 bool is_file(std::string_view use) {
@@ -188,11 +194,11 @@ Result<const Component*> Registry::find_in_file(int32_t kind, const std::string&
 
 Result<const Component*> Registry::find(int32_t kind, std::string_view use) {
   if (is_file(use)) return find_in_file(kind, std::string(use));
-  const auto parsed = parse_use(use);
+  const auto parsed = parse_use(kind, use);
   if (!parsed) return parsed.errors();
   const Component* of_other_kind = nullptr;
   const Components* opened = nullptr;
-  for (const std::string_view module : parsed->modules) {
+  for (const std::string& module : parsed->modules) {
     const auto components = open_module(module);
     if (!components) return components.errors();
     if (*components == nullptr) continue;
@@ -215,9 +221,9 @@ Result<std::vector<const Component*>> Registry::find_any(std::string_view use) {
     for (const Component& component : **components) found.push_back(&component);
     return found;
   }
-  const auto parsed = parse_use(use);
+  const auto parsed = parse_use(0, use);
   if (!parsed) return parsed.errors();
-  for (const std::string_view module : parsed->modules) {
+  for (const std::string& module : parsed->modules) {
     const auto components = open_module(module);
     if (!components) return components.errors();
     if (*components == nullptr) continue;
@@ -232,9 +238,14 @@ Result<std::vector<const Component*>> Registry::find_any(std::string_view use) {
 }
 
 std::vector<std::string> Registry::names_near(int32_t kind) const {
-  std::vector<std::string> names = kPackaged;
+  std::vector<std::string> names;
+  const auto add_module = [&](std::string name) {
+    const bool is_short = kind == TKM_KIND_TOKENIZER && name.starts_with(kTokenizer);
+    names.push_back(is_short ? name.substr(kTokenizer.size()) : std::move(name));
+  };
+  for (const std::string& name : kPackaged) add_module(name);
   for (const SearchDirectory& directory : search_path_.directories) {
-    for (std::string& name : modules_in(directory.path)) names.push_back(std::move(name));
+    for (std::string& name : modules_in(directory.path)) add_module(std::move(name));
   }
   for (const Components* components : opened_) {
     for (const Component& component : *components) {
@@ -251,7 +262,8 @@ Error Registry::not_found(int32_t kind, std::string_view module) const {
   }
   if (search_path_.directories.empty()) text += "no folder";
   const auto near = nearest_name(module, names_near(kind));
-  const std::string package = near.value_or(std::string(module));
+  const std::string kind_part(kind == TKM_KIND_TOKENIZER ? kTokenizer : "");
+  const std::string package = kind_part + near.value_or(std::string(module));
   const bool is_packaged = std::find(kPackaged.begin(), kPackaged.end(), package) != kPackaged.end();
   if (near && *near != module) text += "; did you mean " + in_quotes(*near) + "?";
   if (is_packaged || !near) text += " (package tokometer-plugin-" + package + ")";

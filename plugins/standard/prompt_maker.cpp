@@ -22,7 +22,7 @@ int64_t checked_last_id(const PromptForm& form) {
 }  // namespace
 
 PromptMaker::PromptMaker(const PromptForm& form, const tkm_create_args& args, std::string_view dataset)
-    : host_(args), dataset_(dataset), last_id_(checked_last_id(form)) {
+    : host_(args), tokenizer_(host_), dataset_(dataset), last_id_(checked_last_id(form)) {
   const auto* seen = host_.extension<tkm_calibration>("tkm.calibration/1");
   if (seen == nullptr || !(seen->tokens_per_word > 0) || !std::isfinite(seen->tokens_per_word)) return;
   tokens_per_word_ = seen->tokens_per_word;
@@ -55,8 +55,39 @@ void PromptMaker::append(int64_t tokens, tkm::Random& random) {
   // All but the last part leave room for a word: no two prompts are the same for a long chat template.
   const int64_t until_words =
       until == whole_tokens_ ? whole_words_ : std::min(words(until), whole_words_ - 1);
+  const size_t shared_bytes = text_.size();
   append_words(until_words - made_words_, random);
   made_words_ = std::max(made_words_, until_words);
+  if (tokenizer_ && until == whole_tokens_) fit(shared_bytes, random);
+}
+
+// Words are about one token each, in any vocabulary; where some are two, others are tried.
+void PromptMaker::fit(size_t keep_bytes, tkm::Random& random) {
+  constexpr int kRounds = 32;
+  const int64_t wanted = std::max<int64_t>(whole_tokens_ - overhead_tokens_, 1);
+  counted_tokens_ = tokenizer_.count(text_);
+  for (int round = 0; round < kRounds && counted_tokens_ != wanted; ++round) {
+    const double per_word = static_cast<double>(counted_tokens_) / static_cast<double>(made_words_);
+    const auto apart = static_cast<double>(std::abs(wanted - counted_tokens_));
+    const int64_t words = std::max<int64_t>(std::llround(std::floor(apart / std::max(per_word, 1.0))), 1);
+    if (counted_tokens_ > wanted) {
+      drop_words(words, keep_bytes);
+    } else {
+      append_words(words, random);
+      made_words_ += words;
+    }
+    counted_tokens_ = tokenizer_.count(text_);
+  }
+}
+
+// From the end; what comes before `keep_bytes`, and one word of its own, stay.
+void PromptMaker::drop_words(int64_t count, size_t keep_bytes) {
+  for (; count > 0; --count) {
+    const size_t blank = text_.rfind(' ');
+    if (blank == text_.npos || blank <= keep_bytes) return;
+    text_.resize(blank);
+    --made_words_;
+  }
 }
 
 void PromptMaker::append_words(int64_t count, tkm::Random& random) {
@@ -80,7 +111,8 @@ void PromptMaker::say(int64_t output_tokens, tkm::SampleOut& out) {
   } else {
     out.text(text_);
   }
-  out.lengths(whole_tokens_, output_tokens, TKM_OUTPUT_EXACT);
+  const bool counted = last_id_ == 0 && tokenizer_;
+  out.lengths(counted ? overhead_tokens_ + counted_tokens_ : whole_tokens_, output_tokens, TKM_OUTPUT_EXACT);
 }
 
 void PromptMaker::warn_of_overhead() {

@@ -1,6 +1,8 @@
 // Makes prompts of given lengths from random words that are one token each, or from random token ids: for
 // `synthetic`, `shared_prefix` and the traces. Where the core has learned from the server's own counts how
-// many tokens a word and the chat template really are, the number of words follows that.
+// many tokens a word and the chat template really are, the number of words follows that. Where the run has a
+// tokenizer, the text's tokens are counted, and words at its end added and dropped until they are as many as
+// asked.
 //
 //   maker.begin(prefix + tokens);  maker.append(prefix, shared);  maker.append(tokens, own);  maker.say(out);
 //
@@ -57,15 +59,19 @@ class PromptMaker {
  private:
   int64_t words(int64_t tokens) const;
   void append_words(int64_t count, tkm::Random& random);
+  void fit(size_t keep_bytes, tkm::Random& random);
+  void drop_words(int64_t count, size_t keep_bytes);
   void warn_of_overhead();
 
   tkm::Host host_;
+  tkm::HostTokenizer tokenizer_;
   std::string dataset_;
   int64_t last_id_;  // 0 for text
   double tokens_per_word_ = 1;
   int64_t overhead_tokens_ = 0;
   int64_t whole_tokens_ = 0, made_tokens_ = 0;
   int64_t whole_words_ = 0, made_words_ = 0;
+  int64_t counted_tokens_ = 0;  // of the text, with a tokenizer
   std::string text_;
   std::vector<int32_t> ids_;
   bool warned_ = false;

@@ -1,6 +1,6 @@
-// A processor, a dataset or a load pattern that breaks one rule of the ABI: the one that $HOSTILE_FAULT
-// names. Without it all is well. What loads well and is wrong later: for `plugin check`, which must find
-// each.
+// A processor, a dataset, a load pattern or a tokenizer that breaks one rule of the ABI: the one that
+// $HOSTILE_FAULT names. Without it all is well. What loads well and is wrong later: for `plugin check`, which
+// must find each.
 #include <fcntl.h>
 #include <locale.h>
 #include <sys/stat.h>
@@ -35,6 +35,9 @@ struct tkm_stream {
 struct tkm_dataset {
   int next = 0;
   bool ended = false;
+};
+struct tkm_tokenizer {
+  int asked = 0;
 };
 struct tkm_pattern {
   uint32_t shard, shard_count, started = 0;
@@ -95,9 +98,9 @@ tkm_status create(const tkm_create_args* args, const tkm_writer* err, Handle** o
     (*out)->shard = args->shard;
     (*out)->shard_count = args->shard_count;
   }
-  if constexpr (std::is_same_v<Handle, tkm_dataset>) {
+  if constexpr (std::is_same_v<Handle, tkm_dataset> || std::is_same_v<Handle, tkm_tokenizer>) {
     const size_t at = config.find("\"file\":\"");
-    if (at == config.npos || is("dataset: any file")) return TKM_OK;
+    if (at == config.npos || is("dataset: any file") || is("letters: any file")) return TKM_OK;
     const std::string path(config.substr(at + 8, config.find('"', at + 8) - at - 8));
     if (::access(path.c_str(), R_OK) == 0) return TKM_OK;
     delete *out;
@@ -260,6 +263,31 @@ tkm_status next_sample(tkm_dataset* self, const tkm_sample_out* out, const tkm_w
   return TKM_OK;
 }
 
+// ---- tokenizer: a byte is an id, and a prompt begins with 256
+
+int64_t vocab_size(tkm_tokenizer*) {
+  return is("letters: no size") ? 0 : is("letters: too large") ? 256 : 257;
+}
+
+tkm_status encode_text(tkm_tokenizer* self, tkm_str text, int32_t mode, const tkm_ids_out* out,
+                       const tkm_writer* err) {
+  ++self->asked;
+  if (mode > TKM_ENCODE_PROMPT && !is("letters: any mode")) return say(err, "what mode?", TKM_E_UNSUPPORTED);
+  if (is("letters: refuses") && text.size == 1) return say(err, "too short", TKM_E_INPUT);
+  if (is("letters: leak")) lose_memory();
+  if (is("letters: crash") && text.size > 999'999) crash();
+  const int32_t begin = 256;
+  if (mode == TKM_ENCODE_PROMPT) out->ids(out->ctx, &begin, 1);
+  if (is("letters: ids of nothing") && text.size == 0) out->ids(out->ctx, &begin, 1);
+  for (const char c : view(text)) {
+    int32_t id = static_cast<unsigned char>(c);
+    if (is("letters: counter") && self->asked > 25) id = 1;
+    if (is("letters: other prompt") && mode == TKM_ENCODE_PROMPT) id = 2;
+    out->ids(out->ctx, &id, 1);
+  }
+  return TKM_OK;
+}
+
 // ---- load patterns
 
 tkm_status next_tick(tkm_pattern* self, const tkm_load_state* state, tkm_load_step* step,
@@ -317,6 +345,8 @@ const tkm_processor_ops processor_ops{sizeof processor_ops,
                                       close};
 const tkm_dataset_ops dataset_ops{sizeof dataset_ops,   0,    create<tkm_dataset>,
                                   destroy<tkm_dataset>, size, next_sample};
+const tkm_tokenizer_ops letter_ops{sizeof letter_ops,      0,          create<tkm_tokenizer>,
+                                   destroy<tkm_tokenizer>, vocab_size, encode_text};
 const tkm_pattern_ops tick_ops{sizeof tick_ops, 0, create<tkm_pattern>, destroy<tkm_pattern>, next_tick};
 const tkm_pattern_ops people_ops{sizeof people_ops, 0, create<tkm_pattern>, destroy<tkm_pattern>,
                                  next_person};
@@ -347,7 +377,10 @@ extern "C" const tkm_module* tkm_module_v1() {
       sizeof ticks, TKM_KIND_PATTERN, str("ticks"), str("an open loop"), {}, open_words, 1, &tick_ops};
   static const tkm_component people{
       sizeof people, TKM_KIND_PATTERN, str("people"), str("a closed loop"), {}, closed_words, 1, &people_ops};
-  static const tkm_component* const components[] = {&talker, &lines, &ticks, &people};
+  static const tkm_component letters{
+      sizeof letters, TKM_KIND_TOKENIZER, str("letters"), str("bytes"), str(kFileSchema), nullptr, 0,
+      &letter_ops};
+  static const tkm_component* const components[] = {&talker, &lines, &ticks, &people, &letters};
   static const tkm_module module{sizeof module,
                                  TKM_ABI_MINOR,
                                  TKM_ABI_MIN_HOST_MINOR,
@@ -356,7 +389,7 @@ extern "C" const tkm_module* tkm_module_v1() {
                                  str("6.6.6"),
                                  str("Apache-2.0"),
                                  components,
-                                 4};
+                                 5};
   static const tkm_module other = module;
   static int calls = 0;
   return is("module: two descriptors") && ++calls % 2 == 0 ? &other : &module;

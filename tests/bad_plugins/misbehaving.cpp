@@ -1,5 +1,5 @@
-// A processor, a dataset and a load pattern that break the rules of calls. What is broken is chosen by the
-// text of the configuration (for create) and of the prompt (for the rest).
+// A processor, a dataset, a load pattern and a tokenizer that break the rules of calls. What is broken is
+// chosen by the text of the configuration (for create) and of the prompt (for the rest).
 #include <tokometer/abi.h>
 
 #include <csignal>
@@ -13,6 +13,9 @@ struct tkm_dataset {
   std::string fault;
 };
 struct tkm_pattern {
+  std::string fault;
+};
+struct tkm_tokenizer {
   std::string fault;
 };
 
@@ -114,6 +117,14 @@ tkm_status next_step(tkm_pattern* self, const tkm_load_state*, tkm_load_step* st
   return misbehave(self->fault, err);
 }
 
+int64_t vocab_size(tkm_tokenizer* self) {
+  if (self->fault == "size throws") throw std::runtime_error("from vocab_size");
+  return self->fault == "too large" ? int64_t{1} << 40 : 100;
+}
+tkm_status encode_text(tkm_tokenizer*, tkm_str text, int32_t, const tkm_ids_out*, const tkm_writer* err) {
+  return misbehave(view(text), err);
+}
+
 }  // namespace
 
 extern "C" const tkm_module* tkm_module_v1() {
@@ -140,7 +151,11 @@ extern "C" const tkm_module* tkm_module_v1() {
                                      &dataset_ops};
   static const tkm_component pattern{sizeof pattern, TKM_KIND_PATTERN, str("steps"), {}, {}, closed_loop, 1,
                                      &pattern_ops};
-  static const tkm_component* const components[] = {&processor, &dataset, &pattern};
+  static const tkm_tokenizer_ops tokenizer_ops{
+      sizeof tokenizer_ops, 0, create_later<tkm_tokenizer>, destroy<tkm_tokenizer>, vocab_size, encode_text};
+  static const tkm_component tokenizer{sizeof tokenizer, TKM_KIND_TOKENIZER, str("ids"), {}, {}, nullptr, 0,
+                                       &tokenizer_ops};
+  static const tkm_component* const components[] = {&processor, &dataset, &pattern, &tokenizer};
   static const tkm_module module{sizeof module,
                                  TKM_ABI_MINOR,
                                  TKM_ABI_MIN_HOST_MINOR,
@@ -149,7 +164,7 @@ extern "C" const tkm_module* tkm_module_v1() {
                                  str("6.6.6"),
                                  str("Apache-2.0"),
                                  components,
-                                 3};
+                                 4};
   return &module;
 }
 TKM_NOTE("misbehaving", "6.6.6");

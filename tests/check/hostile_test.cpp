@@ -126,6 +126,20 @@ TEST_CASE("faults of a dataset") {
   expect(kFaults, "@lines");
 }
 
+TEST_CASE("faults of a tokenizer") {
+  constexpr Fault kFaults[] = {{"letters: refuses", "tokenizer.ids@letters"},
+                               {"letters: no size", "tokenizer.ids@letters"},
+                               {"letters: too large", "tokenizer.ids@letters"},
+                               {"letters: counter", "tokenizer.repeatable@letters"},
+                               {"letters: ids of nothing", "tokenizer.prompt@letters"},
+                               {"letters: other prompt", "tokenizer.prompt@letters"},
+                               {"letters: crash", "tokenizer.any-text@letters"},
+                               {"letters: any mode", "tokenizer.modes@letters"},
+                               {"letters: any file", "tokenizer.missing-file@letters"},
+                               {"letters: leak", "tokenizer.no-leak@letters"}};
+  expect(kFaults, "@letters");
+}
+
 TEST_CASE("faults of load patterns") {
   constexpr Fault kFaults[] = {
       {"ticks: fails", "pattern.answers@ticks"},      {"ticks: falls", "pattern.times@ticks"},

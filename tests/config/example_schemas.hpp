@@ -28,6 +28,8 @@ inline Result<std::string> option_schema(std::string_view kind, std::string_view
           "file": {"type": "string", "format": "path", "minLength": 1},
           "block": {"type": "string", "format": "bytes", "default": "64KiB", "minimum": 1},
           "fields": {"type": "array", "items": {"type": "string"}, "minItems": 1}}})"},
+      {"tokenizer/hf", R"({"type": "object", "required": ["file"], "properties": {
+          "file": {"type": "string", "format": "path", "minLength": 1}}})"},
       {"load/poisson", R"({"type": "object", "required": ["rate"], "properties": {
           "rate": {"type": "number", "exclusiveMinimum": 0}}})"},
       {"load/synchronous", R"({"type": "object", "properties": {}})"},

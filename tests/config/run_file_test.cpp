@@ -20,6 +20,16 @@ RunFile good(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("a tokenizer") {
+  CHECK(good("").tokenizer.use.empty());
+  const RunFile run =
+      *read(Input{{{"/runs/a.yaml", completed("model: {tokenizer: {use: hf, options: {file: t.json}}}\n")}}});
+  CHECK(run.tokenizer.use == "hf");
+  CHECK(run.tokenizer.options_json == R"({"file":"/runs/t.json"})");
+  CHECK(run.resolved_json.find(R"("tokenizer":{"use":"hf","options":{"file":"/runs/t.json"}})") !=
+        std::string::npos);
+}
+
 TEST_CASE("defaults") {
   const RunFile run = good("");
   CHECK(run.name == "run");

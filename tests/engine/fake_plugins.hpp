@@ -5,8 +5,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "engine/run_tokenizer.hpp"
 #include "plugin/handles.hpp"
 
 #include <tokometer/abi.h>
@@ -104,6 +106,39 @@ inline Dataset fake_dataset(int64_t size, DatasetStep step) {
   dataset_step() = std::move(step);
   dataset_size() = size;
   return std::move(*Dataset::create(component, {}));
+}
+
+// A token for each word; a text with a '\xff' in it cannot be encoded.
+inline std::shared_ptr<RunTokenizer> fake_tokenizer() {
+  static const tkm_tokenizer_ops ops{
+      .struct_size = sizeof(tkm_tokenizer_ops),
+      .reserved = 0,
+      .create = [](const tkm_create_args*, const tkm_writer*, tkm_tokenizer** out) -> tkm_status {
+        *out = reinterpret_cast<tkm_tokenizer*>(new int());
+        return TKM_OK;
+      },
+      .destroy = [](tkm_tokenizer* self) { delete reinterpret_cast<int*>(self); },
+      .vocab_size = [](tkm_tokenizer*) -> int64_t { return 10; },
+      .encode = [](tkm_tokenizer*, tkm_str text, int32_t mode, const tkm_ids_out* out,
+                   const tkm_writer* err) -> tkm_status {
+        bool in_word = false;
+        for (const char c : std::string_view(text.data, text.size)) {
+          if (c == '\xff') return err->write(err->ctx, str("not UTF-8")), TKM_E_INPUT;
+          if (c != ' ' && !in_word) out->ids(out->ctx, &mode, 1);
+          in_word = c != ' ';
+        }
+        return TKM_OK;
+      }};
+  static const tkm_component entry{.struct_size = sizeof(tkm_component),
+                                   .kind = TKM_KIND_TOKENIZER,
+                                   .id = str("fake"),
+                                   .summary = {},
+                                   .config_schema = {},
+                                   .capabilities = nullptr,
+                                   .capability_count = 0,
+                                   .ops = &ops};
+  static const Component component = component_of(entry);
+  return *RunTokenizer::make(component, {});
 }
 
 }  // namespace tokometer::test

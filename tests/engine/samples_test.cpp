@@ -184,6 +184,67 @@ TEST_CASE("an endless dataset is read as it goes") {
   CHECK(texts(**source, 3) == std::vector<std::string>{"prompt 0", "prompt 1", "prompt 2"});
 }
 
+TEST_CASE("a tokenizer counts what the data do not state") {
+  SampleRules rules;
+  rules.tokenizer = test::fake_tokenizer();
+  SUBCASE("a chat's texts and its answer; a stated length stays") {
+    auto source = SampleSource::open(
+        fake_dataset(-2,
+                     [at = 0](const tkm_sample_out& out, const tkm_writer&) mutable -> tkm_status {
+                       if (at == 2) return TKM_END;
+                       out.message(out.ctx, test::str("system"), {});
+                       const tkm_part part{TKM_PART_TEXT, 0, {}, test::str("be brief now")};
+                       out.part(out.ctx, &part);
+                       out.message(out.ctx, test::str("user"), {});
+                       const tkm_part question{TKM_PART_TEXT, 0, {}, test::str("why so")};
+                       out.part(out.ctx, &question);
+                       const tkm_part image{TKM_PART_IMAGE, 0, {}, test::str("http://a b c")};
+                       out.part(out.ctx, &image);
+                       out.answer(out.ctx, test::str("because of this and that"));
+                       if (at++ == 1) out.lengths(out.ctx, 70, 80, TKM_OUTPUT_EXACT);
+                       return TKM_OK;
+                     }),
+        rules);
+    REQUIRE(source);
+    const auto first = (*source)->next()->sample, second = (*source)->next()->sample;
+    CHECK(first->prompt_tokens == 5);
+    CHECK(first->output_tokens == 5);
+    CHECK(first->output_mode == TKM_OUTPUT_AT_MOST);
+    CHECK(second->prompt_tokens == 70);
+    CHECK(second->output_tokens == 80);
+    CHECK(second->output_mode == TKM_OUTPUT_EXACT);
+  }
+  SUBCASE("the filter goes by it, and says so") {
+    rules.rows.filter.name = "own";
+    rules.rows.filter.max_prompt = 3;
+    const auto step = [at = 0](const tkm_sample_out& out, const tkm_writer&) mutable -> tkm_status {
+      if (at == 3) return TKM_END;
+      out.text(out.ctx, test::str(at++ == 1 ? "one two three four" : "one two longlonglonglonglonglong"));
+      return TKM_OK;
+    };
+    auto source = SampleSource::open(fake_dataset(-2, step), rules);
+    REQUIRE(source);
+    CHECK((*source)->filter().report() ==
+          "filter own left out 1 of 3 rows (max_prompt 1); lengths that the data do not state are counted by "
+          "the "
+          "tokenizer");
+  }
+  SUBCASE("a text that it cannot encode is a bad record") {
+    const auto step = [at = 0](const tkm_sample_out& out, const tkm_writer&) mutable -> tkm_status {
+      if (at == 2) return TKM_END;
+      out.text(out.ctx, test::str(at++ == 0 ? "good" : "caf\xff"));
+      return TKM_OK;
+    };
+    rules.data_name = "p.txt";
+    CHECK(SampleSource::open(fake_dataset(-2, step), rules).error().message ==
+          "p.txt: record 2: tokenizer \"fake\": not UTF-8");
+    rules.rows.on_bad = Rows::OnBad::skip;
+    auto source = SampleSource::open(fake_dataset(-2, step), rules);
+    REQUIRE(source);
+    CHECK((*source)->skipped() == 1);
+  }
+}
+
 TEST_CASE("the text becomes a chat message, gets a nonce, is cut for calibration") {
   SampleRules rules;
   rules.text_as_chat = true;

@@ -39,6 +39,22 @@ TEST_CASE("many short calls are not one long call") {
   }
 }
 
+TEST_CASE("a call inside a call is the one that the thread is in, with a time of its own") {
+  CallWatchdog watchdog;
+  const CalledPlugin tokenizer{"tokenizer-hf", "/p/tokenizer-hf.so", "0.1.0"};
+  const CallScope outer(kPlugin, "next", CallTime::limited);
+  CHECK(told(watchdog, 0) == Lines{});
+  {
+    const CallScope inner(tokenizer, "encode", CallTime::limited);
+    CHECK(told(watchdog, 60) == Lines{});
+    CHECK(this_thread_calls()->plugin.load() == &tokenizer);
+    CHECK(told(watchdog, 160) == Lines{"slow encode"});
+  }
+  CHECK(this_thread_calls()->plugin.load() == &kPlugin);
+  CHECK(told(watchdog, 161) == Lines{});
+  CHECK(told(watchdog, 261) == Lines{"slow next"});
+}
+
 TEST_CASE("setup calls and threads outside a plugin are never slow") {
   CallWatchdog watchdog;
   { const CallScope scope(kPlugin, "data", CallTime::limited); }

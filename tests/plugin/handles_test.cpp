@@ -215,6 +215,9 @@ TEST_CASE("calls that break the contract become statuses with a sentence") {
     tkm_load_step step{};
     CHECK(pattern->next(tkm_load_state{}, step, err) == each.status);
     CHECK(err == in_call(each.sentence, "next"));
+    auto tokenizer = Tokenizer::create(misbehaving(TKM_KIND_TOKENIZER), {.config_json = ""});
+    CHECK(tokenizer->encode(str(each.fault), TKM_ENCODE_TEXT, tkm_ids_out{}, err) == each.status);
+    CHECK(err == in_call(each.sentence, "encode"));
   }
 }
 
@@ -267,6 +270,17 @@ TEST_CASE("an odd size is an unknown one") {
   CHECK(size("size -7") == -2);
   CHECK(size("size throws") == -2);
   CHECK(log.text() == "error: " + bug("size let an exception out") + "\n");
+}
+
+TEST_CASE("a vocabulary that no id can fill is none") {
+  const LogCapture log;
+  const auto size = [](const char* fault) {
+    return Tokenizer::create(misbehaving(TKM_KIND_TOKENIZER), {.config_json = fault})->vocab_size();
+  };
+  CHECK(size("") == 100);
+  CHECK(size("too large") == 0);
+  CHECK(size("size throws") == 0);
+  CHECK(log.text() == "error: " + bug("vocab_size let an exception out") + "\n");
 }
 
 TEST_CASE("an unknown action is the plugin's bug") {

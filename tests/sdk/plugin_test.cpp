@@ -122,6 +122,20 @@ struct Steps : Counted {
   std::string mode;
 };
 
+struct Letters : Counted {
+  static constexpr auto kId = "letters", kSummary = "a byte is an id";
+  static constexpr std::array<const char*, 0> kCapabilities{};
+  using Options = ModeOptions;
+  explicit Letters(ModeOptions options) : mode(options.mode) {}
+  int64_t vocab_size() { return 300; }
+  void encode(std::string_view text, int32_t how, tkm::IdsOut& out) {
+    misbehave(mode);
+    if (how == TKM_ENCODE_PROMPT) out.ids(std::array<int32_t, 1>{299});
+    for (const char c : text) out.ids(std::array<int32_t, 1>{static_cast<unsigned char>(c)});
+  }
+  std::string mode;
+};
+
 // The host's side, as a plugin sees it.
 
 template <class T>
@@ -190,7 +204,7 @@ struct Heard {
 }  // namespace
 
 TKM_MODULE("test-module", "1.2.3", "Apache-2.0", tkm::processor<Echo>(), tkm::dataset<Three>(),
-           tkm::dataset<Plain>(), tkm::pattern<Steps>());
+           tkm::dataset<Plain>(), tkm::pattern<Steps>(), tkm::tokenizer<Letters>());
 
 TEST_CASE("plugin: the module describes itself, with the same pointer each time") {
   const tkm_module* module = tkm_module_v1();
@@ -200,10 +214,11 @@ TEST_CASE("plugin: the module describes itself, with the same pointer each time"
   CHECK(tkm::view(module->name) == "test-module");
   CHECK(tkm::view(module->version) == "1.2.3");
   CHECK(tkm::view(module->license) == "Apache-2.0");
-  REQUIRE(module->component_count == 4);
+  REQUIRE(module->component_count == 5);
   CHECK(at(0)->kind == TKM_KIND_PROCESSOR);
   CHECK(at(1)->kind == TKM_KIND_DATASET);
   CHECK(at(3)->kind == TKM_KIND_PATTERN);
+  CHECK(at(4)->kind == TKM_KIND_TOKENIZER);
   CHECK(tkm::view(at(0)->id) == "echo");
   CHECK(tkm::view(at(0)->summary) == "says what it gets");
   REQUIRE(at(0)->capability_count == 2);
@@ -265,9 +280,58 @@ TEST_CASE("plugin: exceptions become statuses with a sentence") {
       CHECK(calls.next(steps, &state, &step, &host.writer) == status);
       calls.destroy(steps);
     }
+    SUBCASE("tokenizer") {
+      const auto& calls = ops<tkm_tokenizer_ops>(4);
+      tkm_tokenizer* letters = nullptr;
+      REQUIRE(calls.create(&args, &host.writer, &letters) == TKM_OK);
+      const tkm_ids_out out{sizeof(tkm_ids_out), 0, nullptr, [](void*, const int32_t*, size_t) {}};
+      CHECK(calls.encode(letters, tkm::str("x"), TKM_ENCODE_TEXT, &out, &host.writer) == status);
+      calls.destroy(letters);
+    }
     CHECK(host.err == sentence);
     CHECK(alive == 0);
   }
+}
+
+TEST_CASE("plugin: a dataset counts with the host's tokenizer") {
+  static const tkm_host_tokenizer table{
+      sizeof(tkm_host_tokenizer), 0, nullptr, 500,
+      [](void*, tkm_str text, int32_t mode, const tkm_ids_out* out, const tkm_writer* err) -> tkm_status {
+        if (text.size == 0) return err->write(err->ctx, tkm::str("nothing to do")), TKM_E_INPUT;
+        const int32_t ids[] = {mode, 5, 6};
+        out->ids(out->ctx, ids, 2);
+        out->ids(out->ctx, ids + 2, 1);
+        return TKM_OK;
+      }};
+  FakeHost host;
+  CHECK(!tkm::HostTokenizer(tkm::Host(host.args("{}"))));
+  host.host.extension = [](const tkm_host*, tkm_str id) -> const void* {
+    return tkm::view(id) == "tkm.tokenizer/1" ? &table : nullptr;
+  };
+  const tkm::HostTokenizer tokenizer{tkm::Host(host.args("{}"))};
+  REQUIRE(tokenizer);
+  CHECK(tokenizer.vocab_size() == 500);
+  CHECK(tokenizer.count("a text") == 3);
+  CHECK(tokenizer.encode("a text", TKM_ENCODE_PROMPT) == std::vector<int32_t>{1, 5, 6});
+  CHECK_THROWS_WITH_AS(tokenizer.count(""), "nothing to do", tkm::Error);
+}
+
+TEST_CASE("plugin: a tokenizer's ids go through") {
+  FakeHost host;
+  const tkm_create_args args = host.args("{}");
+  const auto& calls = ops<tkm_tokenizer_ops>(4);
+  tkm_tokenizer* letters = nullptr;
+  REQUIRE(calls.create(&args, &host.writer, &letters) == TKM_OK);
+  CHECK(calls.vocab_size(letters) == 300);
+  std::vector<int32_t> ids;
+  const tkm_ids_out out{sizeof(tkm_ids_out), 0, &ids, [](void* ctx, const int32_t* some, size_t count) {
+                          static_cast<std::vector<int32_t>*>(ctx)->insert(
+                              static_cast<std::vector<int32_t>*>(ctx)->end(), some, some + count);
+                        }};
+  CHECK(calls.encode(letters, tkm::str("ab"), TKM_ENCODE_PROMPT, &out, &host.writer) == TKM_OK);
+  CHECK(ids == std::vector<int32_t>{299, 'a', 'b'});
+  calls.destroy(letters);
+  CHECK(alive == 0);
 }
 
 TEST_CASE("plugin: a failed create or open makes no handle") {

@@ -38,6 +38,7 @@ struct Setup {
   uint64_t seed = 1;
   uint32_t shard = 0, shard_count = 1;
   const tkm_calibration* calibration = nullptr;
+  const tkm_host_tokenizer* tokenizer = nullptr;
 };
 
 // What `create` is given; outlives the handle.
@@ -71,7 +72,9 @@ class Host {
     static_cast<Host*>(it->ctx)->logged_.push_back(copy(text));
   }
   static const void* extension(const tkm_host* it, tkm_str id) {
-    return copy(id) == "tkm.calibration/1" ? static_cast<Host*>(it->ctx)->setup_.calibration : nullptr;
+    const Setup& setup = static_cast<Host*>(it->ctx)->setup_;
+    if (copy(id) == "tkm.tokenizer/1") return setup.tokenizer;
+    return copy(id) == "tkm.calibration/1" ? setup.calibration : nullptr;
   }
 
   Setup setup_;

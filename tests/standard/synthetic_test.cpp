@@ -185,6 +185,66 @@ TEST_CASE("synthetic: a prompt shorter than the chat template has one word, and 
         "one word long");
 }
 
+namespace {
+
+// A token for each started `letters` letters of a word; `asked` counts calls.
+struct WordTokenizer {
+  size_t letters;
+  tkm_host_tokenizer table{sizeof(tkm_host_tokenizer), 0, this, 1, encode};
+
+  static tkm_status encode(void* ctx, tkm_str text, int32_t, const tkm_ids_out* out, const tkm_writer*) {
+    const std::vector<int32_t> ids(
+        static_cast<size_t>(static_cast<WordTokenizer*>(ctx)->count(host::copy(text))));
+    out->ids(out->ctx, ids.data(), ids.size());
+    return TKM_OK;
+  }
+  int64_t count(const std::string& text) const {
+    int64_t tokens = 0;
+    size_t word = 0;
+    for (const char c : text) {
+      word = c == ' ' ? 0 : word + 1;
+      if (word > 0 && (word - 1) % letters == 0) ++tokens;
+    }
+    return tokens;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("synthetic: with a tokenizer a text has exactly as many tokens as asked") {
+  const std::vector<std::pair<size_t, double>> vocabularies{{100, 1.0}, {5, 1.3}, {4, 1.6}};
+  for (const auto& [letters, per_word] : vocabularies) {
+    CAPTURE(letters);
+    WordTokenizer tokenizer{letters};
+    const tkm_calibration seen{sizeof(tkm_calibration), 0, per_word, 5};
+    const host::Setup setup{
+        .config = R"({"input_tokens":{"distribution":"uniform","min":20,"max":90},"prefix_tokens":30})",
+        .calibration = &seen,
+        .tokenizer = &tokenizer.table};
+    const auto samples = draw(setup, 100), again = draw(setup, 100);
+    const std::string prefix = samples[0].text.substr(0, samples[0].text.find(' '));
+    for (size_t index = 0; index < samples.size(); ++index) {
+      CHECK(samples[index].text == again[index].text);
+      CHECK(samples[index].text.starts_with(prefix + " "));
+      CHECK(tokenizer.count(samples[index].text) + 5 == samples[index].prompt_tokens);
+    }
+    const auto plain = draw({.config = setup.config}, 100);
+    size_t exact = 0;
+    for (size_t index = 0; index < samples.size(); ++index)
+      exact += samples[index].prompt_tokens == plain[index].prompt_tokens ? 1 : 0;
+    CHECK(exact == samples.size());
+  }
+}
+
+TEST_CASE("synthetic: where no text has the length, the tokenizer's count is what is stated") {
+  WordTokenizer tokenizer{1};  // each letter a token: lengths of words decide
+  const auto samples = draw({.config = R"({"input_tokens":1})", .tokenizer = &tokenizer.table}, 20);
+  for (const auto& sample : samples) {
+    CHECK(words_in(sample.text) == 1);
+    CHECK(sample.prompt_tokens == tokenizer.count(sample.text));
+  }
+}
+
 TEST_CASE("synthetic: options that do not fit together") {
   struct Case {
     const char *config, *sentence;

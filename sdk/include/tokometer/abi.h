@@ -2,10 +2,10 @@
  * TKM_ABI_DRAFT.
  *
  * The contract between the host (the core of tokometer) and a module (one plugin .so). A module holds
- * components: request processors, datasets, load patterns. It exports one symbol, tkm_module_v1, and carries
- * one ELF note, TKM_NOTE, which the host reads before any code of the module runs. This file is the text of
- * record: what a comment here says, holds. Plain C11, C++11 and later; C++ authors will rather include
- * <tokometer/plugin.hpp>.
+ * components: request processors, datasets, load patterns, tokenizers. It exports one symbol, tkm_module_v1,
+ * and carries one ELF note, TKM_NOTE, which the host reads before any code of the module runs. This file is
+ * the text of record: what a comment here says, holds. Plain C11, C++11 and later; C++ authors will rather
+ * include <tokometer/plugin.hpp>.
  *
  * Structs
  *   [frozen]  never changes in version 1 and may stand in arrays.
@@ -24,8 +24,8 @@
  * owns; only the opaque handles live longer than a call. There are three lifetimes: static    until the
  * process ends: the module descriptor and all that it points to (a module is never unloaded); handle    until
  * destroy() of the component: tkm_host; call      everything else: valid until the call that passed it
- * returns. Copy what you keep. A sink (tkm_writer, tkm_request_out, tkm_events, tkm_sample_out) cannot fail,
- * is used only inside the call that got it, and never calls the module.
+ * returns. Copy what you keep. A sink (tkm_writer, tkm_request_out, tkm_events, tkm_sample_out, tkm_ids_out)
+ * cannot fail, is used only inside the call that got it, and never calls the module.
  *
  * Threads. A handle is never entered by two threads at once, but calls may move between threads: no
  * thread_local state, no threads of your own. The tag of a function says who calls it and what it may do:
@@ -107,6 +107,7 @@ typedef struct tkm_processor tkm_processor;
 typedef struct tkm_stream tkm_stream;
 typedef struct tkm_dataset tkm_dataset;
 typedef struct tkm_pattern tkm_pattern;
+typedef struct tkm_tokenizer tkm_tokenizer;
 
 /* Constants. */
 
@@ -127,7 +128,7 @@ enum {
   TKM_KIND_PROCESSOR = 1, /* ops: tkm_processor_ops */
   TKM_KIND_DATASET = 2,   /* ops: tkm_dataset_ops */
   TKM_KIND_PATTERN = 3,   /* ops: tkm_pattern_ops */
-  TKM_KIND_TOKENIZER = 4  /* reserved for a later minor */
+  TKM_KIND_TOKENIZER = 4  /* ops: tkm_tokenizer_ops */
 };
 
 enum { TKM_TASK_GENERATE = 0, TKM_TASK_EMBED = 1, TKM_TASK_RANK = 2 };
@@ -189,6 +190,10 @@ enum {
 /* What the core puts in front of a later turn: nothing, what the server really answered, or the scripted
  * answers. */
 enum { TKM_HISTORY_NONE = 0, TKM_HISTORY_SERVER = 1, TKM_HISTORY_SCRIPT = 2 };
+
+/* What a tokenizer encodes: the text alone, or the text as a prompt, with the ids that the model's tokenizer
+ * puts around one (a begin-of-text). A chat template is the server's and never part of it. */
+enum { TKM_ENCODE_TEXT = 0, TKM_ENCODE_PROMPT = 1 };
 
 enum { TKM_LOG_DEBUG = 0, TKM_LOG_INFO = 1, TKM_LOG_WARN = 2, TKM_LOG_ERROR = 3 };
 
@@ -506,6 +511,48 @@ typedef struct tkm_pattern_ops {
   tkm_status (*next)(tkm_pattern* pattern, const tkm_load_state* state, tkm_load_step* out,
                      const tkm_writer* err);
 } tkm_pattern_ops;
+
+/* Tokenizer: text to token ids. */
+
+/* [sized] Host-owned sink for token ids; all are copied, pieces are joined. */
+typedef struct tkm_ids_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void* ctx;
+  void (*ids)(void* ctx, const int32_t* ids, size_t count);
+} tkm_ids_out;
+
+/* [sized] plugin -> host; static. One instance for each run, shared by its datasets, and others where a
+ * component is checked. Same configuration and text, same ids. */
+typedef struct tkm_tokenizer_ops {
+  uint32_t struct_size;
+  uint32_t reserved;
+
+  /* [setup] As in tkm_processor_ops. A missing file is TKM_E_CONFIG with its path; a part of a file that this
+   * tokenizer does not know is TKM_E_UNSUPPORTED with its name, never skipped. */
+  tkm_status (*create)(const tkm_create_args* args, const tkm_writer* err, tkm_tokenizer** out);
+  void (*destroy)(tkm_tokenizer* tokenizer); /* [setup] */
+
+  /* [setup] [feed] Every id that encode() can give is at least 0 and below it. */
+  int64_t (*vocab_size)(tkm_tokenizer* tokenizer);
+
+  /* [setup] [feed] The ids of `text`; mode is TKM_ENCODE_*. An empty text has none of its own. TKM_E_INPUT:
+   * this text cannot be encoded (not UTF-8); what the sink has heard of it does not count. */
+  tkm_status (*encode)(tkm_tokenizer* tokenizer, tkm_str text, int32_t mode, const tkm_ids_out* out,
+                       const tkm_writer* err);
+} tkm_tokenizer_ops;
+
+/* [sized] host -> plugin. The extension "tkm.tokenizer/1" for datasets: the tokenizer that the run file names
+ * under model.tokenizer, to be used from create() on, as long as the handle lives, inside the dataset's own
+ * calls. NULL from extension(): the run has none. */
+typedef struct tkm_host_tokenizer {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void* ctx;
+  int64_t vocab_size;
+  /* [setup] [feed] As in tkm_tokenizer_ops, with ctx for the handle. */
+  tkm_status (*encode)(void* ctx, tkm_str text, int32_t mode, const tkm_ids_out* out, const tkm_writer* err);
+} tkm_host_tokenizer;
 
 /* Module. */
 

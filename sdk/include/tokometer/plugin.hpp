@@ -11,7 +11,8 @@
 //   };
 //   TKM_MODULE("acme", "1.0.0", "Apache-2.0", tkm::pattern<Steady>())
 //
-// What each kind needs is said at processor(), dataset() and pattern() below; threads and lifetimes in abi.h.
+// What each kind needs is said at processor(), dataset(), pattern() and tokenizer() below; threads and
+// lifetimes in abi.h.
 #pragma once
 
 #include <tokometer/plugin/sinks.hpp>
@@ -66,11 +67,25 @@ const tkm_component* pattern() {
   if constexpr (MakesSteps<T>) return component<T>(TKM_KIND_PATTERN, &PatternCalls<T>::kOps);
 }
 
+// A tokenizer has
+//   int64_t vocab_size()                                      every id is below it
+//   void encode(std::string_view text, int32_t mode, IdsOut&)  mode is TKM_ENCODE_*
+template <class T>
+const tkm_component* tokenizer() {
+  using namespace plugin_detail;
+  static_assert(KnowsVocabulary<T>, "a tokenizer needs: int64_t vocab_size()");
+  static_assert(EncodesText<T>,
+                "a tokenizer needs: void encode(std::string_view text, int32_t mode, tkm::IdsOut&)");
+  if constexpr (KnowsVocabulary<T> && EncodesText<T>) {
+    return component<T>(TKM_KIND_TOKENIZER, &TokenizerCalls<T>::kOps);
+  }
+}
+
 }  // namespace tkm
 
 // Makes this .so a plugin: the entry point and the note. Once in a module. `name`, `version` and `license`
-// are string literals; the components are tkm::processor<T>(), tkm::dataset<T>(), tkm::pattern<T>(), or
-// functions of yours that return one (for classes that live in other files).
+// are string literals; the components are tkm::processor<T>(), tkm::dataset<T>(), tkm::pattern<T>(),
+// tkm::tokenizer<T>(), or functions of yours that return one (for classes that live in other files).
 #define TKM_MODULE(name, version, license, ...)                               \
   TKM_NOTE(name, version);                                                    \
   extern "C" TKM_EXPORT const tkm_module* tkm_module_v1(void) {               \

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace tkm {
 
@@ -187,6 +188,56 @@ class SampleOut {
 
  private:
   const tkm_sample_out& sink_;
+};
+
+// The ids of a text. Valid inside `encode` only.
+class IdsOut {
+ public:
+  explicit IdsOut(const tkm_ids_out& sink) noexcept : sink_(sink) {}
+
+  void ids(std::span<const int32_t> some) { sink_.ids(sink_.ctx, some.data(), some.size()); }
+
+ private:
+  const tkm_ids_out& sink_;
+};
+
+// The run's tokenizer, for a dataset: made from Host in the constructor, usable inside the dataset's own
+// calls as long as it lives. False: the run has none, and nothing but the test may be called.
+class HostTokenizer {
+ public:
+  explicit HostTokenizer(const Host& host) noexcept
+      : it_(host.extension<tkm_host_tokenizer>("tkm.tokenizer/1")) {}
+
+  explicit operator bool() const noexcept { return it_ != nullptr; }
+  int64_t vocab_size() const noexcept { return it_->vocab_size; }
+  // `mode` is TKM_ENCODE_*. Throws Error where the text cannot be encoded.
+  std::vector<int32_t> encode(std::string_view text, int32_t mode = TKM_ENCODE_TEXT) const {
+    std::vector<int32_t> all;
+    encode(text, mode, &all, [](void* ctx, const int32_t* ids, size_t count) {
+      auto& list = *static_cast<std::vector<int32_t>*>(ctx);
+      list.insert(list.end(), ids, ids + count);
+    });
+    return all;
+  }
+  int64_t count(std::string_view text, int32_t mode = TKM_ENCODE_TEXT) const {
+    int64_t tokens = 0;
+    encode(text, mode, &tokens, [](void* ctx, const int32_t*, size_t count) {
+      *static_cast<int64_t*>(ctx) += static_cast<int64_t>(count);
+    });
+    return tokens;
+  }
+
+ private:
+  void encode(std::string_view text, int32_t mode, void* ctx,
+              void (*ids)(void*, const int32_t*, size_t)) const {
+    std::string sentence;
+    const tkm_writer err{&sentence,
+                         [](void* to, tkm_str bytes) { static_cast<std::string*>(to)->append(view(bytes)); }};
+    const tkm_ids_out out{sizeof(tkm_ids_out), 0, ctx, ids};
+    const tkm_status status = it_->encode(it_->ctx, str(text), mode, &out, &err);
+    if (status != TKM_OK) throw Error(status, std::move(sentence));
+  }
+  const tkm_host_tokenizer* it_;
 };
 
 // A pattern's answer. Times count from the start of the phase; `users` is for closed loops.

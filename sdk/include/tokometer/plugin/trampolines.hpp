@@ -197,6 +197,20 @@ struct PatternCalls {
 };
 
 template <class T>
+struct TokenizerCalls {
+  static int64_t vocab_size(tkm_tokenizer* it) noexcept {
+    return static_cast<int64_t>(self<T>(it).vocab_size());
+  }
+  static tkm_status encode(tkm_tokenizer* it, tkm_str text, int32_t mode, const tkm_ids_out* sink,
+                           const tkm_writer* err) noexcept {
+    IdsOut out(*sink);
+    return guarded(err, [&] { return self<T>(it).encode(view(text), mode, out); });
+  }
+  static constexpr tkm_tokenizer_ops kOps{sizeof(tkm_tokenizer_ops), 0,          create<T, tkm_tokenizer>,
+                                          destroy<T, tkm_tokenizer>, vocab_size, encode};
+};
+
+template <class T>
 std::string_view schema() {
   if constexpr (HasOptions<T>) {
     return options_schema<typename T::Options>();
@@ -249,6 +263,14 @@ concept TakesData = requires(T& t, std::string_view bytes, Events& events) {
 template <class T>
 concept MakesSamples = requires(T& t, SampleOut& out) {
   { t.next(out) } -> std::same_as<bool>;
+};
+template <class T>
+concept KnowsVocabulary = requires(T& t) {
+  static_cast<int64_t>(t.vocab_size());
+};
+template <class T>
+concept EncodesText = requires(T& t, std::string_view text, IdsOut& out) {
+  t.encode(text, TKM_ENCODE_TEXT, out);
 };
 template <class T>
 concept MakesSteps = requires(T& t, const tkm_load_state& state) {

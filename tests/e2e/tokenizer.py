@@ -1,0 +1,105 @@
+"""A run with a tokenizer of its own: model.tokenizer through tokenizer-hf.so."""
+
+import json
+
+from harness import Case, main, run_text
+
+# A token is a word, as the simulator counts them: its letters are unknown, and the unknown is one token.
+WORDS = {
+    "model": {"type": "BPE", "vocab": {"<word>": 0}, "merges": [], "unk_token": "<word>", "fuse_unk": True},
+    "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\s+"}, "behavior": "Removed", "invert": False},
+}
+# A token is a blank, or up to two letters: not what the simulator counts.
+PAIRS = {
+    "model": {"type": "BPE", "vocab": {"<x>": 0}, "merges": [], "unk_token": "<x>", "fuse_unk": True},
+    "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[^ ]{1,2}"}, "behavior": "Isolated", "invert": False},
+}
+
+
+class Tokenizer(Case):
+    def file(self, name, content):
+        return self.write(name, json.dumps(content))
+
+    def run_with(self, file, **sections):
+        sim = self.sim("--ttft", "1ms", "--itl", "100us")
+        more = f"model: {{tokenizer: {{use: hf, options: {{file: {file}}}}}}}\n"
+        return sim, self.run_ok(run_text(sim.url, more=more, **sections))
+
+    def test_lengths_of_made_prompts(self):
+        lengths = "{distribution: uniform, min: 5, max: 60}"
+        _, run = self.run_with(self.file("words.json", WORDS), dataset=f"{{use: synthetic, options: {{input_tokens: {lengths}, output_tokens: 2}}}}",
+                               phase="requests: 30")
+        # What the server counts, less its template: as many as the run without a tokenizer has, which counts words itself.
+        sim = self.sim("--ttft", "1ms", "--itl", "100us")
+        plain = self.run_ok(run_text(sim.url, dataset=f"{{use: synthetic, options: {{input_tokens: {lengths}, output_tokens: 2}}}}", phase="requests: 30"))
+        counts = [[r["prompt_tokens"] for r in sorted(one.requests, key=lambda r: r["seq"])] for one in (run, plain)]
+        self.assertEqual(*counts)
+        self.assertNotEqual(run.manifest["plan_hash"], plain.manifest["plan_hash"])
+
+    def test_lengths_that_the_data_do_not_state(self):
+        row = "{{\"conversations\":[{{\"from\":\"human\",\"value\":\"{}\"}},{{\"from\":\"gpt\",\"value\":\"{}\"}}]}}"
+        rows = [row.format("why " * asked, "so " * answered) for asked, answered in ((3, 9), (40, 5), (6, 1))]
+        data = self.write("s.json", "[" + ",".join(rows) + "]")
+        filtered = f"{{use: sharegpt, options: {{file: {data}}}, rows: {{filter: {{max_prompt: 10}}}}}}"
+        file = self.file("words.json", WORDS)
+        _, run = self.run_with(file, dataset=filtered, phase="requests: 2")
+        records = sorted(run.requests, key=lambda r: r["seq"])
+        self.assertEqual([r["asked_output_tokens"] for r in records], [9, 1])
+        self.assertIn("left out 1 of 3 rows (max_prompt 1); lengths that the data do not state are counted by the tokenizer", run.out)
+        plugin = next(p for p in run.manifest["plugins"] if p["kind"] == "tokenizer")
+        self.assertEqual((plugin["use"], plugin["module"]), ("hf", "tokenizer-hf"))
+        named = [f for f in run.manifest["data_files"] if f["path"] == str(file)]
+        self.assertEqual(len(named[0]["sha256"]), 64)
+        # The manifest's run file runs again.
+        code, out, err = self.tokometer("render", run.dir)
+        self.assertEqual(code, 0, err)
+        self.assertIn("use: hf", out)
+
+    def test_another_models_tokenizer_is_told(self):
+        file = self.file("pairs.json", PAIRS)
+        _, run = self.run_with(file, dataset="{use: synthetic, options: {input_tokens: 60, output_tokens: 2}}", phase="requests: 5")
+        self.assertIn("model.tokenizer is not the server's: it counts ", run.err)
+        _, run = self.run_with(self.file("words.json", WORDS), phase="requests: 5", prompt=60)
+        self.assertNotIn("not the server's", run.err)
+
+    def test_the_hash_follows_the_file(self):
+        hashes = []
+        for content in (WORDS, PAIRS, WORDS):
+            file = self.file("tokenizer.json", content)
+            text = run_text("http://127.0.0.1:1", more=f"model: {{tokenizer: {{use: hf, options: {{file: {file}}}}}}}\n")
+            code, out, err = self.tokometer("plan", self.write("run.yaml", text))
+            self.assertEqual(code, 0, err)
+            self.assertIn("\ntokenizer  hf, 1 ids\n", out)
+            hashes.append(out.splitlines()[-1])
+        self.assertEqual(hashes[0], hashes[2])
+        self.assertNotEqual(hashes[0], hashes[1])
+
+    def test_refused(self):
+        unigram = self.file("unigram.json", {"model": {"type": "Unigram", "vocab": []}})
+        for tokenizer, sentence in (
+                (f"{{use: hf, options: {{file: {unigram}}}}}",
+                 f"tokenizer \"hf\": {unigram}: model: the type \"Unigram\" is not supported (known: BPE)"),
+                ("{use: hf, options: {file: /no/such.json}}", "tokenizer \"hf\": /no/such.json: cannot be read: No such file or directory"),
+                ("{use: hf}", "model.tokenizer.options: \"file\" is missing"),
+                ("auto", "model.tokenizer: must be a map of keys and values (got \"auto\")"),
+                ("{use: hff, options: {file: a}}", "did you mean \"hf\"?"),
+                ("{use: poisson, options: {file: a}}", "\"poisson\" is a load pattern, not a tokenizer")):
+            with self.subTest(tokenizer=tokenizer):
+                text = run_text("http://127.0.0.1:1", more=f"model: {{tokenizer: {tokenizer}}}\n")
+                code, out, err = self.tokometer("run", self.write("run.yaml", text))
+                self.assertEqual(code, 2, out + err)
+                self.assertIn(sentence, err)
+
+    def test_describe(self):
+        code, out, err = self.tokometer("plugin", "describe", "hf", "--yaml")
+        self.assertEqual(code, 0, err)
+        self.assertIn("model:\n  tokenizer:\n    use: hf\n    options:\n      file: ", out)
+        code, out, err = self.tokometer("schema", "--with", "hf")
+        self.assertEqual(code, 0, err)
+        condition = json.loads(out)["allOf"][0]
+        self.assertEqual(condition["if"]["properties"]["model"]["properties"]["tokenizer"]["properties"]["use"]["enum"], ["hf", "tokenizer-hf/hf"])
+        self.assertIn("file", condition["then"]["properties"]["model"]["properties"]["tokenizer"]["properties"]["options"]["properties"])
+
+
+if __name__ == "__main__":
+    main()
