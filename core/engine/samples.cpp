@@ -97,7 +97,7 @@ class SampleBuilder {
       sample_->output_tokens = *tokens;
       sample_->output_mode = TKM_OUTPUT_AT_MOST;
     }
-    if (sample_->prompt_tokens < 0 && tokenizer != nullptr) {
+    if (sample_->prompt_tokens < 0 && tokenizer != nullptr && begins_prompt()) {
       auto tokens = count_prompt(*tokenizer);
       if (!tokens) return tokens.errors();
       sample_->prompt_tokens = *tokens;
@@ -118,10 +118,9 @@ class SampleBuilder {
     if (!sample_->owned_.empty()) sample_->form = TKM_FORM_CHAT;
     // Answers can go between messages only.
     if (sample_->form == TKM_FORM_TEXT && (rules.text_as_chat || in_session())) text_to_message();
-    const bool begins_prompt = turn_.turn == 0 || sample_->history == TKM_HISTORY_NONE;
     if (std::string* text = first_text(); text != nullptr) {
       if (rules.word_limit > 0) cut_to_words(*text, rules.word_limit);
-      if (!rules.nonce.empty() && begins_prompt) *text = rules.nonce + ' ' + *text;
+      if (!rules.nonce.empty() && begins_prompt()) *text = rules.nonce + ' ' + *text;
     }
     build_views();
     if (!in_session()) sample_->answer_ = {};
@@ -150,6 +149,9 @@ class SampleBuilder {
     kept.type = {};  // media types come with the media parts that a later version sends
     sample_->owned_.back().parts.emplace_back(kept, copy(part.data));
   }
+
+  // Nothing said before goes in front of it.
+  bool begins_prompt() const { return turn_.turn == 0 || sample_->history == TKM_HISTORY_NONE; }
 
   size_t prompt_bytes() const {
     size_t bytes = sample_->text_.size() + 4 * sample_->tokens.size();
@@ -277,9 +279,13 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
     SampleBuilder builder;
     tkm_status status = dataset_.next(builder.sink(), sentence);
     if (status == TKM_END) return std::shared_ptr<const Sample>();
-    status_fix
+    auto size = builder.fit_lengths(status == TKM_OK ? rules_.tokenizer.get() : nullptr);
+    if (!size) {
+      sentence = record_name(index_ + 1) + ": " + size.error().message;
+      if (builder.in_session()) return Error{sentence};
+      status = TKM_E_INPUT;
+    }
     if (status == TKM_OK) {
-      RowSize size = builder.fit_lengths();
       if (builder.in_session() && builder.turn() != 0) {
         return Error{"the dataset's session \"" + escape_terminal(builder.session(), kNameBytes) +
                      "\" begins with turn " + std::to_string(builder.turn())};
@@ -288,9 +294,9 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
       const std::string session = builder.session();
       const auto sample = builder.finish(index_, rules_);
       if (goes_on) {
-        if (auto read = read_turns(*sample, session, size); !read) return read.errors();
+        if (auto read = read_turns(*sample, session, *size); !read) return read.errors();
       }
-      if (!filter_.passes(size)) continue;
+      if (!filter_.passes(*size)) continue;
       ++index_;
       if (!rules_.needs_arrivals) return std::shared_ptr<const Sample>(sample);
       auto due = check_arrival(*sample);
@@ -314,7 +320,10 @@ Result<void> SampleSource::read_turns(Sample& first, const std::string& session,
     if (status == TKM_END || !builder.in_session() || builder.session() != session || builder.turn() != turn)
       return Error{called + " has no turn " + std::to_string(turn) +
                    ", though no turn before it was the last"};
-    size.turns += builder.fit_lengths().turns;
+    const auto turn_size = builder.fit_lengths(rules_.tokenizer.get());
+    if (!turn_size)
+      return Error{called + ": turn " + std::to_string(turn) + ": " + turn_size.error().message};
+    size.turns += turn_size->turns;
     goes_on = builder.goes_on();
     later.push_back(builder.finish(index_, rules_));
     if (later.back()->history != TKM_HISTORY_NONE && later.back()->form == TKM_FORM_TOKENS) {
