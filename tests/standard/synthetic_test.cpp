@@ -213,7 +213,9 @@ struct WordTokenizer {
 
 TEST_CASE("synthetic: with a tokenizer a text has exactly as many tokens as asked") {
   const std::vector<std::pair<size_t, double>> vocabularies{{100, 1.0}, {5, 1.3}, {4, 1.6}};
-  for (const auto& [letters, per_word] : vocabularies) {
+  for (const auto& vocabulary : vocabularies) {
+    const size_t letters = vocabulary.first;
+    const double per_word = vocabulary.second;
     CAPTURE(letters);
     WordTokenizer tokenizer{letters};
     const tkm_calibration seen{sizeof(tkm_calibration), 0, per_word, 5};
