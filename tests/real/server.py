@@ -110,7 +110,7 @@ class Server:
     def load(self, what, requests, api, *sets):
         """A run in which all must go well: each request accounted for, each stream complete, totals equal. Gives the records."""
         before = self.counts()
-        run = self.run(what, self.prompts(requests), api, *sets)
+        run = self.run(what, self.prompts(requests), api, f"phases[0].requests={requests}", *sets)
         grown = counters.Growth(before, self.counts())
         report = Report(f"{self.name} {what}", self.name)
         report.same("requests accounted for", len({record["seq"] for record in run.requests}), requests)
@@ -140,7 +140,7 @@ class Server:
 
     def fails(self, what, requests, expected, api, *sets, long_every=2):
         """A run in which each second prompt is far too long: how many end how, {class or "ok": count}."""
-        run = self.run(what, self.prompts(requests, long_every), api, *sets)
+        run = self.run(what, self.prompts(requests, long_every), api, f"phases[0].requests={requests}", *sets)
         ends = [record.get("class", record["status"]) for record in run.requests]
         report = Report(f"{self.name} {what}", "expected")
         for end in sorted(set(ends) | set(expected)):

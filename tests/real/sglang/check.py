@@ -12,15 +12,14 @@ KIND = Kind(version="SGLang 0.5.23" + (", Rust frontend" if IS_RUST else ""), di
             prompt_tokens=("sglang:prompt_tokens_total",), output_tokens=("sglang:generation_tokens_total",),
             requests=("sglang:num_requests_total",), busy=("sglang:num_running_reqs", "sglang:num_queue_reqs"),
             histograms={"TTFT": "sglang:time_to_first_token_seconds", "ITL": "sglang:inter_token_latency_seconds"})
-TOKEN_IDS = ("dataset={use: synthetic, options: {input_tokens: 100, form: token_ids, vocab_size: 2048}}",
-             "phases=[{name: main, requests: 40, warmup: none, cooldown: none}]")
+TOKEN_IDS = "dataset={use: synthetic, options: {input_tokens: 100, form: token_ids, vocab_size: 2048}}"
 
 
 def check(server):
     server.load("generate", 40, "generate")
     plain = server.load("chat", 40, "chat")
     server.load("completions", 40, "completions")
-    server.load("generate, token ids", 40, "generate", *TOKEN_IDS)
+    server.load("generate, token ids", 40, "generate", TOKEN_IDS)
     server.load("generate, whole replies", 20, "generate", "request.stream=false")
     server.fails("prompts that are too long for chat", 10, {"ok": 5, "status.400": 5}, "chat")
     server.fails("prompts that are too long for generate", 10, {"ok": 5, "in_band.request": 5}, "generate")
