@@ -39,8 +39,8 @@ constexpr auto kKinds = std::to_array<std::pair<std::string_view, FaultKind>>({
     {"close", close},
     {"goaway", goaway},
 });
-constexpr auto kForms =
-    std::to_array<std::string_view>({"vllm", "sglang", "tgi", "tgi_chat", "llama_cpp", "triton", "event", "responses"});
+constexpr auto kForms = std::to_array<std::string_view>(
+    {"vllm", "sglang", "tgi", "tgi_chat", "llama_cpp", "triton", "event", "responses"});
 constexpr auto kBodies = std::to_array<std::string_view>(
     {"nested", "flat", "tgi", "fastapi", "fastapi_list", "triton", "bare", "html", "text", "empty"});
 constexpr auto kPlaces = std::to_array<std::string_view>({"head", "first", "token"});

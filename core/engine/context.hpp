@@ -41,7 +41,7 @@ struct RunContext {
   std::vector<std::pair<std::string, std::string>> headers;  // of the run file, the credential among them
 
   std::string model;  // as sent; adapters replace it where they are the model's name
-  int32_t task = 0;  // TKM_TASK_*: but for texts, one answer at once, with no output
+  int32_t task = 0;   // TKM_TASK_*: but for texts, one answer at once, with no output
   RunFile::Request request;
   RunFile::Timeouts timeouts;
   int32_t declared_output_mode = 0;  // TKM_OUTPUT_*: what the dataset's own lengths mean in this run
