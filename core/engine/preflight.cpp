@@ -14,6 +14,7 @@
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
 #include "net/fetch.hpp"
+#include "net/grpc.hpp"
 
 namespace tokometer {
 namespace {
@@ -34,9 +35,25 @@ std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& f
   return headers;
 }
 
+bool needs_http2(const RunFile& file, const Profile& profile) {
+  return file.target.connections.http2 || profile.is_grpc();
+}
+
+Result<void> check_scheme(const std::string& processor, const Profile& profile, const std::string& url) {
+  const std::string scheme = url.substr(0, url.find("://"));
+  const bool is_secure = scheme.ends_with('s');
+  const char* right = profile.is_grpc() ? (is_secure ? "grpcs://" : "grpc://")
+                      : is_secure       ? "https://"
+                                        : "http://";
+  if (scheme == "unix" || scheme.starts_with("grpc") == profile.is_grpc()) return {};
+  return Error{"target.url: " + url + ": the processor \"" + processor + "\" speaks " +
+               (profile.is_grpc() ? "gRPC" : "HTTP") + " with these options: write " + right +
+               " in place of " + scheme + "://"};
+}
+
 // What the run file asks and the processor cannot do.
 Result<void> check_features(const RunFile& file, const Profile& profile) {
-  if (!profile.has_feature("proto.http")) {
+  if (!profile.has_feature("proto.http") && !profile.is_grpc()) {
     return Error{"the processor \"" + file.processor.use +
                  "\" needs a protocol that this version does not speak"};
   }
@@ -53,6 +70,9 @@ Result<void> check_features(const RunFile& file, const Profile& profile) {
   }
   if (!file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
     return Error{"model.adapters: the processor \"" + file.processor.use + "\" knows no adapters"};
+  }
+  for (const std::string& url : file.target.urls) {
+    if (auto fits = check_scheme(file.processor.use, profile, url); !fits) return fits;
   }
   return {};
 }
@@ -87,6 +107,7 @@ class PreflightRun {
     return {.url = server.url,
             .endpoints = server.endpoints,
             .http2 = plan_.file.target.connections.http2,
+            .grpc = found_.profile.is_grpc(),
             .tls = found_.tls};
   }
 
@@ -123,10 +144,12 @@ std::string list_of(const std::vector<ModelName>& models) {
 }  // namespace
 
 Result<void> PreflightRun::resolve_target(const std::vector<std::string>& urls) {
-  const auto port = found_.profile.ports.find("http");
+  const bool grpc = found_.profile.is_grpc();
+  const auto port = found_.profile.ports.find(grpc ? "grpc" : "http");
   const auto default_port = static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second);
   bool any_tls = false;
-  for (const std::string& text : urls) {
+  for (std::string text : urls) {
+    if (grpc && plan_.file.target.simulate) text.replace(0, text.find(':'), "grpc");
     auto url = parse_url(text, default_port);
     if (!url) return url.errors();
     auto endpoints = resolve(*url, plan_.file.target.timeouts.dns_ns);
@@ -136,7 +159,7 @@ Result<void> PreflightRun::resolve_target(const std::vector<std::string>& urls) 
     found_.servers.push_back({std::move(*url), authority, std::move(*endpoints)});
   }
   if (!any_tls) return {};
-  auto context = make_tls(plan_.file.target);
+  auto context = make_tls(plan_.file.target, needs_http2(plan_.file, found_.profile));
   if (!context) return context.errors();
   found_.tls = std::move(*context);
   return {};
@@ -156,6 +179,26 @@ Result<void> PreflightRun::on_each_server(const std::function<Result<void>()>& s
   return {};
 }
 
+// As profiles and plugins see it: gRPC's status; one message, or why there is none.
+Answer grpc_answer(Answer answer) {
+  answer.status = answer.grpc_status;
+  answer.body.resize(answer.message_ends.empty() ? 0 : answer.message_ends.front());
+  if (answer.status != 0) answer.body = answer.grpc_message;
+  return answer;
+}
+
+// The body of a reply, as the plugin gets it.
+bool feed(Stream& stream, const Answer& answer, const tkm_events& sink, std::string& sentence) {
+  if (answer.grpc_status < 0)
+    return stream.data({answer.body.data(), answer.body.size()}, sink, sentence) >= 0;
+  size_t begin = 0;
+  for (const size_t end : answer.message_ends) {
+    if (stream.data({answer.body.data() + begin, end - begin}, sink, sentence) < 0) return false;
+    begin = end;
+  }
+  return true;
+}
+
 Result<Answer> PreflightRun::ask(const Probe& probe) {
   const Probe filled = fill(probe, {.model = found_.model, .adapter = {}, .path = {}, .text = {}});
   FetchRequest request = request_to(server());
@@ -164,9 +207,15 @@ Result<Answer> PreflightRun::ask(const Probe& probe) {
   request.headers = target_headers(plan_.file, found_.profile);
   for (const auto& header : filled.headers) request.headers.push_back(header);
   if (filled.body_is_json) request.headers.emplace_back("content-type", "application/json");
-  request.body = filled.body;
+  request.grpc = filled.grpc;
+  if (filled.grpc) {
+    append_grpc_message(filled.body, request.body);
+  } else {
+    request.body = filled.body;
+  }
   request.timeout_ns = filled.timeout_ns > 0 ? filled.timeout_ns : plan_.file.target.timeouts.preflight_ns;
-  return fetch(request);
+  auto answer = fetch(request);
+  return answer && filled.grpc ? grpc_answer(std::move(*answer)) : std::move(answer);
 }
 
 Result<void> PreflightRun::discover(Processor& processor) {
@@ -324,13 +373,17 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
   answer->body.reserve(answer->body.size() + kSpareBytes);
   tkm_events shared = ResponseEvents::make_sink();
   const tkm_events& sink = events.sink(shared);
-  const bool read = stream.head(head, sink, sentence) >= 0 &&
-                    stream.data({answer->body.data(), answer->body.size()}, sink, sentence) >= 0;
+  const bool read = stream.head(head, sink, sentence) >= 0 && feed(stream, *answer, sink, sentence);
   if (!read) return Error{sentence};
   events.conclude(-1, false);
-  if (answer->status < 200 || answer->status > 299 || events.failed()) {
-    const std::string said = events.failed() ? events.error_message() : answer->body;
-    return Error{"the server refused the first request (HTTP " + std::to_string(answer->status) +
+  if (answer->status < 200 || answer->status > 299 || answer->grpc_status > 0 || events.failed()) {
+    const std::string status = answer->grpc_status > 0
+                                   ? "gRPC " + std::string(grpc_code_name(answer->grpc_status))
+                                   : "HTTP " + std::to_string(answer->status);
+    const std::string said = events.failed()           ? events.error_message()
+                             : answer->grpc_status > 0 ? answer->grpc_message
+                                                       : answer->body;
+    return Error{"the server refused the first request (" + status +
                  "): " + escape_terminal(redactor_.redact(said), kForeignTextBytes)};
   }
   const bool counted = record.prompt_tokens != kAbsent;
@@ -432,7 +485,8 @@ Result<void> check_inputs(const Plan& plan) {
   auto profile = parse_profile(*described);
   if (!profile) return profile.errors();
   if (auto able = check_features(plan.file, *profile); !able) return able;
-  if (auto context = make_tls(plan.file.target); !context) return context.errors();
+  if (auto context = make_tls(plan.file.target, needs_http2(plan.file, *profile)); !context)
+    return context.errors();
   auto dataset =
       Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
   if (!dataset) return dataset.errors();
@@ -447,12 +501,12 @@ Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>
   return PreflightRun(plan, salt, clock, redactor).run(urls);
 }
 
-Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target) {
+Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2) {
   return TlsContext::make({.verify = target.tls.verify,
                            .ca_file = target.tls.ca_file,
                            .cert_file = target.tls.cert_file,
                            .key_file = target.tls.key_file,
-                           .protocol = target.connections.http2 ? "h2" : "http/1.1"});
+                           .protocol = http2 ? "h2" : "http/1.1"});
 }
 
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
@@ -492,7 +546,8 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
   context.servers = preflight.servers;
   context.tls = preflight.tls;
   context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;
-  context.http2 = plan.file.target.connections.http2;
+  context.http2 = needs_http2(plan.file, preflight.profile);
+  context.grpc = preflight.profile.is_grpc();
   context.headers = target_headers(plan.file, preflight.profile);
   context.model = preflight.model;
   context.request = plan.file.request;

@@ -53,7 +53,7 @@ Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>
                                 const std::string& salt, const Clock& clock, const Redactor& redactor);
 
 // For every request to a target with https://. Errors name what cannot be used.
-Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target);
+Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2);
 
 // A processor that has learned what preflight found out. One for each worker.
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight);

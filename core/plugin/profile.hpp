@@ -56,6 +56,7 @@ struct Profile {
   std::vector<std::string> warnings;  // what was skipped, one sentence each
 
   bool has_feature(std::string_view feature) const;
+  bool is_grpc() const { return has_feature("proto.grpc") && !has_feature("proto.http"); }
 };
 
 // Errors are plugin bugs, one for each fault: `profile: ready[0].get: must be a path that begins with "/"
