@@ -40,6 +40,8 @@ enum class FaultKind {
   comments_only,  // keep-alive comments for ever, 10 ms apart
   close,          // closes after the reply: announced
   goaway,         // HTTP/2: GOAWAY that refuses the streams begun later: at (head, token), after
+  grpc_status,    // gRPC: ends with the status `code`: at (head, token), after
+  no_trailers,    // gRPC: ends without a status
 };
 
 struct Fault {

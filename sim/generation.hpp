@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,6 +21,7 @@ struct Generation {
   Dialect dialect = Dialect::vllm;
   bool native = false;  // the dialect's own route, with one text or token ids
   Triton triton;        // of that dialect
+  std::optional<GrpcCall> grpc;
   bool chat = true;
   bool stream = false;
   bool include_usage = false, usage_each = false, token_ids = false;

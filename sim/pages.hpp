@@ -15,7 +15,8 @@ namespace tokometer::sim {
 struct Page {
   int status = 200;
   std::string media_type = {}, body = {}, fields = {};  // fields: more header lines
-  bool resets_cache = false;                            // the server shall forget its prefix cache
+  bool is_response = false;   // Triton over gRPC: a response that tells the error, no status
+  bool resets_cache = false;  // the server shall forget its prefix cache
 };
 
 struct PageState {
