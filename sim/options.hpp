@@ -42,11 +42,11 @@ struct Options {
   bool prefix_cache = false;
   std::string model;
   std::vector<std::string> adapters;
-  std::string triton_tensors;       // of the model, in Triton's dialect: trt_llm, vllm, llm_api
-  bool triton_decoupled = true;     // several responses to a request; only then there are streams of gRPC
-  bool triton_final_apart = false;  // gRPC: the final flag comes in a response of its own
-  std::string nim = "no";           // which NIM to be: no, 1.x, 2.x
-  std::string api_key;              // empty: everybody may
+  std::string triton_tensors;        // of the model, in Triton's dialect: trt_llm, vllm, llm_api
+  bool triton_one_response = false;  // gRPC: the model is not decoupled, so ModelInfer may be called
+  bool triton_final_apart = false;   // gRPC: the final flag comes in a response of its own
+  std::string nim = "no";            // which NIM to be: no, 1.x, 2.x
+  std::string api_key;               // empty: everybody may
   double failure_rate = 0;
   Fault failure;
   int64_t startup_ns = 0, accept_delay_ns = 0, idle_close_ns = 0;

@@ -60,7 +60,7 @@ void Server::answer_grpc(uint32_t slot, const Request& request) {
     return end_of_reply(slot);
   }
   GrpcCall call{.is_unary = method == "ModelInfer"};
-  if (call.is_unary && options_.triton_decoupled)
+  if (call.is_unary && !options_.triton_one_response)
     return refuse_call(12, "ModelInfer RPC doesn't support models with decoupled transaction policy");
   auto read = read_triton_call(request, message, options_, call);
   if (const auto* http = std::get_if<Request>(&read)) return answer_generation(slot, *http);

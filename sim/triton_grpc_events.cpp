@@ -32,9 +32,12 @@ class TritonGrpcWriter final : public EventWriter {
     for (uint64_t i = 0; i < token.count; ++i)
       append_token(text, token.stream, token.choice, token.index + i);
     if (generation().triton.cumulative) so_far_ += text;
+    const bool is_last = token.index + token.count == generation().output_tokens;
+    const char* reason = token.finish;
+    if (rules().ends_apart && is_last) reason = generation().ends_by_itself ? "stop" : "length";
     const bool is_final = token.finish != nullptr && !rules().ends_apart;
-    return event(response(generation().triton.cumulative ? so_far_ : text, usage, token.count, token.finish,
-                          is_final));
+    return event(
+        response(generation().triton.cumulative ? so_far_ : text, usage, token.count, reason, is_final));
   }
   Event finish(uint32_t, const char* reason, const Usage& usage) override {
     if (!rules().ends_apart) return event(response("", usage, 0, reason, true));

@@ -34,7 +34,7 @@ std::string metadata(const Options& options) {
 // model_transaction_policy is 19 of the configuration.
 std::string configuration(const Options& options) {
   std::string policy, config, out;
-  put_number(policy, 1, options.triton_decoupled ? 1 : 0);
+  put_number(policy, 1, options.triton_one_response ? 0 : 1);
   put_text(config, 1, options.model);
   put_text(config, 19, policy);
   put_text(out, 1, config);

@@ -133,7 +133,8 @@ class Reader {
   // What a model without the tensor ignores: the LLM-API model has none for counts.
   bool switches(std::string_view target) {
     const bool asked = tkm::get_bool(body_, is_llm_api() ? "streaming" : "stream");
-    out_.stream = target.ends_with("/generate_stream") && asked && (!out_.grpc || options_.triton_decoupled);
+    out_.stream =
+        target.ends_with("/generate_stream") && asked && (!out_.grpc || !options_.triton_one_response);
     const bool is_one = target.ends_with("/generate");
     if (is_one && asked) {
       return fail(200,

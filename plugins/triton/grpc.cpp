@@ -19,7 +19,7 @@ constexpr int32_t kNotFound = 5, kPermissionDenied = 7, kUnauthenticated = 16;
 // the key.
 constexpr auto kMembers = R"(
 "ports":{"grpc":8001,"metrics":8002},
-"ready":[{"grpc":"/inference.GRPCInferenceService/ServerReady","expect_base64":"CAE="}])";
+"ready":[{"grpc":"/inference.GRPCInferenceService/ServerReady","status":[0,7,16],"expect_base64":"CAE="}])";
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

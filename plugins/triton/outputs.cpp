@@ -66,8 +66,12 @@ void Outputs::finish(std::string_view word, Events& events) {
 }
 
 void Outputs::end(Events& events) {
-  if (!has_reason_) finish({}, events);
-  if (is_finished_) events.done();
+  finish({}, events);
+  events.done();
+}
+
+void Outputs::end_of_body(Events& events) {
+  if (is_finished_ || !has_reason_) end(events);
 }
 
 }  // namespace triton

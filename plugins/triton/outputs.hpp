@@ -25,8 +25,10 @@ class Outputs {
 
   // is_cumulative: the text is all so far.
   void take(Response response, bool is_cumulative, tkm::Complaints& complaints, tkm::Events& events);
-  // The server says that nothing follows. A model that tells reasons has not finished without one.
+  // The server says that the answer is complete.
   void end(tkm::Events& events);
+  // The body has ended, which may mean less: a model that tells reasons has not finished without one.
+  void end_of_body(tkm::Events& events);
 
  private:
   bool take_new(std::string_view& text, tkm::Complaints& complaints, tkm::Events& events);

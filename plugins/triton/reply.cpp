@@ -77,7 +77,7 @@ void GenerateReply::end(const tkm_end&, Events& events) {
   if (!is_success()) return rejected({}, events);
   stray_line(trimmed(reader_.unfinished()), events);
   if (complaints_.has_failed()) return;
-  outputs_.end(events);  // one that ends without its reason was cut
+  outputs_.end_of_body(events);
 }
 
 void GenerateReply::rejected(std::string_view body, Events& events) {
