@@ -20,11 +20,6 @@ class SpanReader {
     phase.duration_ns = find_ns(json, "duration");
     phase.warmup = span(node_.find("warmup"));
     phase.cooldown = span(node_.find("cooldown"));
-    if (phase.cooldown.kind == RunFile::Span::Kind::count) {
-      fault_at(node_.find("cooldown"),
-               "a number of requests is not available in this version; give a time, auto or none " +
-                   got(*node_.find("cooldown")));
-    }
     read_word(json, "drain", std::array<std::string_view, 3>{"wait", "cancel", "none"}, phase.drain);
     check_warmup(node_.find("warmup"), phase);
   }
@@ -107,14 +102,15 @@ class PhaseReader {
     if (const int64_t requests = tkm::get_int(json, "requests", 0); requests > 0) {
       phase.requests = static_cast<uint64_t>(requests);
     }
-    const bool has_duration = node.find("duration") != nullptr,
-               has_requests = node.find("requests") != nullptr;
-    const bool has_sessions = node.find("sessions") != nullptr;  // not available: the schema says so
-    const bool ends_with_data = out_.rows.on_end == RunFile::Rows::OnEnd::stop;
-    if (has_duration && has_requests) fault_at(&node, "give only one of \"duration\", \"requests\"");
-    if (!has_duration && !has_requests && !has_sessions && !ends_with_data) {
-      fault_at(&node, "give one of \"duration\", \"requests\"");
+    if (const int64_t sessions = tkm::get_int(json, "sessions", 0); sessions > 0) {
+      phase.sessions = static_cast<uint64_t>(sessions);
     }
+    int given = 0;
+    for (const char* limit : {"duration", "requests", "sessions"}) given += node.find(limit) != nullptr;
+    const bool ends_with_data = out_.rows.on_end == RunFile::Rows::OnEnd::stop;
+    if (given > 1) fault_at(&node, "give only one of \"duration\", \"requests\", \"sessions\"");
+    if (given == 0 && !ends_with_data)
+      fault_at(&node, "give one of \"duration\", \"requests\", \"sessions\"");
     phase.measure = tkm::get_bool(json, "measure", true);
     read_phase_spans(json, node, phase, faults_);
   }

@@ -127,8 +127,9 @@ struct RunFile {
     enum class Drain { wait, cancel, none };
     std::string name;
     std::optional<int64_t>
-        duration_ns;  // warm-up + measure window; neither of the two: until the dataset ends
+        duration_ns;  // warm-up + measure window; none of the three: until the dataset ends
     std::optional<uint64_t> requests;
+    std::optional<uint64_t> sessions;
     Span warmup;
     Span cooldown;
     Drain drain = Drain::wait;

@@ -31,7 +31,10 @@ tkm_events ResponseEvents::make_sink() {
                   tkm_str message) { of(self).error(kind, view(message)); },
       .mark = [](void* self, int32_t mark) { of(self).mark(mark); },
       .metric = [](void* self, tkm_str name, double value) { of(self).metric(view(name), value); },
-      .carry = [](void*, tkm_str) {},  // conversation state: nothing follows a request yet
+      .carry =
+          [](void* self, tkm_str bytes) {
+            if (of(self).carry_ != nullptr) of(self).carry_->assign(view(bytes));
+          },
       .warn = [](void* self, tkm_str id, tkm_str) { of(self).record_->flags |= flag_from_name(view(id)); }};
 }
 
@@ -39,6 +42,7 @@ void ResponseEvents::begin(const RunContext& context, RequestRecord& record, Blo
   context_ = &context;
   record_ = &record;
   blocks_ = &blocks;
+  forget_session();
   crc_ = Crc32c();
   tokens_in_read_ = 0;
   counted_tokens_ = 0;
@@ -66,6 +70,8 @@ void ResponseEvents::delta(const tkm_delta& delta) {
   if (delta.text.size == 0 && delta.tokens <= 0) return;
   if (delta.choice < finished_.size() && finished_[delta.choice]) record_->flags |= kFlagLateTokens;
   if (delta.choice == 0) crc_.update(view(delta.text));
+  if (answer_ != nullptr && delta.choice == 0 && delta.channel == TKM_CHANNEL_TEXT)
+    answer_->append(view(delta.text));
   output_seen_ = true;
   // One event of the server may come as several deltas (two channels, a whole tool call): only the first one
   // counts.

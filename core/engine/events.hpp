@@ -28,6 +28,14 @@ class ResponseEvents {
   // For the next response. All three outlive it.
   void begin(const RunContext& context, RequestRecord& record, BlockPool& blocks);
 
+  // What the next turn of a session will need of this response: the text of choice 0 (null: it is not
+  // needed) and the conversation's state. Until forget_session().
+  void keep_for_session(std::string* answer, std::string* carry) noexcept {
+    answer_ = answer;
+    carry_ = carry;
+  }
+  void forget_session() noexcept { answer_ = carry_ = nullptr; }
+
   // The bytes that follow came with this read.
   void on_read(const ReadStamp& stamp) noexcept {
     at_ns_ = stamp.at_ns;
@@ -72,6 +80,7 @@ class ResponseEvents {
   const RunContext* context_ = nullptr;
   RequestRecord* record_ = nullptr;
   BlockPool* blocks_ = nullptr;
+  std::string *answer_ = nullptr, *carry_ = nullptr;  // of a session
   Crc32c crc_;
   int64_t at_ns_ = 0;
   uint32_t tokens_in_read_ = 0;

@@ -29,7 +29,8 @@ RequestIdentity Exchange::identity() {
           .name = record_->id,
           .adapter = release_.adapter,
           .salt = salt,
-          .server = server()};
+          .server = server_,
+          .session = release_.session.get()};
 }
 
 void Exchange::start_record() {
@@ -47,11 +48,19 @@ void Exchange::start_record() {
   record.adapter.assign(adapter.size > 0 ? std::string_view(adapter.data, adapter.size) : release_.adapter);
   record.scheduled_ns = relative(release_.scheduled_ns);
   record.released_ns = relative(release_.released_ns);
-  record.endpoint.assign(context.servers[server()].authority);  // until an address has answered
+  record.endpoint.assign(context.servers[server_].authority);  // until an address has answered
   record.held_by_cap_ns = release_.held_ns;
   const int64_t asked = asked_output_tokens(context, *release_.sample);
   record.asked_output_tokens = asked >= 0 ? asked : kAbsent;
-  record.prompt_tokens = release_.sample->prompt_tokens >= 0 ? release_.sample->prompt_tokens : kAbsent;
+  const Session* session = release_.session.get();
+  if (session != nullptr) {
+    record.session.assign(session->id);
+    record.turn = static_cast<int64_t>(session->turn);
+    record.turns = static_cast<int64_t>(session->turns());
+  }
+  const bool has_history = session != nullptr && session->has_history();
+  record.prompt_tokens =
+      release_.sample->prompt_tokens >= 0 && !has_history ? release_.sample->prompt_tokens : kAbsent;
   record.prompt_from_dataset = record.prompt_tokens != kAbsent;
   exact_ =
       context.declared_output_mode == TKM_OUTPUT_EXACT && release_.sample->output_mode == TKM_OUTPUT_EXACT;
@@ -59,6 +68,8 @@ void Exchange::start_record() {
 
 bool Exchange::prepare(Release release) {
   release_ = std::move(release);
+  // Sessions stay on one server.
+  server_ = (release_.session ? release_.session->number : release_.seq) % services_.pools.size();
   stage_ = Stage::prepared;
   completed_ = collecting_ = stray_ = body_seen_ = false;
   last_byte_ = '\n';
@@ -67,11 +78,18 @@ bool Exchange::prepare(Release release) {
   start_record();
   wire_ = services_.wires.take();
   events_.begin(services_.context, *record_, services_.blocks);
+  if (release_.session) keep_for_session();
   const EncodeFault fault = services_.encoder.encode(*release_.sample, identity(), wire_);
   if (fault.cls.empty()) return true;
   fail(fault.cls, fault.message, services_.context.clock->now_ns());
   over();
   return false;
+}
+
+void Exchange::keep_for_session() {
+  Session& session = *release_.session;
+  session.answers.resize(session.turn + 1);
+  events_.keep_for_session(release_.sample->keeps_answer ? &session.answers.back() : nullptr, &session.carry);
 }
 
 void Exchange::send() {

@@ -20,6 +20,7 @@
 #include "engine/head_fields.hpp"
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
+#include "engine/sessions.hpp"
 #include "engine/timer_wheel.hpp"
 #include "metrics/record.hpp"
 #include "net/grpc.hpp"
@@ -39,6 +40,7 @@ struct Release {
   int64_t cancel_after_ns = TimerWheel::kNever;  // of the send: then its user leaves
   std::string_view adapter;                      // of the run file's mix, whose text it is; empty: none
   std::shared_ptr<const Sample> sample;
+  std::shared_ptr<Session> session;  // whose turn it is; null: none. Back with the completion.
 };
 
 // What the worker hands back at the logical end.
@@ -49,6 +51,7 @@ struct Completion {
   int64_t end_ns = 0;
   Status status = Status::ok;
   bool client_fault = false;  // class client.*
+  std::shared_ptr<Session> session;
 };
 
 class Exchange;
@@ -56,7 +59,7 @@ class Exchange;
 // The worker, as its exchanges see it.
 class ExchangeOwner {
  public:
-  virtual void on_complete(const Completion& completion) = 0;
+  virtual void on_complete(Completion completion) = 0;
   virtual void on_over(Exchange& exchange) = 0;  // the record is final; the exchange may be used again
   // Once a socket read: how many token events it completed, and whether their stamp may be late (flagged).
   virtual void on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) = 0;
@@ -145,8 +148,8 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::string_view stage_timer() const;
 
   RequestIdentity identity();
-  size_t server() const noexcept { return release_.seq % services_.pools.size(); }
-  Pool& pool() noexcept { return *services_.pools[server()]; }
+  Pool& pool() noexcept { return *services_.pools[server_]; }
+  void keep_for_session();
   void start_record();
   bool accept_head(const ResponseHead& head);
   void collect(std::string_view piece);
@@ -178,6 +181,7 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::string collected_;  // a reply that is handed over as a whole
   GrpcReader messages_;    // of gRPC
   ReadStamp stamp_;
+  size_t server_ = 0;  // of the context's
   Stage stage_ = Stage::over;
   bool completed_ = false;
   bool exact_ = false;  // the output length was asked for as an exact one

@@ -75,12 +75,14 @@ void Exchange::complete(Status status, int64_t end_ns) {
   completed_ = true;
   record_->status = status;
   record_->end_ns = relative(end_ns);
+  events_.forget_session();
   services_.owner.on_complete({.seq = release_.seq,
                                .phase = release_.phase,
                                .scheduled_ns = release_.scheduled_ns,
                                .end_ns = end_ns,
                                .status = status,
-                               .client_fault = record_->cls.starts_with("client.")});
+                               .client_fault = record_->cls.starts_with("client."),
+                               .session = std::move(release_.session)});
 }
 
 void Exchange::over() {

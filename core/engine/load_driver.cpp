@@ -7,70 +7,21 @@
 #include <thread>
 #include <utility>
 
-#include <tokometer/json.hpp>
-
-#include "engine/backlog_watch.hpp"
+#include "engine/active_phase.hpp"
+#include "engine/phase_line.hpp"
 #include "engine/sweep_plan.hpp"
 #include "plugin/crash.hpp"
 
 namespace tokometer {
 namespace {
 
-constexpr int64_t kLookAheadNs = 5'000'000;  // releases are handed over this long before their time ...
-constexpr int64_t kWakeAheadNs = 2'000'000;  // ... in batches: the thread wakes this long before the next one
+constexpr int64_t kWakeAheadNs = 2'000'000;     // of a release; kLookAheadNs reaches beyond it: batches
 constexpr int64_t kPhaseLeadNs = 10'000'000;    // from the decision to begin a phase to its time 0
 constexpr int64_t kPollNs = 100'000'000;        // longest sleep: stop orders and ticks
-constexpr int64_t kDataPollNs = 1'000'000;      // between looks at a queue of samples that has run dry
 constexpr int64_t kRecordsPollNs = 20'000'000;  // between looks at what has been written
 constexpr int64_t kTickAnswerNs = 20'000'000;   // for the workers' part of a tick
-constexpr uint64_t kBudgetFailures = 20;        // so many failures in a row ...
-constexpr int64_t kBudgetNs = 10'000'000'000;   // ... over so long end the run
-constexpr uint64_t kPluginFailures = 10;
-// In one turn: replies to the first of a thousand must not wait until the last is sent.
-constexpr int kMostReleases = 32;
-
-Span span_of(const RunFile::Span& span) {
-  static constexpr std::array kKinds{Span::Kind::automatic, Span::Kind::none, Span::Kind::duration,
-                                     Span::Kind::count};
-  return {.kind = kKinds[static_cast<size_t>(span.kind)], .ns = span.ns, .count = span.count};
-}
-
-std::string_view overload_name(RunFile::Limits::Overload overload) {
-  switch (overload) {
-    case RunFile::Limits::Overload::queue:
-      return "queue";
-    case RunFile::Limits::Overload::drop:
-      return "drop";
-    case RunFile::Limits::Overload::block:
-      return "block";
-  }
-  return "";
-}
 
 }  // namespace
-
-struct LoadDriver::Active {
-  Active(size_t phase, const PhasePlan& phase_plan, Pattern&& made, int64_t start,
-         PhaseScheduler::NextArrival next_arrival)
-      : index(phase),
-        plan(phase_plan),
-        pattern(std::move(made)),
-        scheduler(pattern, phase_plan.limits, std::move(next_arrival)),
-        planned_end_ns(phase_plan.file.duration_ns),
-        start_ns(start),
-        counted_to_ns(start) {}
-
-  size_t index;
-  const PhasePlan& plan;
-  Pattern pattern;
-  PhaseScheduler scheduler;
-  std::optional<int64_t> planned_end_ns;  // of the window
-  int64_t start_ns;
-  int64_t counted_to_ns;  // the user integrals are complete up to here
-  std::deque<Held> held;
-  uint64_t in_flight = 0;
-  std::optional<BacklogWatch> watch;  // of limits.stop
-};
 
 LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
                        std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder, WriterThread& writer,
@@ -86,7 +37,7 @@ LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
       ticks_(ticks),
       warnings_(std::move(warnings)),
       judge_(std::move(judge)),
-      adapters_(plan.file.seed, "adapters"),
+      draws_(plan.file),
       drain_limit_ns_(plan.file.limits.drain_timeout_ns) {}
 
 LoadDriver::~LoadDriver() = default;
@@ -158,6 +109,7 @@ void LoadDriver::run_phase(const PhasePlan& phase, bool more_follow) {
   for (const int64_t at_ns : active.scheduler.stop()) {
     if (no_more_load_) not_issued(active, active.start_ns + at_ns, not_issued_class_);
   }
+  lose_thinking(active, no_more_load_ ? not_issued_class_ : "stopped");
   write_phase_line(active, PhaseLine::Event::load_end);
   const bool overlap = active.plan.file.drain == RunFile::Phase::Drain::none && more_follow;
   if (!overlap || no_more_load_) drain(active);
@@ -224,21 +176,25 @@ void LoadDriver::turn(Active& active) {
   if (writer_.backlog_bytes() > WriterThread::kBacklogLimitBytes)
     return end_run("disk", "the disk is too slow");
   release_held(active);
+  release_turns(active);
   release_due(active);
   const int64_t now = now_ns();
   watch_backlog(active, now);
   count_users(active, now);
   publish(active);
-  // Before its window's end an open loop need not hear of completions at once: it looks at each of its own
-  // wake-ups.
+  // Before its window's end an open loop need not hear of completions at once, unless they lead to a next
+  // turn: it looks at each of its own wake-ups.
   const auto window_ns = active.scheduler.duration_ns();
   const bool in_window = window_ns && now - active.start_ns < *window_ns;
-  wants_completions_.store(!active.plan.open_loop || !in_window || !active.held.empty(),
-                           std::memory_order_relaxed);
+  wants_completions_.store(
+      !active.plan.open_loop || !in_window || !active.held.empty() || active.scheduler.turns_to_come() > 0,
+      std::memory_order_relaxed);
   const bool stands_still =
       plan_.file.limits.overload == RunFile::Limits::Overload::block && !active.held.empty();
   const int64_t next_ns = stands_still ? INT64_MAX : active.scheduler.next_time_ns();
-  const int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
+  int64_t wake_ns = next_ns == INT64_MAX ? INT64_MAX : active.start_ns + next_ns - kWakeAheadNs;
+  if (!stands_still && !active.thinking.empty())
+    wake_ns = std::min(wake_ns, active.thinking.top().until_ns - kWakeAheadNs);
   if (!active.scheduler.load_ended()) sleep_until(std::min({wake_ns, now + kPollNs, tick_line_ns_}));
 }
 
@@ -247,116 +203,6 @@ void LoadDriver::watch_backlog(Active& active, int64_t now) {
   active.watch->note(now - active.start_ns, active.in_flight + active.held.size());
   if (!active.watch->is_hopeless()) return;
   end_run("saturated", "limits.stop: the backlog grows and grows; the rate is above what the server can do");
-}
-
-void LoadDriver::release_due(Active& active) {
-  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
-  for (int count = 0; count < kMostReleases; ++count) {
-    if (blocks && !active.held.empty()) return;  // the pattern's clock stands still
-    const int64_t now = now_ns() - active.start_ns;
-    const auto at_ns = active.scheduler.take_due(now, now + kLookAheadNs);
-    if (!at_ns || !plan_release(active, *at_ns)) return;
-  }
-}
-
-// False: the load has ended with this release.
-bool LoadDriver::plan_release(Active& active, int64_t at_ns) {
-  const int64_t scheduled_ns = active.start_ns + at_ns;
-  auto sample = next_sample();
-  if (sample == nullptr) {
-    const std::string fault = feeder_.fault();
-    if (!fault.empty()) {
-      not_issued(active, scheduled_ns, "dataset");
-      end_run("dataset", fault);
-    }
-    stop_load(active, "dataset");
-    return false;
-  }
-  if (in_flight_ < plan_.max_in_flight && active.held.empty()) {
-    dispatch(active, scheduled_ns, std::move(sample), false);
-  } else if (plan_.file.limits.overload == RunFile::Limits::Overload::drop) {
-    not_issued(active, scheduled_ns, "overload");
-    active.scheduler.entry_ended(at_ns, at_ns, false);
-  } else {
-    active.held.push_back({scheduled_ns, std::move(sample)});
-  }
-  return true;
-}
-
-void LoadDriver::release_held(Active& active) {
-  const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
-  while (!active.held.empty() && in_flight_ < plan_.max_in_flight) {
-    Held held = std::move(active.held.front());
-    active.held.pop_front();
-    const int64_t late_ns = now_ns() - held.scheduled_ns;
-    if (blocks && late_ns > 0) {
-      active.scheduler.shift(held.scheduled_ns - active.start_ns, late_ns);
-      held.scheduled_ns += late_ns;
-    }
-    dispatch(active, held.scheduled_ns, std::move(held.sample), true);
-  }
-}
-
-std::string_view LoadDriver::pick_adapter() {
-  const auto& mix = plan_.file.model.adapters;
-  if (mix.empty()) return {};
-  double total = 0;
-  for (const RunFile::Adapter& adapter : mix) total += adapter.weight;
-  double at = adapters_.uniform(0, total);
-  for (const RunFile::Adapter& adapter : mix) {
-    if (at < adapter.weight) return adapter.name;
-    at -= adapter.weight;
-  }
-  return mix.back().name;
-}
-
-// By the request's number, so that the same seed cancels the same requests, whatever else was drawn.
-int64_t LoadDriver::cancel_after_ns(uint64_t seq) const {
-  const auto& cancel = plan_.file.request.cancel;
-  if (!cancel) return TimerWheel::kNever;
-  tkm::Random random(plan_.file.seed, "cancel" + std::to_string(seq));
-  return random.chance(cancel->share) ? cancel->after_ns : TimerWheel::kNever;
-}
-
-void LoadDriver::dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample,
-                          bool was_held) {
-  const int64_t released_ns = std::max(scheduled_ns, now_ns());
-  PhaseTotals& totals = totals_[active.index];
-  ++totals.planned;
-  ++totals.issued;
-  ++active.in_flight;
-  ++in_flight_;
-  const uint64_t seq = next_seq_++;
-  workers_[seq % workers_.size()]->release({.seq = seq,
-                                            .phase = static_cast<uint32_t>(active.index),
-                                            .facts = &facts_[active.index],
-                                            .scheduled_ns = scheduled_ns,
-                                            .released_ns = released_ns,
-                                            .held_ns = was_held ? released_ns - scheduled_ns : 0,
-                                            .cancel_after_ns = cancel_after_ns(seq),
-                                            .adapter = pick_adapter(),
-                                            .sample = std::move(sample)});
-}
-
-void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::string& cls) {
-  PhaseTotals& totals = totals_[active.index];
-  ++totals.planned;
-  ++totals.not_issued;
-  auto record = std::make_unique<RequestRecord>();
-  record->seq = next_seq_++;
-  record->id = context_.id_prefix + std::to_string(record->seq);
-  record->workload = context_.workload;
-  record->phase = active.plan.file.name;
-  record->status = Status::not_issued;
-  record->cls = cls;
-  record->scheduled_ns = scheduled_ns - context_.start_ns;
-  writer_.push(FinishedRecord{std::move(record), nullptr});
-}
-
-void LoadDriver::stop_load(Active& active, const std::string& cls) {
-  for (const int64_t at_ns : active.scheduler.stop()) not_issued(active, active.start_ns + at_ns, cls);
-  for (const Held& held : active.held) not_issued(active, held.scheduled_ns, cls);
-  active.held.clear();
 }
 
 void LoadDriver::end_run(std::string reason, std::string fault) {
@@ -386,31 +232,16 @@ void LoadDriver::take_completions() {
        : completion.status == Status::failed ? totals.failed
                                              : totals.cancelled);
     --in_flight_;
-    note_failures(completion);
+    if (const auto spent = budget_.note(completion))
+      end_run(std::string(spent->reason), std::string(spent->fault));
     for (const auto& active : active_) {
       if (active->index != completion.phase) continue;
       --active->in_flight;
       if (active->watch && completion.status == Status::ok) {
         active->watch->answered(completion.end_ns - completion.scheduled_ns);
       }
-      active->scheduler.entry_ended(completion.scheduled_ns - active->start_ns,
-                                    completion.end_ns - active->start_ns, completion.status == Status::ok);
+      end_request(*active, completion);
     }
-  }
-}
-
-void LoadDriver::note_failures(const Completion& completion) {
-  if (completion.status == Status::cancelled) return;
-  if (completion.status == Status::ok) {
-    failures_in_a_row_ = client_faults_in_a_row_ = 0;
-    return;
-  }
-  if (failures_in_a_row_++ == 0) first_failure_ns_ = completion.end_ns;
-  client_faults_in_a_row_ = completion.client_fault ? client_faults_in_a_row_ + 1 : 0;
-  if (client_faults_in_a_row_ >= kPluginFailures) {
-    end_run("plugin", "10 requests in a row failed on our side; see the errors");
-  } else if (failures_in_a_row_ >= kBudgetFailures && completion.end_ns - first_failure_ns_ >= kBudgetNs) {
-    end_run("budget", "every request that ended in the last 10 s failed");
   }
 }
 
@@ -461,26 +292,7 @@ void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) 
   line->event = event;
   line->at_ns = (event == PhaseLine::Event::begin ? active.start_ns : now_ns()) - context_.start_ns;
   if (event == PhaseLine::Event::begin) {
-    line->duration_ns = active.plan.file.duration_ns;
-    line->requests = active.plan.file.requests;
-    line->warmup = span_of(active.plan.file.warmup);
-    line->cooldown = span_of(active.plan.file.cooldown);
-    line->measure = active.plan.file.measure;
-    line->open_loop = active.plan.open_loop;
-    line->unsteady = active.plan.unsteady;
-    line->load = active.plan.file.load.use;
-    tkm::JsonDocument options;
-    if (tkm::parse_json(active.plan.file.load.options_json, options)) {
-      if (const tkm::Json* rate = tkm::find(options, "rate"); rate != nullptr && rate->IsNumber()) {
-        line->rate_per_s = rate->GetDouble();
-      }
-      if (const int64_t users = tkm::get_int(options, "users"); users > 0)
-        line->users = static_cast<uint64_t>(users);
-    }
-    line->load_options = active.plan.file.load.options_json;
-    line->value = active.plan.value;
-    line->max_in_flight = plan_.max_in_flight;
-    line->overload = overload_name(plan_.file.limits.overload);
+    say_plan(plan_, active.plan, *line);
   } else if (event == PhaseLine::Event::load_end && active.scheduler.duration_ns() != active.planned_end_ns) {
     line->duration_ns = active.scheduler.duration_ns();
   }
@@ -543,26 +355,6 @@ Progress LoadDriver::progress() const {
   }
   progress.live = writer_.live();
   return progress;
-}
-
-// While data are late, a worker that hosts us must go on reading.
-void LoadDriver::wait_for_data() {
-  bool interrupted = false;
-  while (host_ != nullptr && !feeder_.is_ready()) interrupted |= host_->serve(now_ns() + kDataPollNs);
-  if (interrupted) host_->interrupt();  // what came meanwhile is for the turn's own sleep
-}
-
-std::shared_ptr<const Sample> LoadDriver::next_sample() {
-  wait_for_data();
-  return feeder_.take();
-}
-
-// A trace ends where its data end, be it by a fault.
-std::optional<int64_t> LoadDriver::next_arrival() {
-  wait_for_data();
-  const auto arrival_ns = feeder_.next_arrival_ns();
-  if (!arrival_ns && !feeder_.fault().empty()) end_run("dataset", feeder_.fault());
-  return arrival_ns;
 }
 
 void LoadDriver::sleep_until(int64_t at_ns) {

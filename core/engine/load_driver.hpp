@@ -16,13 +16,14 @@
 #include <utility>
 #include <vector>
 
-#include <tokometer/random.hpp>
-
 #include "engine/context.hpp"
+#include "engine/failure_budget.hpp"
 #include "engine/mailbox.hpp"
 #include "engine/plan.hpp"
+#include "engine/request_draws.hpp"
 #include "engine/samples.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/sessions.hpp"
 #include "engine/tick_collector.hpp"
 #include "engine/worker.hpp"
 #include "engine/writer_thread.hpp"
@@ -74,10 +75,11 @@ class LoadDriver {
   const std::string& fault() const { return fault_; }
 
  private:
-  struct Active;  // a phase that runs or drains
-  struct Held {   // waits for the cap
+  struct Active;    // a phase that runs or drains: active_phase.hpp
+  struct Planned {  // a request that has its time: it goes to a worker or waits for the cap
     int64_t scheduled_ns;
     std::shared_ptr<const Sample> sample;
+    std::shared_ptr<Session> session;  // null: none
   };
 
   void watch_threads();
@@ -92,13 +94,20 @@ class LoadDriver {
   void watch_backlog(Active& active, int64_t now);
   void release_due(Active& active);
   bool plan_release(Active& active, int64_t at_ns);
-  void dispatch(Active& active, int64_t scheduled_ns, std::shared_ptr<const Sample> sample, bool was_held);
+  void release_turns(Active& active);
+  void place(Active& active, Planned planned);
+  void dispatch(Active& active, Planned planned, bool was_held);
+  std::shared_ptr<Session> begin_session(std::shared_ptr<const Sample> first);
+  void end_request(Active& active, const Completion& completion);
   void release_held(Active& active);
   void drain(Active& active);
   void end_phase(Active& active);
   void take_completions();
-  void note_failures(const Completion& completion);
-  void not_issued(Active& active, int64_t scheduled_ns, const std::string& cls);
+  void not_issued(Active& active, int64_t scheduled_ns, const std::string& cls,
+                  const Session* session = nullptr);
+  void lose(Active& active, const Planned& planned, const std::string& cls);
+  void lose_thinking(Active& active, const std::string& cls);
+  void lose_rest(Active& active, Session& session, int64_t at_ns, const std::string& cls);
   void stop_load(Active& active, const std::string& cls);
   void end_run(std::string reason, std::string fault);
   void check_stop();
@@ -113,8 +122,6 @@ class LoadDriver {
   void write_tick();
   void warn(std::string id, std::string text);
   void write_phase_line(const Active& active, PhaseLine::Event event);
-  std::string_view pick_adapter();
-  int64_t cancel_after_ns(uint64_t seq) const;
   int64_t now_ns() const { return context_.clock->now_ns(); }
 
   const Plan& plan_;
@@ -133,11 +140,11 @@ class LoadDriver {
   std::deque<PhasePlan> points_;                 // of a sweep, as they are chosen; addresses stay
   uint64_t most_points_ = 0;                     // of a sweep, at most; 0: not known
   const PointJudge judge_;
-  tkm::Random adapters_;
+  RequestDraws draws_;
+  FailureBudget budget_;
   uint64_t next_seq_ = 0;
+  uint64_t next_session_ = 0;
   uint64_t in_flight_ = 0;
-  uint64_t failures_in_a_row_ = 0, client_faults_in_a_row_ = 0;
-  int64_t first_failure_ns_ = 0;
   int64_t next_tick_ns_ = 0;
   int64_t tick_line_ns_ = INT64_MAX;  // when the line of the tick that was asked for is made
   bool no_more_load_ = false;

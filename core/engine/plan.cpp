@@ -44,7 +44,10 @@ uint64_t local_ports() {
 }
 
 PhaseLimits limits_of(const RunFile::Phase& phase, bool open_loop) {
-  PhaseLimits limits{.duration_ns = phase.duration_ns, .requests = phase.requests, .open_loop = open_loop};
+  PhaseLimits limits{.duration_ns = phase.duration_ns,
+                     .requests = phase.requests,
+                     .sessions = phase.sessions,
+                     .open_loop = open_loop};
   if (!phase.duration_ns || !phase.measure) return limits;
   switch (phase.cooldown.kind) {
     case RunFile::Span::Kind::automatic:
@@ -53,8 +56,11 @@ PhaseLimits limits_of(const RunFile::Phase& phase, bool open_loop) {
     case RunFile::Span::Kind::duration:
       limits.cooldown_ns = phase.cooldown.ns;
       break;
-    case RunFile::Span::Kind::none:
     case RunFile::Span::Kind::count:
+      limits.cooldown_ns = kLongestCooldownNs;
+      limits.cooldown_requests = phase.cooldown.count;
+      break;
+    case RunFile::Span::Kind::none:
       break;
   }
   return limits;
@@ -111,6 +117,14 @@ Result<void> check_trace(const Plan& plan) {
   return {};
 }
 
+Result<void> check_sessions(const Plan& plan) {
+  const auto counts = [](const PhasePlan& phase) { return phase.file.sessions.has_value(); };
+  if (std::none_of(plan.phases.begin(), plan.phases.end(), counts) || plays_sessions(plan)) return {};
+  return Error{"phases[].sessions: dataset \"" + plan.file.dataset.use +
+               "\" gives no sessions; set dataset.options.sessions: true where it has that, use dataset "
+               "multi_turn, or give requests"};
+}
+
 Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
   auto dataset =
       Dataset::create(*plan.dataset, {.config_json = plan.file.dataset.options_json, .seed = plan.file.seed});
@@ -125,6 +139,7 @@ Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
 std::string describe_length(const PhasePlan& phase) {
   if (phase.file.duration_ns) return format_duration(*phase.file.duration_ns);
   if (phase.file.requests) return std::to_string(*phase.file.requests) + " requests";
+  if (phase.file.sessions) return std::to_string(*phase.file.sessions) + " sessions";
   return "until the dataset ends";
 }
 
@@ -136,6 +151,13 @@ OptionSchema option_schema_of(Registry& registry) {
     if (!found) return found.errors();
     return std::string((*found)->config_schema());
   };
+}
+
+bool plays_sessions(const Plan& plan) {
+  tkm::JsonDocument options;
+  if (!plan.dataset->has_capability("sessions")) return false;
+  return !tkm::parse_json(plan.file.dataset.options_json, options) ||
+         tkm::get_bool(options, "sessions", true);
 }
 
 void complete(PhasePlan& phase, uint64_t run_seed) {
@@ -177,6 +199,7 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   if (plan.sweep) plan.phases = known_points(plan);
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
   if (auto usable = check_trace(plan); !usable) return usable.errors();
+  if (auto usable = check_sessions(plan); !usable) return usable.errors();
   plan.data_files = find_data_files(plan);
   std::vector<std::vector<int64_t>> arrivals;
   for (const PhasePlan& phase : plan.phases) {
@@ -249,9 +272,12 @@ Result<std::string> describe_plan(const Plan& plan) {
             " " + phase.file.load.options_json + ", " + describe_length(phase) +
             (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
     if (arrivals->empty()) continue;
-    if (phase.file.duration_ns || phase.file.requests || phase.follows_data) {
+    const bool sessions = plays_sessions(plan);  // how many requests they bring is known when they are read
+    if (phase.file.duration_ns || phase.file.sessions || phase.follows_data ||
+        (phase.file.requests && !sessions)) {
       text += "           " + std::string(arrivals->size() == kCounted ? "at least " : "") +
-              std::to_string(arrivals->size()) + " requests up to the end of the window\n";
+              std::to_string(arrivals->size()) + (sessions ? " sessions" : " requests") +
+              " up to the end of the window\n";
     }
     text += "           first arrivals, s:";
     for (size_t i = 0; i < std::min(kShown, arrivals->size()); ++i) {

@@ -68,6 +68,9 @@ Result<Pattern> make_pattern(const PhasePlan& phase);
 Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_most,
                                             SampleSource* data = nullptr);
 
+// Will its data give sessions? By the dataset's capability and its option "sessions", where it has one.
+bool plays_sessions(const Plan& plan);
+
 // How many connections are worth opening before the phase begins: for the requests of its start, or soon
 // after it, which opening them then would delay.
 uint64_t first_connections(const PhasePlan& phase);

@@ -83,6 +83,7 @@ std::string plan_hash(const Plan& plan, const std::vector<std::vector<int64_t>>&
     json.raw_member("options", phase.file.load.options_json);
     json.member("duration_ns", phase.file.duration_ns.value_or(-1))
         .member("requests", phase.file.requests.value_or(0));
+    if (phase.file.sessions) json.member("sessions", *phase.file.sessions);
     json.key("arrivals").begin_array();
     for (const int64_t at_ns : arrivals[i]) json.value(at_ns);
     json.end_array().end_object();

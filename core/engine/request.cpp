@@ -35,7 +35,7 @@ int64_t asked_output_tokens(const RunContext& context, const Sample& sample) {
 RequestEncoder::RequestEncoder(const RunContext& context, Processor& processor)
     : context_(context), processor_(processor), sink_(processor.component().has_capability("auth.own")) {}
 
-tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity& identity) const {
+tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity& identity) {
   tkm_prompt prompt{};
   prompt.struct_size = sizeof prompt;
   prompt.task = TKM_TASK_GENERATE;
@@ -56,6 +56,7 @@ tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity
   prompt.choices = context_.request.choices;
   prompt.output_tokens = asked_output_tokens(context_, sample);
   prompt.output_mode = prompt.output_tokens < 0 ? TKM_OUTPUT_AT_MOST : output_mode(context_, sample);
+  if (identity.session != nullptr) history_.put(*identity.session, prompt);
   return prompt;
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "engine/context.hpp"
 #include "engine/samples.hpp"
+#include "engine/sessions.hpp"
 #include "net/fetch.hpp"
 #include "plugin/handles.hpp"
 #include "plugin/request_sink.hpp"
@@ -21,7 +22,8 @@ struct RequestIdentity {
   std::string_view name;     // the request id that the server sees
   std::string_view adapter;  // of the run file's mix; a sample's own beats it
   std::string_view salt;
-  size_t server = 0;  // of RunContext::servers
+  size_t server = 0;                 // of RunContext::servers
+  const Session* session = nullptr;  // whose turn it is
 };
 
 // Why a request could not be made: always our side's fault, so the class is client.*.
@@ -35,8 +37,9 @@ class RequestEncoder {
   // Both outlive the encoder.
   RequestEncoder(const RunContext& context, Processor& processor);
 
-  // The prompt of `sample`; its views live as long as the sample, the context and the identity.
-  tkm_prompt prompt_of(const Sample& sample, const RequestIdentity& identity) const;
+  // The prompt of `sample`; its views live as long as the sample, the context and the identity, and those of
+  // a session until the next prompt.
+  tkm_prompt prompt_of(const Sample& sample, const RequestIdentity& identity);
 
   // Replaces `wire` by head and body, gRPC messages with their prefix. An empty class means success.
   // Allocates only while buffers grow.
@@ -56,6 +59,7 @@ class RequestEncoder {
   std::string sentence_;
   std::string path_;
   std::vector<Field> fields_;
+  History history_;
 };
 
 // The output length that a request asks for: the run file's, else the sample's; -1: no limit is asked.

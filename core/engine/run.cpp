@@ -254,7 +254,7 @@ Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redac
   workload.load = plan.sweep ? file.load.use : plan.phases.front().file.load.use;
   workload.model = preflight.model;
   workload.shared_prefix = shares_prefixes(plan);
-  workload.sessions = plan.dataset->has_capability("sessions");
+  workload.sessions = plays_sessions(plan);
   workload.cache_salt_none = file.request.cache_salt == RunFile::Request::CacheSalt::none;
   manifest.workloads.push_back(std::move(workload));
   manifest.slo = {file.slo.ttft_ns, file.slo.tpot_ns, file.slo.e2e_ns, file.slo.itl_p99_ns};

@@ -10,6 +10,7 @@ namespace tokometer {
 namespace {
 
 constexpr size_t kReadAhead = 1024;  // samples kept ready by the feeder
+constexpr size_t kNameBytes = 80;    // of a session's name in a sentence
 
 std::string_view view(tkm_str text) {
   return {text.data, text.size};
@@ -57,11 +58,15 @@ class SampleBuilder {
             },
         .turn =
             [](void* self, const tkm_turn* turn) {
-              if (turn->turn != 0 || turn->last == 0) of(self).sessions_ = true;
+              of(self).turn_ = *turn;
+              of(self).session_ = copy(turn->session);
+              of(self).sample_->in_session = true;
+              of(self).sample_->history = turn->history;
+              of(self).sample_->think_time_ns = turn->think_time_ns;
             },
         .answer =
             [](void* self, tkm_str text) {
-              of(self).answer_bytes_ = text.size;
+              of(self).sample_->answer_ = copy(text);
               of(self).answered_ = true;
             },
         .route =
@@ -77,14 +82,17 @@ class SampleBuilder {
   }
 
   const tkm_sample_out& sink() const { return sink_; }
-  bool has_sessions() const { return sessions_; }
+  bool in_session() const { return sample_->in_session; }
+  bool goes_on() const { return in_session() && turn_.last == 0; }
+  uint32_t turn() const { return turn_.turn; }
+  const std::string& session() const { return session_; }
 
   // Where the dataset gives an answer and no length, the answer's is the one to ask for. To be called once,
   // before finish().
   RowSize fit_lengths() {
     RowSize row{.prompt_tokens = sample_->prompt_tokens, .output_tokens = -1, .turns = 1};
-    if (sample_->output_tokens < 0 && answer_bytes_ > 0) {
-      sample_->output_tokens = estimated_tokens(answer_bytes_);
+    if (sample_->output_tokens < 0 && !sample_->answer_.empty()) {
+      sample_->output_tokens = estimated_tokens(sample_->answer_.size());
       sample_->output_mode = TKM_OUTPUT_AT_MOST;
     }
     if (row.prompt_tokens < 0) row.prompt_tokens = estimated_tokens(prompt_bytes());
@@ -97,16 +105,32 @@ class SampleBuilder {
     return row;
   }
 
-  std::shared_ptr<const Sample> finish(uint64_t index, const SampleRules& rules) {
+  std::shared_ptr<Sample> finish(uint64_t index, const SampleRules& rules) {
     sample_->index = index;
     if (!sample_->owned_.empty()) sample_->form = TKM_FORM_CHAT;
-    if (sample_->form == TKM_FORM_TEXT && rules.text_as_chat) text_to_message();
+    // Answers can go between messages only.
+    if (sample_->form == TKM_FORM_TEXT && (rules.text_as_chat || in_session())) text_to_message();
+    const bool begins_prompt = turn_.turn == 0 || sample_->history == TKM_HISTORY_NONE;
     if (std::string* text = first_text(); text != nullptr) {
       if (rules.word_limit > 0) cut_to_words(*text, rules.word_limit);
-      if (!rules.nonce.empty()) *text = rules.nonce + ' ' + *text;
+      if (!rules.nonce.empty() && begins_prompt) *text = rules.nonce + ' ' + *text;
     }
     build_views();
+    if (!in_session()) sample_->answer_ = {};
     return std::move(sample_);
+  }
+
+  // Of the answers, those stay that a later turn sends.
+  static void link(Sample& first, std::vector<std::shared_ptr<Sample>> later) {
+    bool script = false, server = false;
+    for (size_t i = later.size() + 1; i-- > 0;) {
+      Sample& turn = i == 0 ? first : *later[i - 1];
+      turn.keeps_answer = server;
+      if (!script) turn.answer_ = {};
+      script = script || turn.history == TKM_HISTORY_SCRIPT;
+      server = server || turn.history == TKM_HISTORY_SERVER;
+    }
+    first.later.assign(later.begin(), later.end());
   }
 
  private:
@@ -160,9 +184,9 @@ class SampleBuilder {
   }
 
   std::shared_ptr<Sample> sample_;
-  size_t answer_bytes_ = 0;
   bool answered_ = false;
-  bool sessions_ = false;
+  tkm_turn turn_{};
+  std::string session_;
   tkm_sample_out sink_{};
 };
 
@@ -225,19 +249,53 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
     SampleBuilder builder;
     const tkm_status status = dataset_.next(builder.sink(), sentence);
     if (status == TKM_END) return std::shared_ptr<const Sample>();
-    if (status == TKM_OK && builder.has_sessions()) {
-      return Error{"the dataset gives sessions of several turns, which this version cannot play"};
-    }
-    if (status == TKM_OK && !filter_.passes(builder.fit_lengths())) continue;
     if (status == TKM_OK) {
-      auto sample = builder.finish(index_++, rules_);
-      if (!rules_.needs_arrivals) return sample;
+      RowSize size = builder.fit_lengths();
+      if (builder.in_session() && builder.turn() != 0) {
+        return Error{"the dataset's session \"" + escape_terminal(builder.session(), kNameBytes) +
+                     "\" begins with turn " + std::to_string(builder.turn())};
+      }
+      const bool goes_on = builder.goes_on();
+      const std::string session = builder.session();
+      const auto sample = builder.finish(index_, rules_);
+      if (goes_on) {
+        if (auto read = read_turns(*sample, session, size); !read) return read.errors();
+      }
+      if (!filter_.passes(size)) continue;
+      ++index_;
+      if (!rules_.needs_arrivals) return std::shared_ptr<const Sample>(sample);
       auto due = check_arrival(*sample);
-      return due ? Result(std::move(sample)) : due.errors();
+      return due ? Result<std::shared_ptr<const Sample>>(sample) : due.errors();
     }
     if (status != TKM_E_INPUT || rules_.rows.on_bad != RunFile::Rows::OnBad::skip) return Error{sentence};
     ++skipped_;
   }
+}
+
+// The turns behind the first one, up to the last. All have the index of their row.
+Result<void> SampleSource::read_turns(Sample& first, const std::string& session, RowSize& size) {
+  std::vector<std::shared_ptr<Sample>> later;
+  const std::string called = "the dataset's session \"" + escape_terminal(session, kNameBytes) + "\"";
+  for (bool goes_on = true; goes_on;) {
+    SampleBuilder builder;
+    std::string sentence;
+    const tkm_status status = dataset_.next(builder.sink(), sentence);
+    if (status < 0) return Error{sentence};
+    const size_t turn = later.size() + 1;
+    if (status == TKM_END || !builder.in_session() || builder.session() != session || builder.turn() != turn)
+      return Error{called + " has no turn " + std::to_string(turn) +
+                   ", though no turn before it was the last"};
+    size.turns += builder.fit_lengths().turns;
+    goes_on = builder.goes_on();
+    later.push_back(builder.finish(index_, rules_));
+    if (later.back()->history != TKM_HISTORY_NONE && later.back()->form == TKM_FORM_TOKENS) {
+      return Error{called + ": turn " + std::to_string(turn) +
+                   " is a list of token ids, which no answer can be put in front of; give texts, or history: "
+                   "none"};
+    }
+  }
+  SampleBuilder::link(first, std::move(later));
+  return {};
 }
 
 // A trace goes on at its own mean rate: the gap between two rounds is the mean gap of the data.

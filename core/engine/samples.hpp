@@ -25,8 +25,8 @@
 
 namespace tokometer {
 
-// One request's content. Immutable once made; shared by the requests that use it, since rows may repeat, and
-// freed with the last of them.
+// One request's content: a row of the data, or one turn of a row that is a session. Immutable once made;
+// shared by the requests that use it, since rows may repeat, and freed with the last of them.
 class Sample {
  public:
   uint64_t index = 0;            // position in the dataset, from 0
@@ -38,11 +38,19 @@ class Sample {
   std::vector<int32_t> tokens;
   std::vector<std::pair<std::string, std::string>> headers;
 
+  // Of a session:
+  bool in_session = false;
+  std::vector<std::shared_ptr<const Sample>> later;  // of the first turn: those behind it, in order
+  int32_t history = TKM_HISTORY_NONE;                // what of earlier turns goes in front of this one
+  int64_t think_time_ns = 0;                         // from the end of the turn before
+  bool keeps_answer = false;  // a later turn sends what the server answered to this one
+
   tkm_str text() const { return view(text_); }
   const std::vector<tkm_message>& messages() const { return messages_; }
   tkm_str model() const { return view(model_); }
   tkm_str adapter() const { return view(adapter_); }
   tkm_str extra() const { return view(extra_); }
+  tkm_str answer() const { return view(answer_); }  // the scripted one, where a later turn sends it
 
  private:
   friend class SampleBuilder;
@@ -52,7 +60,7 @@ class Sample {
     std::string role, extra;
     std::vector<std::pair<tkm_part, std::string>> parts;  // the string holds the bytes of the part
   };
-  std::string text_, model_, adapter_, extra_;
+  std::string text_, model_, adapter_, extra_, answer_;
   std::vector<Message> owned_;  // not changed once there are views
   std::vector<tkm_part> parts_;
   std::vector<tkm_message> messages_;  // views into the two above
@@ -94,6 +102,7 @@ class SampleSource {
         filter_(rules_.rows.filter, rules_.output_tokens) {}
   Result<void> read_all();
   Result<std::shared_ptr<const Sample>> read_one();
+  Result<void> read_turns(Sample& first, const std::string& session, RowSize& size);
   Result<void> check_arrival(const Sample& sample);
   Result<void> begin_again();
 

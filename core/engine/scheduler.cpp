@@ -63,7 +63,8 @@ void PhaseScheduler::release(int64_t at_ns, int64_t now_ns) {
   committed_.push(at_ns);
   ++active_;
   ++asked_releases_;
-  done_ = done_ || (limits_.requests && asked_releases_ >= *limits_.requests);
+  done_ = done_ || (limits_.requests && asked_releases_ >= *limits_.requests) ||
+          (limits_.sessions && asked_releases_ >= *limits_.sessions);
 }
 
 void PhaseScheduler::wait(int64_t until_ns) {
@@ -123,12 +124,16 @@ void PhaseScheduler::ask_until_it_waits(int64_t now_ns) {
 }
 
 void PhaseScheduler::end_if_window_is_done(int64_t now_ns) {
-  if (done_ && committed_.empty() && !limits_.duration_ns) ended_ = true;
-  if (said_done_ && committed_.empty() && now_ns > latest_ns_) ended_ = true;
+  if (done_ && nothing_to_come() && !limits_.duration_ns) ended_ = true;
+  if (said_done_ && nothing_to_come() && now_ns > latest_ns_) ended_ = true;
   if (!limits_.duration_ns || now_ns < *limits_.duration_ns) return;
   // However late we are asked: what the plan has in the window is released, and shows as lag.
   if (!committed_.empty() && committed_.top() < *limits_.duration_ns) return;
-  if (open_in_window_ == 0 || now_ns >= last_time_ns()) ended_ = true;
+  if (open_in_window_ == 0 || now_ns >= last_time_ns() || cooldown_is_used_up()) ended_ = true;
+}
+
+bool PhaseScheduler::cooldown_is_used_up() const noexcept {
+  return limits_.cooldown_requests && taken_in_cooldown_ >= *limits_.cooldown_requests;
 }
 
 std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_ns) {
@@ -139,32 +144,61 @@ std::optional<int64_t> PhaseScheduler::take_due(int64_t now_ns, int64_t horizon_
   } else if (!ended_) {
     ask_until_it_waits(limits_.open_loop ? std::max<int64_t>(now_ns, 0) : 0);
   }
+  drop_if_enough();
   end_if_window_is_done(now_ns);
   if (ended_ || committed_.empty() || committed_.top() > horizon_ns) return std::nullopt;
   const int64_t at_ns = committed_.top();
   if (at_ns >= last_time_ns()) return std::nullopt;  // the window has closed since it was asked for
-  last_taken_ns_ = std::max(last_taken_ns_, at_ns);
+  if (limits_.duration_ns && at_ns >= *limits_.duration_ns && cooldown_is_used_up()) return std::nullopt;
   committed_.pop();
   ++released_;
-  ++in_flight_;
-  if (limits_.duration_ns && at_ns < *limits_.duration_ns) ++open_in_window_;
+  request_taken(at_ns);
   return at_ns;
 }
 
-void PhaseScheduler::entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok) {
-  --active_;
+// Sessions may bring more requests than one each: what was asked for beyond the count is not taken.
+void PhaseScheduler::drop_if_enough() {
+  if (!limits_.requests || released_ + later_turns_ < *limits_.requests) return;
+  done_ = true;
+  active_ -= static_cast<uint32_t>(committed_.size());
+  committed_ = {};
+}
+
+void PhaseScheduler::session_taken(uint64_t turns) {
+  later_turns_ += turns - 1;
+  turns_to_come_ += turns - 1;
+}
+
+void PhaseScheduler::request_taken(int64_t at_ns) {
+  last_taken_ns_ = std::max(last_taken_ns_, at_ns);
+  ++in_flight_;
+  if (limits_.duration_ns) ++(at_ns < *limits_.duration_ns ? open_in_window_ : taken_in_cooldown_);
+}
+
+void PhaseScheduler::turn_taken(int64_t at_ns) {
+  --turns_to_come_;
+  request_taken(at_ns);
+}
+
+void PhaseScheduler::turn_ended(int64_t scheduled_ns, int64_t end_ns) {
   --in_flight_;
-  ++(ok ? completed_ : failed_);
   if (limits_.duration_ns && scheduled_ns < *limits_.duration_ns) --open_in_window_;
   if (scheduled_ns >= limits_.warmup_ns) ++counted_ended_;
   close_window_if_enough(end_ns);
+}
+
+void PhaseScheduler::entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok, uint64_t turns_left) {
+  --active_;
+  turns_to_come_ -= turns_left;
+  ++(ok ? completed_ : failed_);
+  turn_ended(scheduled_ns, end_ns);
   if (ended_ || done_ || limits_.open_loop) return;
   ask(end_ns);
   ask_until_it_waits(end_ns);
 }
 
 void PhaseScheduler::shift(int64_t at_ns, int64_t by_ns) {
-  shift_ns_ += by_ns;
+  stand_still(by_ns);
   const auto in_window = [this](int64_t time_ns) {
     return limits_.duration_ns && time_ns < *limits_.duration_ns;
   };
@@ -181,10 +215,11 @@ std::vector<int64_t> PhaseScheduler::stop() {
 int64_t PhaseScheduler::next_time_ns() const noexcept {
   if (ended_) return kNever;
   int64_t next = last_time_ns();
-  if (limits_.duration_ns && open_in_window_ == 0) next = std::min(next, *limits_.duration_ns);
+  if (limits_.duration_ns && (open_in_window_ == 0 || cooldown_is_used_up()))
+    next = std::min(next, *limits_.duration_ns);
   if (!committed_.empty()) next = std::min(next, committed_.top());
   if (wait_until_ns_ >= 0) next = std::min(next, wait_until_ns_);
-  if (said_done_ && committed_.empty()) next = std::min(next, latest_ns_ + 1);
+  if (said_done_ && nothing_to_come()) next = std::min(next, latest_ns_ + 1);
   return next;
 }
 

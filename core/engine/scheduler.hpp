@@ -2,7 +2,8 @@
 //
 // All times are nanoseconds since the start of the phase. An open loop is asked ahead of time, for
 // one release after the other up to the horizon; a closed loop is asked at the start and then at the end of
-// each entry. What the pattern commits to comes out of `take_due` in order of time. The phase's own limits
+// each entry. An entry is one request or a whole session, whose later turns the caller releases by itself.
+// What the pattern commits to comes out of `take_due` in order of time. The phase's own limits
 // (time, count, cool-down) are applied here; the pattern knows none of them.
 //
 //   PhaseScheduler scheduler(pattern, limits);
@@ -23,9 +24,11 @@ namespace tokometer {
 
 struct PhaseLimits {
   std::optional<int64_t> duration_ns = {};  // warm-up and measure window; the window ends here
-  std::optional<uint64_t> requests = {};    // or this many releases
-  int64_t cooldown_ns =
-      0;  // the load goes on after the window at most this long, until its requests have ended
+  std::optional<uint64_t> requests = {};    // or entries until there are so many requests; none is cut
+  std::optional<uint64_t> sessions = {};    // or so many entries
+  // The load goes on after the window until its requests have ended, at most this long ...
+  int64_t cooldown_ns = 0;
+  std::optional<uint64_t> cooldown_requests = {};  // ... and with so many requests
   bool open_loop = true;
   // For slow answers: past duration_ns the window goes on until so many of its requests have ended, those
   // scheduled before warmup_ns not counted, and at most until longest_ns.
@@ -47,8 +50,16 @@ class PhaseScheduler {
   // pattern.
   std::optional<int64_t> take_due(int64_t now_ns, int64_t horizon_ns);
 
-  // An entry that was taken has ended, at `end_ns`. `scheduled_ns` is the time that take_due gave.
-  void entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok);
+  // An entry that was taken has ended, at `end_ns`. `scheduled_ns` is the time that take_due gave or, of a
+  // session, that of its last turn; `turns_left` those that it will not have.
+  void entry_ended(int64_t scheduled_ns, int64_t end_ns, bool ok, uint64_t turns_left = 0);
+
+  // What was just taken is a session of so many turns. All but the first are to come: each is taken when it
+  // is released, and ends, after which the session goes on.
+  void session_taken(uint64_t turns);
+  void turn_taken(int64_t at_ns);
+  void turn_ended(int64_t scheduled_ns, int64_t end_ns);
+  uint64_t turns_to_come() const noexcept { return turns_to_come_; }
 
   // No samples are left, or the run is being stopped: nothing more is released.
   // Returns the commitments that were inside the phase and not yet taken.
@@ -58,6 +69,7 @@ class PhaseScheduler {
   // taken for `at_ns` goes `by_ns` later, which is its scheduled time from now on, and all that is asked for
   // later shifts alike.
   void shift(int64_t at_ns, int64_t by_ns);
+  void stand_still(int64_t by_ns) noexcept { shift_ns_ += by_ns; }  // the same for a later turn of a session
 
   // Where the window ends, as it looks now.
   std::optional<int64_t> duration_ns() const noexcept { return limits_.duration_ns; }
@@ -81,6 +93,10 @@ class PhaseScheduler {
   void fail(std::string sentence);
   void end_if_window_is_done(int64_t now_ns);
   void close_window_if_enough(int64_t now_ns);
+  void request_taken(int64_t at_ns);
+  void drop_if_enough();
+  bool cooldown_is_used_up() const noexcept;
+  bool nothing_to_come() const noexcept { return committed_.empty() && turns_to_come_ == 0; }
   int64_t last_time_ns() const noexcept;  // releases at or after it are outside the phase
 
   Pattern& pattern_;
@@ -93,11 +109,14 @@ class PhaseScheduler {
   int64_t shift_ns_ = 0;
   uint64_t asked_releases_ = 0;  // RELEASEs inside the phase, taken or not
   uint64_t released_ = 0;        // taken
+  uint64_t later_turns_ = 0;     // of the sessions among them
+  uint64_t turns_to_come_ = 0;   // of these, not yet taken
   uint64_t completed_ = 0;
   uint64_t failed_ = 0;
   uint64_t open_in_window_ = 0;  // taken, scheduled before the window's end, not ended
-  int64_t planned_end_ns_ = 0;   // of the window, where least_ended may move it
-  uint64_t counted_ended_ = 0;   // towards least_ended
+  uint64_t taken_in_cooldown_ = 0;
+  int64_t planned_end_ns_ = 0;  // of the window, where least_ended may move it
+  uint64_t counted_ended_ = 0;  // towards least_ended
   int64_t last_taken_ns_ = -1;
   bool window_is_open_ = false;  // until least_ended is met
   uint32_t active_ = 0;          // entries from RELEASE to their end

@@ -73,7 +73,7 @@ class Worker::Loop final : private ExchangeOwner {
   void stop() { stopping_ = true; }
 
  private:
-  void on_complete(const Completion& completion) override;
+  void on_complete(Completion completion) override;
   void on_over(Exchange& exchange) override;
   void on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) override;
 
@@ -266,8 +266,8 @@ void Worker::Loop::cancel(uint32_t phase, const char* reason) {
   }
 }
 
-void Worker::Loop::on_complete(const Completion& completion) {
-  if (links_.completions.push(completion)) links_.wake_scheduler();
+void Worker::Loop::on_complete(Completion completion) {
+  if (links_.completions.push(std::move(completion))) links_.wake_scheduler();
 }
 
 void Worker::Loop::on_over(Exchange& exchange) {

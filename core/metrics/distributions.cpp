@@ -268,4 +268,45 @@ void add_distributions(PhaseFigures& figures, PhaseSummary& summary) {
             [&](const auto& a, const auto& b) { return place(a.first) < place(b.first); });
 }
 
+namespace {
+
+SessionFigures::Turn turn_figures(const RequestRows& rows, const std::vector<uint32_t>& of_turn) {
+  SessionFigures::Turn turn;
+  turn.planned = of_turn.size();
+  turn.ok = static_cast<uint64_t>(
+      std::count_if(of_turn.begin(), of_turn.end(), [&](uint32_t row) { return rows.ok(row); }));
+  for (const RowMetric& metric : kRowMetrics) {
+    const bool shown = metric.id.starts_with("ttft_") || metric.id.starts_with("e2e_");
+    if (!shown) continue;
+    Distribution d = from_rows(rows, of_turn, metric);
+    if (d.count != 0) turn.metrics.push_back(std::move(d));
+  }
+  return turn;
+}
+
+}  // namespace
+
+void add_turns(const PhaseFigures& f, PhaseSummary& summary) {
+  if (f.sessions == 0) return;
+  SessionFigures& sessions = summary.sessions.emplace();
+  sessions.planned = f.sessions;
+  sessions.completed = f.sessions_completed;
+  std::vector<std::vector<uint32_t>> by_turn;
+  for (const uint32_t row : window_rows_in_s_order(f.rows)) {
+    if (f.rows.turn(row) == kAbsent) continue;
+    const auto turn = std::min(static_cast<size_t>(f.rows.turn(row)), SessionFigures::kMostTurns - 1);
+    if (turn >= by_turn.size()) by_turn.resize(turn + 1);
+    by_turn[turn].push_back(row);
+    sessions.started += turn == 0;
+  }
+  const int64_t window_ns = f.scan.w1_ns - f.scan.w0_ns;
+  if (window_ns > 0)
+    sessions.started_per_s = static_cast<double>(sessions.started) * 1e9 / static_cast<double>(window_ns);
+  for (size_t turn = 0; turn < by_turn.size(); ++turn) {
+    if (by_turn[turn].empty()) continue;
+    sessions.turns.push_back(turn_figures(f.rows, by_turn[turn]));
+    sessions.turns.back().turn = turn;
+  }
+}
+
 }  // namespace tokometer

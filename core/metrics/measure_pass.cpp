@@ -165,6 +165,8 @@ void MeasurePass::add_to_phase(PhaseFigures& f, const Request& request) {
   const RequestRecord& r = request.r;
   const bool in_window = r.scheduled_ns >= f.scan.w0_ns && r.scheduled_ns < f.scan.w1_ns;
   f.rows.add(r, {in_window, request.good, request.tpot_ns, request.longest_gap_ns});
+  f.sessions += r.turn == 0;
+  f.sessions_completed += r.turn != kAbsent && r.turn + 1 == r.turns && r.status == Status::ok;
   if (in_window) add_window_request(f, request);
   if (r.status == Status::ok) add_gaps(f, request, in_window);
   add_whole(f, request);

@@ -71,6 +71,7 @@ struct PhaseFigures {
   int64_t both_usage = 0, both_per_event = 0;  // V11: sums where both sources are known
   int64_t usage_prompt = 0, usage_cached = 0;  // V17
   uint64_t short_output = 0, wrong_model = 0, reasoning = 0;
+  uint64_t sessions = 0, sessions_completed = 0;  // of the whole phase
   ClientFigures client;
 
   // The whole phase: for whole.* and for vllm-bench.

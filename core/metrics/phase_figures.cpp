@@ -218,6 +218,7 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   s.counts = f.counts, s.phase_counts = scan.counts;
   s.vllm = vllm_figures(f);  // before the pools are taken
   add_distributions(f, s);
+  add_turns(f, s);
   put_counts(s.scalars, f.counts);
   put_window(s.scalars, f, manifest);
   put_whole(s.scalars, f, manifest);

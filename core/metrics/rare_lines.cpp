@@ -63,6 +63,7 @@ PhaseLine read_phase(const tkm::Json& json) {
   line.at_ns = tkm::get_int(json, "at_ns");
   if (const tkm::Json* duration = tkm::find(json, "duration_ns")) line.duration_ns = tkm::int_of(*duration);
   line.requests = get_optional_count(json, "requests");
+  line.sessions = get_optional_count(json, "sessions");
   line.warmup = read_span(json, "warmup");
   line.cooldown = read_span(json, "cooldown");
   line.measure = tkm::get_bool(json, "measure", true);

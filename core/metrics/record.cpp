@@ -54,6 +54,7 @@ void RequestRecord::reset() {
   }
   status = Status::not_issued;
   for (int64_t* number : {&turn,
+                          &turns,
                           &sample,
                           &http_status,
                           &attempts,

@@ -60,6 +60,7 @@ struct RequestRecord {
   std::string phase;
   std::string session;  // empty: no session
   int64_t turn = kAbsent;
+  int64_t turns = kAbsent;   // of the session in all
   int64_t sample = kAbsent;  // index of the sample in the dataset
   std::string model;
   std::string adapter;

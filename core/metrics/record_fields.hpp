@@ -26,12 +26,13 @@ struct RequestField {
 };
 
 using R = RequestRecord;
-inline constexpr std::array<RequestField, 40> kRequestFields{{
+inline constexpr std::array<RequestField, 41> kRequestFields{{
     {"id", &R::id},
     {"workload", &R::workload},
     {"phase", &R::phase},
     {"session", &R::session},
     {"turn", nullptr, &R::turn},
+    {"turns", nullptr, &R::turns},
     {"sample", nullptr, &R::sample},
     {"model", &R::model},
     {"adapter", &R::adapter},

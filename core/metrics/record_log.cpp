@@ -146,6 +146,7 @@ void put_optional(tkm::JsonWriter& json, std::string_view key, const std::option
 void put_plan(tkm::JsonWriter& json, const PhaseLine& line) {
   put_optional(json, "duration_ns", line.duration_ns);
   put_optional(json, "requests", line.requests);
+  put_optional(json, "sessions", line.sessions);
   put_span(json, "warmup", line.warmup);
   put_span(json, "cooldown", line.cooldown);
   json.member("measure", line.measure).member("loop", line.open_loop ? "open" : "closed");

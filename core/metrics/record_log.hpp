@@ -47,6 +47,7 @@ struct PhaseLine {
   // begin only, but for the duration, which load_end repeats where slow answers made it longer:
   std::optional<int64_t> duration_ns;  // warm-up + measure window
   std::optional<uint64_t> requests;    // the same, as a count
+  std::optional<uint64_t> sessions;    // the same, as a count of sessions
   Span warmup, cooldown;
   bool measure = true;  // false: not reported
   bool open_loop = true;

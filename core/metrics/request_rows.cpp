@@ -34,6 +34,7 @@ void RequestRows::add(const RequestRecord& r, const Extra& extra) {
   gap_.push(extra.longest_gap_ns);
   connect_.push(since(r.tls_ready_ns != kAbsent ? r.tls_ready_ns : r.tcp_ready_ns, r.connect_ns));
   held_.push(r.held_by_cap_ns);
+  turn_.push(r.turn);
 }
 
 int64_t RequestRows::own_lag(size_t row) const {
@@ -50,7 +51,7 @@ int64_t RequestRows::per_token(int64_t value, size_t row) const {
 size_t RequestRows::memory_bytes() const {
   size_t bytes = 0;
   for (const PackedColumn* column :
-       {&state_, &s_, &r_, &x_, &b_, &v_, &t1_, &a1_, &e_, &n_, &tpot_, &gap_, &connect_, &held_}) {
+       {&state_, &s_, &r_, &x_, &b_, &v_, &t1_, &a1_, &e_, &n_, &tpot_, &gap_, &connect_, &held_, &turn_}) {
     bytes += column->memory_bytes();
   }
   return bytes;

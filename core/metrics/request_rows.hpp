@@ -32,6 +32,7 @@ class RequestRows {
   int64_t x_ns(size_t row) const { return absolute(x_, row); }
   int64_t e_ns(size_t row) const { return absolute(e_, row); }
   int64_t tokens(size_t row) const { return n_[row]; }
+  int64_t turn(size_t row) const { return turn_[row]; }  // kAbsent: of no session
 
   // The metrics of one request; kAbsent where they do not exist.
   int64_t ttft_sched(size_t row) const { return t1_[row]; }
@@ -70,7 +71,7 @@ class RequestRows {
 
   PackedColumn state_, s_;
   PackedColumn r_, x_, b_, v_, t1_, a1_, e_;  // since S
-  PackedColumn n_, tpot_, gap_, connect_, held_;
+  PackedColumn n_, tpot_, gap_, connect_, held_, turn_;
 };
 
 }  // namespace tokometer

@@ -127,6 +127,20 @@ struct VllmFigures {
   Row ttft, tpot, itl, e2e;
 };
 
+// Of a phase whose entries are sessions.
+struct SessionFigures {
+  struct Turn {
+    uint64_t turn = 0;  // from 0; of the last row: this one and all behind it
+    uint64_t planned = 0, ok = 0;
+    std::vector<Distribution> metrics;  // ttft_sched, ttft_sent, e2e_sched, e2e_sent; only those with a value
+  };
+  static constexpr size_t kMostTurns = 32;  // rows
+  uint64_t planned = 0, completed = 0;      // of the whole phase; completed: ok up to the last turn
+  uint64_t started = 0;                     // first turns with S in the window
+  double started_per_s = 0;
+  std::vector<Turn> turns;  // requests with S in the window
+};
+
 enum class Window : uint8_t { explicit_duration, count, automatic, first_fifth, none };  // how w0 was found
 std::string_view to_string(Window how);
 
@@ -146,6 +160,7 @@ struct PhaseSummary {
   std::vector<Scalar> scalars;        // fixed order; `whole.*` at the end
   std::vector<ErrorRow> errors;       // by count, then name
   TokenCounts ok_tokens, failed_tokens, cancelled_tokens;
+  std::optional<SessionFigures> sessions;
   std::array<uint64_t, 5> sources{};  // ok requests by TokenSource
   double mean_tokens_per_event = 1;   // k
   uint64_t good = 0;                  // goodput's numerator

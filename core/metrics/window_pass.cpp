@@ -84,6 +84,7 @@ void WindowPass::on_request(const RequestRecord& r) {
   PhaseScan& scan = scan_of(r.workload, r.phase);
   count(scan.counts, r);
   if (!in_order(r)) ++scan.order_breaches;
+  scan.has_sessions = scan.has_sessions || r.turn != kAbsent;
   widen(scan.first_s_ns, scan.last_s_ns, r.scheduled_ns);
   int64_t ignored = kAbsent;
   widen(scan.first_x_ns, ignored, r.sent_ns);

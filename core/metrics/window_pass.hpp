@@ -22,7 +22,8 @@ struct PhaseScan {
   bool has_begin = false;
   PhaseLine plan;
   int64_t load_end_ns = kAbsent, end_ns = kAbsent;
-  Counts counts;                // by the request lines
+  Counts counts;  // by the request lines
+  bool has_sessions = false;
   uint64_t order_breaches = 0;  // requests whose instants run backwards
   int64_t first_s_ns = kAbsent, last_s_ns = kAbsent, first_x_ns = kAbsent, last_e_ns = kAbsent;
   // S and E - S of the earliest requests: how long the first answers took. Ordered by S.

@@ -34,7 +34,8 @@ void place_end(PhaseScan& scan, int64_t last_instant_ns) {
   }
   scan.closed_at_last_end = starts_at_once(scan);
   int64_t last_s = scan.last_s_ns;
-  if (scan.plan.requests && *scan.plan.requests > 0) {  // later ones belong to the cool-down
+  // Later ones belong to the cool-down; but a count does not cut a session.
+  if (scan.plan.requests && *scan.plan.requests > 0 && !scan.has_sessions) {
     const int64_t last_counted = nth_start(scan.starts, *scan.plan.requests - 1);
     if (last_counted != kAbsent) last_s = last_counted;
   }

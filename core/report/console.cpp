@@ -52,6 +52,11 @@ std::string requests_line(const PhaseSummary& phase) {
     text += "          " + n(phase.ended_after_load) +
             " of the window ended under falling load, when nothing new was sent\n";
   }
+  if (phase.sessions) {
+    const SessionFigures& s = *phase.sessions;
+    text += "Sessions  planned " + n(s.planned) + "   up to their last turn ok " + n(s.completed) +
+            "   started in the window " + n(s.started) + " = " + fixed(s.started_per_s, 2) + " sessions/s\n";
+  }
   return text;
 }
 
@@ -250,7 +255,7 @@ std::string phase_lines(const Summary& summary, const PhaseSummary& phase) {
   const std::string errors = errors_line(phase);
   std::string text = whole_line(phase) + load_line(phase) + requests_line(phase);
   if (phase.counts.ok == 0) text += errors;  // what went wrong comes first
-  text += latency_table(phase) + throughput_line(phase) + tokens_line(phase);
+  text += latency_table(phase) + turns_table(phase) + throughput_line(phase) + tokens_line(phase);
   text += goodput_lines(phase, summary.manifest);
   text += left_line(phase);
   if (phase.counts.ok != 0) text += errors;

@@ -125,4 +125,42 @@ std::string latency_table(const PhaseSummary& phase) {
   return LatencyTable(phase).render();
 }
 
+namespace {
+
+std::string turn_name(const SessionFigures::Turn& turn) {
+  const bool and_later = turn.turn + 1 == SessionFigures::kMostTurns;
+  return "     turn " + std::to_string(turn.turn + 1) + (and_later ? " and later" : "");
+}
+
+std::string turn_line(const SessionFigures::Turn& turn, std::string_view metric) {
+  Line line(turn_name(turn));
+  const auto found = std::find_if(turn.metrics.begin(), turn.metrics.end(),
+                                  [&](const Distribution& d) { return d.id == metric; });
+  if (found != turn.metrics.end()) {
+    const int decimals = decimals_for(found->percentile("p50") / 1e6);
+    line.right(fixed(found->mean / 1e6, decimals), kMeanEnd);
+    for (size_t i = 0; i < kShown.size(); ++i) {
+      line.right(fixed(found->percentile(kShown[i]) / 1e6, decimals), kFirstEnd + i * kColumn);
+    }
+    line.right(fixed(found->max / 1e6, decimals), kMaxEnd);
+  }
+  line.left(std::to_string(turn.ok) + " of " + std::to_string(turn.planned) + " ok", kTailBegin);
+  return std::move(line).end();
+}
+
+}  // namespace
+
+std::string turns_table(const PhaseSummary& phase) {
+  constexpr size_t kMostLines = 10;
+  if (!phase.sessions || phase.sessions->turns.size() < 2) return {};
+  const bool open = phase.plan.open_loop;
+  const auto& turns = phase.sessions->turns;
+  std::string text = open ? "TTFT from schedule, by turn\n" : "TTFT from send, by turn\n";
+  for (size_t i = 0; i < std::min(turns.size(), kMostLines); ++i) {
+    text += turn_line(turns[i], open ? "ttft_sched" : "ttft_sent");
+  }
+  if (turns.size() > kMostLines) text += "     later turns stand in summary.json\n";
+  return text;
+}
+
 }  // namespace tokometer

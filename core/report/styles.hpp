@@ -29,6 +29,9 @@ std::string verdict_lines(const Summary& summary, const PhaseSummary& phase, con
 // Part of the table: the latencies of one phase, with adjusted rows, marks and their notes.
 std::string latency_table(const PhaseSummary& phase);
 
+// TTFT by the turns of sessions; empty if there are none.
+std::string turns_table(const PhaseSummary& phase);
+
 // "workload default · phase steady · window 120.0 s"
 std::string place_text(const PhaseSummary& phase);
 

@@ -230,11 +230,27 @@ void put_vllm(JsonWriter& json, const VllmFigures& v) {
   json.end_object();
 }
 
+void put_sessions(JsonWriter& json, const PhaseSummary& p) {
+  if (!p.sessions) return;
+  const SessionFigures& s = *p.sessions;
+  json.key("sessions").begin_object().member("planned", s.planned).member("completed", s.completed);
+  json.member("started", s.started).member("started_per_s", s.started_per_s).key("turns").begin_array();
+  for (const SessionFigures::Turn& turn : s.turns) {
+    json.begin_object().member("turn", turn.turn);
+    if (turn.turn + 1 == SessionFigures::kMostTurns) json.member("and_later", true);
+    json.member("planned", turn.planned).member("ok", turn.ok).key("metrics").begin_object();
+    for (const Distribution& d : turn.metrics) put_distribution(json, d);
+    json.end_object().end_object();
+  }
+  json.end_array().end_object();
+}
+
 void put_phase(JsonWriter& json, const PhaseSummary& p) {
   json.begin_object();
   put_plan(json, p);
   put_window(json, p);
   put_counts(json, "phase_counts", p.phase_counts);
+  put_sessions(json, p);
   json.member("unfinished", p.unfinished).key("metrics").begin_object();
   for (const Distribution& d : p.metrics) put_distribution(json, d);
   for (const Scalar& s : p.scalars) put_scalar(json, s);

@@ -15,6 +15,24 @@ struct Message {
   [[noreturn]] void refuse(const std::string& what) const { throw records.fault(where + what); }
 };
 
+Message message_at(const tkm::Json& list, rapidjson::SizeType index, const Records& records) {
+  Message message{list[index], "message " + std::to_string(index + 1) + ": ", records};
+  if (!message.json.IsObject()) message.refuse("must be an object (got " + shown(message.json) + ")");
+  return message;
+}
+
+// Of a message of the session's forms: its content, which is text or a list of parts.
+std::string text_of(const Message& message) {
+  const tkm::Json* content = tkm::find(message.json, "content");
+  if (content == nullptr) throw message.records.missing(message.json, "content", message.where);
+  if (content->IsString()) return std::string(tkm::text_of(*content));
+  if (!content->IsArray())
+    message.refuse("\"content\" must be text or a list of parts (got " + shown(*content) + ")");
+  std::string text;
+  for (const tkm::Json& part : content->GetArray()) text += tkm::get_string(part, "text");
+  return text;
+}
+
 std::string_view role_of(const Message& message) {
   const tkm::Json* role = tkm::find(message.json, "role");
   if (role == nullptr) throw message.records.missing(message.json, "role", message.where);
@@ -94,8 +112,7 @@ void say_messages(const tkm::Json& list, const Records& records, tkm::SampleOut&
   if (!list.IsArray()) throw records.fault("the messages must be a list (got " + shown(list) + ")");
   bool asks = false;
   for (rapidjson::SizeType index = 0; index < list.Size(); ++index) {
-    const Message message{list[index], "message " + std::to_string(index + 1) + ": ", records};
-    if (!message.json.IsObject()) message.refuse("must be an object (got " + shown(message.json) + ")");
+    const Message message = message_at(list, index, records);
     const tkm::Json* content = tkm::find(message.json, "content");
     const bool last = index + 1 == list.Size();
     if (last && content != nullptr && content->IsString() && role_of(message) == "assistant") {
@@ -105,6 +122,35 @@ void say_messages(const tkm::Json& list, const Records& records, tkm::SampleOut&
     }
   }
   if (!asks) throw records.fault("empty prompt");
+}
+
+std::vector<TurnMessages> turns_of(const tkm::Json& list, const Records& records) {
+  if (!list.IsArray()) throw records.fault("the messages must be a list (got " + shown(list) + ")");
+  std::vector<TurnMessages> turns;
+  rapidjson::SizeType begin = 0;
+  bool asks = false;
+  for (rapidjson::SizeType index = 0; index < list.Size(); ++index) {
+    const Message message = message_at(list, index, records);
+    const std::string_view role = role_of(message);
+    if (role == "tool" || message.json.HasMember("tool_calls")) {
+      message.refuse("calls of tools cannot be played as a session");
+    }
+    asks = asks || (role == "user" && !is_blank(text_of(message)));
+    if (role != "assistant" || !asks) continue;
+    turns.push_back({begin, index, true});
+    begin = index + 1;
+    asks = false;
+  }
+  if (asks) turns.push_back({begin, list.Size(), false});
+  if (turns.empty()) throw records.fault("empty prompt");
+  return turns;
+}
+
+void say_turn(const tkm::Json& list, const TurnMessages& turn, const Records& records, tkm::SampleOut& out) {
+  for (rapidjson::SizeType index = turn.begin; index < turn.end; ++index) {
+    say_message(message_at(list, index, records), out);
+  }
+  if (turn.answered) out.answer(text_of(message_at(list, turn.end, records)));
 }
 
 }  // namespace standard

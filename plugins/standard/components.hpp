@@ -33,6 +33,7 @@ const tkm_component* code_alpaca_dataset();
 const tkm_component* quac_dataset();
 const tkm_component* sonnet_dataset();
 const tkm_component* shared_prefix_dataset();
+const tkm_component* multi_turn_dataset();
 const tkm_component* mooncake_dataset();
 const tkm_component* azure_dataset();
 const tkm_component* burstgpt_dataset();

@@ -1,9 +1,8 @@
 #include "fields.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
-
-#include "chat_messages.hpp"
 
 namespace standard {
 
@@ -41,13 +40,19 @@ FieldPrompts::FieldPrompts(Fields fields, const ArrivalOptions& arrivals)
   fields_.timestamp.needed = fields_.timestamp.needed || times_.cuts();
 }
 
+void FieldPrompts::play_sessions(const TurnOptions& options, const tkm_create_args& args) {
+  turns_.emplace(options, args);
+}
+
 bool FieldPrompts::next(Records& records, tkm::SampleOut& out) {
+  if (turns_ && turns_->goes_on()) return say_turn_of({records.value(), records}, out), true;
   while (records.next()) {
     const Source from{records.object(), records};
     const auto at_ns = arrival(from);
     if (at_ns && !times_.is_inside(*at_ns)) continue;
     if (at_ns) out.arrival(*at_ns);
-    say(from, out);
+    if (turns_) begin_session(from);
+    turns_ ? say_turn_of(from, out) : say(from, out);
     return true;
   }
   return false;
@@ -61,6 +66,23 @@ std::optional<int64_t> FieldPrompts::arrival(const Source& from) {
   if (at_ns || !fields_.timestamp.needed) return at_ns;
   throw from.records.fault("\"" + fields_.timestamp.names.front() + "\" must be a time (got " +
                            shown(*timestamp) + ")");
+}
+
+void FieldPrompts::begin_session(const Source& from) {
+  const tkm::Json* messages = from.find(fields_.messages);
+  turn_messages_ = messages != nullptr ? turns_of(*messages, from.records) : std::vector<TurnMessages>();
+  turns_->begin(static_cast<uint32_t>(std::max<size_t>(turn_messages_.size(), 1)));
+}
+
+void FieldPrompts::say_turn_of(const Source& from, tkm::SampleOut& out) {
+  const uint32_t turn = turns_->turn();
+  if (turn_messages_.empty()) {
+    say(from, out);
+  } else {
+    say_turn(*from.find(fields_.messages), turn_messages_[turn], from.records, out);
+    out.lengths(-1, output_length(from));
+  }
+  turns_->say(out);
 }
 
 void FieldPrompts::say(const Source& from, tkm::SampleOut& out) {

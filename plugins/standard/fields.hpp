@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "arrival_times.hpp"
+#include "chat_messages.hpp"
 #include "readers.hpp"
+#include "session_turns.hpp"
 
 namespace standard {
 
@@ -37,6 +39,8 @@ struct Fields {
 class FieldPrompts {
  public:
   explicit FieldPrompts(Fields fields, const ArrivalOptions& arrivals = {});
+  // Each record is a session; a prompt in place of messages is one of one turn.
+  void play_sessions(const TurnOptions& options, const tkm_create_args& args);
   // The next record that arrives inside of `from` and `to`. False: there are no more.
   bool next(Records& records, tkm::SampleOut& out);
 
@@ -54,12 +58,16 @@ class FieldPrompts {
 
   std::optional<int64_t> arrival(const Source& from);
   void say(const Source& from, tkm::SampleOut& out);
+  void say_turn_of(const Source& from, tkm::SampleOut& out);
+  void begin_session(const Source& from);
   void say_prompt(const Source& from, tkm::SampleOut& out);
   void say_text(const Source& from, const tkm::Json& prompt, std::string_view system, tkm::SampleOut& out);
   void say_ids(const Source& from, const tkm::Json& prompt, std::string_view system, tkm::SampleOut& out);
   int64_t output_length(const Source& from) const;
 
   Fields fields_;
+  std::optional<Turns> turns_;               // where records are sessions
+  std::vector<TurnMessages> turn_messages_;  // of the record at hand
   ArrivalTimes times_;
   std::vector<int32_t> ids_;
   std::string text_;

@@ -72,7 +72,7 @@ struct CsvOptions {
   }
 };
 
-struct JsonlOptions : CsvOptions {
+struct JsonlOptions : CsvOptions, SessionOptions {
   std::optional<std::string> messages;
 
   static void options(tkm::OptionSet<JsonlOptions>& o) {
@@ -88,6 +88,7 @@ struct JsonlOptions : CsvOptions {
         .help(
             "Field with a list of chat messages, in place of a prompt. Unset: messages, where a record has "
             "it.");
+    SessionOptions::add_to(o);
   }
 };
 
@@ -130,11 +131,13 @@ CsvRecords open_csv(const CsvOptions& options) {
 class Jsonl {
  public:
   static constexpr auto kId = "jsonl", kSummary = "JSON records with a prompt or chat messages";
-  static constexpr std::array kCapabilities{"arrival"};
+  static constexpr std::array kCapabilities{"arrival", "sessions"};
   using Options = JsonlOptions;
 
-  explicit Jsonl(const Options& options)
-      : prompts_(fields_of(options), options.arrivals()), records_(options.file) {}
+  Jsonl(const Options& options, const tkm_create_args& args)
+      : prompts_(fields_of(options), options.arrivals()), records_(options.file) {
+    if (options.sessions) prompts_.play_sessions(options, args);
+  }
 
   int64_t size() const { return -2; }
   bool next(tkm::SampleOut& out) { return prompts_.next(records_, out); }

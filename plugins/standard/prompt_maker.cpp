@@ -68,6 +68,12 @@ void PromptMaker::append_words(int64_t count, tkm::Random& random) {
   }
 }
 
+std::string_view PromptMaker::answer(int64_t tokens, tkm::Random& random) {
+  text_.clear();
+  append_words(std::max<int64_t>(words(tokens), 1), random);
+  return text_;
+}
+
 void PromptMaker::say(int64_t output_tokens, tkm::SampleOut& out) {
   if (last_id_ > 0) {
     out.tokens(ids_);

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace standard {
@@ -48,6 +49,8 @@ class PromptMaker {
   void begin(int64_t tokens);
   // The next `tokens` of them; what goes beyond the whole is left out.
   void append(int64_t tokens, tkm::Random& random);
+  // An answer of so many tokens for a script, in place of a prompt; valid until the next call.
+  std::string_view answer(int64_t tokens, tkm::Random& random);
   // Says it, with its length and the length asked of the answer (-1: none).
   void say(int64_t output_tokens, tkm::SampleOut& out);
 

@@ -5,16 +5,20 @@
 #include <tokometer/plugin.hpp>
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "components.hpp"
 #include "readers.hpp"
+#include "session_turns.hpp"
 
 namespace standard {
 namespace {
 
-struct ShareGptOptions {
+struct ShareGptOptions : SessionOptions {
   std::string file;
 
   static void options(tkm::OptionSet<ShareGptOptions>& o) {
@@ -24,6 +28,7 @@ struct ShareGptOptions {
         .not_empty()
         .help("A JSON array of conversations, or one per line.")
         .example("\"sharegpt.json\"");
+    SessionOptions::add_to(o);
   }
 };
 
@@ -36,17 +41,25 @@ struct Turn {
 class ShareGpt {
  public:
   static constexpr auto kId = "sharegpt",
-                        kSummary = "conversations in the ShareGPT form; the first question of each";
-  static constexpr std::array<const char*, 0> kCapabilities{};
+                        kSummary = "conversations in the ShareGPT form; the first question of each, or all";
+  static constexpr std::array kCapabilities{"sessions"};
   using Options = ShareGptOptions;
 
-  explicit ShareGpt(const Options& options) : records_(options.file) {}
+  ShareGpt(const Options& options, const tkm_create_args& args) : records_(options.file) {
+    if (options.sessions) session_.emplace(options, args);
+  }
 
   int64_t size() const { return -2; }
 
   bool next(tkm::SampleOut& out) {
+    if (session_ && session_->goes_on()) return say_turn(out), true;
     if (!records_.next()) return false;
     const tkm::Json& turns = turns_of(records_.unwrap(records_.value()));
+    if (session_) {
+      find_exchanges(turns);
+      session_->begin(static_cast<uint32_t>(exchanges_.size()));
+      return say_turn(out), true;
+    }
     const rapidjson::SizeType asked = first_question(turns);
     const std::string_view prompt = turn(turns, asked).text;
     if (is_blank(prompt)) throw records_.fault("empty prompt");
@@ -108,7 +121,43 @@ class ShareGpt {
     }
   }
 
+  // A question, what the system says in front of it, and the answer in the file.
+  struct Exchange {
+    std::vector<std::string_view> system;
+    std::string_view question, answer;
+  };
+
+  // The texts stay in the record. Questions without a word are left out, and so is an answer to none.
+  void find_exchanges(const tkm::Json& turns) {
+    exchanges_.clear();
+    std::vector<std::string_view> system;
+    bool answered = true;
+    for (rapidjson::SizeType index = 0; index < turns.Size(); ++index) {
+      const Turn it = turn(turns, index);
+      if (is_blank(it.text)) continue;
+      if (it.from_system()) {
+        system.push_back(it.text);
+      } else if (it.from_user()) {
+        exchanges_.push_back({std::exchange(system, {}), it.text, {}});
+        answered = false;
+      } else if (!std::exchange(answered, true)) {
+        exchanges_.back().answer = it.text;
+      }
+    }
+    if (exchanges_.empty()) throw records_.fault("no turn from \"human\" or \"user\" that asks anything");
+  }
+
+  void say_turn(tkm::SampleOut& out) {
+    const Exchange& exchange = exchanges_[session_->turn()];
+    for (const std::string_view text : exchange.system) out.message("system", text);
+    out.message("user", exchange.question);
+    if (!exchange.answer.empty()) out.answer(exchange.answer);
+    session_->say(out);
+  }
+
   JsonRecords records_;
+  std::optional<Turns> session_;     // where conversations are played as a whole
+  std::vector<Exchange> exchanges_;  // of the record at hand
 };
 
 // BillSum is published in this form for benchmarks.

@@ -297,7 +297,7 @@ class Phases(Case):
         # the load goes on until the window's requests have ended, at most so long
         sim = self.fast("--ttft", "400ms")
         text = run_text(sim.url, load="{use: constant, options: {rate: 100}}", phase="duration: 500ms")
-        for cooldown, least, most in (("none", 49, 51), ("100ms", 59, 61), ("5s", 85, 250), ("auto", 85, 250)):
+        for cooldown, least, most in (("none", 49, 51), ("100ms", 59, 61), ("5s", 85, 250), ("auto", 85, 250), ("7", 56, 57)):
             with self.subTest(cooldown):
                 run = self.run_ok(text.replace("cooldown: none", f"cooldown: {cooldown}"))
                 self.assertTrue(least <= len(run.requests) <= most, len(run.requests))

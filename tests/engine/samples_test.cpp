@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/fake_plugins.hpp"
+#include "engine/sessions.hpp"
 
 namespace tokometer {
 namespace {
@@ -279,6 +280,108 @@ TEST_CASE("data that cannot be followed as a trace are refused, with file and re
   CHECK((*source)->next().error().message ==
         "all records of the data arrive at the same time, so they cannot be repeated; set "
         "dataset.rows.on_end: stop");
+}
+
+namespace {
+
+struct SaidTurn {
+  uint32_t turn;
+  bool last;
+  int32_t history = TKM_HISTORY_SERVER;
+};
+
+test::DatasetStep turns(std::vector<SaidTurn> all) {
+  return [all = std::move(all), at = size_t{0}](const tkm_sample_out& out, const tkm_writer&) mutable {
+    if (at == all.size()) return tkm_status{TKM_END};
+    const SaidTurn& it = all[at++];
+    const tkm_turn turn{.struct_size = sizeof(tkm_turn),
+                        .turn = it.turn,
+                        .last = it.last ? 1 : 0,
+                        .history = it.history,
+                        .think_time_ns = 5,
+                        .session = test::str("talk")};
+    const std::string text = "question " + std::to_string(at);
+    out.text(out.ctx, str(text));
+    out.turn(out.ctx, &turn);
+    out.answer(out.ctx, test::str("scripted"));
+    return tkm_status{TKM_OK};
+  };
+}
+
+}  // namespace
+
+TEST_CASE("turns of a session become one row") {
+  SampleRules rules;
+  rules.rows.on_end = Rows::OnEnd::stop;
+  rules.nonce = "cold";
+  auto source =
+      SampleSource::open(fake_dataset(-2, turns({{0, false}, {1, false}, {2, true}, {0, true}})), rules);
+  REQUIRE(source);
+  const auto first = (*source)->next(), second = (*source)->next(), end = (*source)->next();
+  REQUIRE(first);
+  REQUIRE(second);
+  REQUIRE(end);
+  CHECK(end->sample == nullptr);
+  CHECK(second->sample->later.empty());
+  CHECK(second->sample->index == 1);
+  REQUIRE(first->sample->later.size() == 2);
+  const Sample& last = *first->sample->later.back();
+  CHECK(last.index == 0);
+  CHECK(last.think_time_ns == 5);
+  CHECK(first->sample->keeps_answer);
+  CHECK_FALSE(last.keeps_answer);            // nothing comes behind it
+  CHECK(first->sample->answer().size == 0);  // no turn sends the script
+  const auto said = [](const Sample& sample) {
+    const tkm_str text = sample.messages().back().parts[0].data;
+    return std::string(text.data, text.size);
+  };
+  CHECK(said(*first->sample) == "cold question 1");
+  CHECK(said(last) == "question 3");  // the cold word stands in the history
+}
+
+TEST_CASE("what goes in front of a turn") {
+  SampleRules rules;
+  rules.rows.on_end = Rows::OnEnd::stop;
+  const auto roles = [&](int32_t history) {
+    auto source = SampleSource::open(
+        fake_dataset(-2, turns({{0, false, history}, {1, false, history}, {2, true, history}})), rules);
+    REQUIRE(source);
+    Session session;
+    session.id = "s1";
+    session.first = (*source)->next()->sample;
+    session.turn = 2;
+    session.answers = {"real 1", "real 2"};
+    session.carry = "state";
+    const Sample& sample = *session.sample(2);
+    tkm_prompt prompt{};
+    prompt.messages = sample.messages().data();
+    prompt.message_count = sample.messages().size();
+    History put;
+    put.put(session, prompt);
+    CHECK(std::string(prompt.carry.data, prompt.carry.size) == "state");
+    CHECK(prompt.turn == 2);
+    CHECK(prompt.history_count + 1 == prompt.message_count);
+    std::string all;
+    for (size_t i = 0; i < prompt.message_count; ++i) {
+      const tkm_str text = prompt.messages[i].parts[0].data;
+      all += std::string(text.data, text.size) + "; ";
+    }
+    return all;
+  };
+  CHECK(roles(TKM_HISTORY_SERVER) == "question 1; real 1; question 2; real 2; question 3; ");
+  CHECK(roles(TKM_HISTORY_SCRIPT) == "question 1; scripted; question 2; scripted; question 3; ");
+  CHECK(roles(TKM_HISTORY_NONE) == "question 3; ");
+}
+
+TEST_CASE("a dataset that breaks off a session is refused") {
+  SampleRules rules;
+  auto broken = SampleSource::open(fake_dataset(-2, turns({{0, false}, {2, true}})), rules);
+  REQUIRE_FALSE(broken);
+  CHECK(broken.error().message ==
+        "the dataset's session \"talk\" has no turn 1, though no turn before it was the last");
+  auto late = SampleSource::open(fake_dataset(-2, turns({{1, true}})), rules);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().message == "the dataset's session \"talk\" begins with turn 1");
 }
 
 }  // namespace tokometer

@@ -100,6 +100,26 @@ TEST_CASE("the cool-down has a limit") {
   CHECK(scheduler.load_ended());
 }
 
+TEST_CASE("a cool-down may have so many requests") {
+  for (const uint64_t count : {uint64_t{1}, uint64_t{3}}) {
+    CAPTURE(count);
+    Pattern pattern = fake_pattern(every(10));
+    PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 1000, .cooldown_requests = count});
+    CHECK(take_all(scheduler, 0, 1000).size() == 2 + count);  // 0, 10 and those of the cool-down
+    CHECK_FALSE(scheduler.load_ended());                      // taken ahead of their time
+    CHECK(scheduler.next_time_ns() == 20);
+    CHECK(take_all(scheduler, 20, 1000).empty());
+    CHECK(scheduler.load_ended());
+  }
+  Pattern pattern = fake_pattern(every(10));  // its requests end before
+  PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 1000, .cooldown_requests = 100});
+  CHECK(take_all(scheduler, 15, 15).size() == 2);
+  scheduler.entry_ended(0, 16, true);
+  scheduler.entry_ended(10, 17, true);
+  CHECK(take_all(scheduler, 20, 20).empty());
+  CHECK(scheduler.load_ended());
+}
+
 TEST_CASE("a count ends the load when the last release is taken") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.requests = 3});
@@ -313,6 +333,55 @@ TEST_CASE("slow answers: the longest time is an end in any case") {
   scheduler.take_due(399, 399);
   CHECK(!scheduler.load_ended());
   scheduler.take_due(400, 400);
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("a count of requests lets sessions begin until they bring so many, and waits for all turns") {
+  Pattern pattern = fake_pattern(users(5));
+  PhaseScheduler scheduler(pattern, {.requests = 4, .open_loop = false});
+  REQUIRE(scheduler.take_due(0, 0) == 0);
+  scheduler.session_taken(3);
+  REQUIRE(scheduler.take_due(0, 0) == 0);
+  scheduler.session_taken(3);
+  CHECK_FALSE(scheduler.take_due(0, 0));  // six are enough; the other users never begin
+  CHECK(scheduler.active() == 2);
+  CHECK(scheduler.turns_to_come() == 4);
+  scheduler.turn_ended(0, 10);
+  scheduler.turn_taken(20);
+  scheduler.entry_ended(0, 30, false, 2);  // the other one fails: its turns will not come
+  CHECK_FALSE(scheduler.take_due(30, 30));
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.turn_ended(20, 40);
+  scheduler.turn_taken(50);
+  CHECK_FALSE(scheduler.take_due(50, 50));
+  CHECK(scheduler.load_ended());  // nothing is to come; what is on the wire is the drain's
+}
+
+TEST_CASE("a count of sessions is one of entries") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.sessions = 2});
+  CHECK(scheduler.take_due(0, 100) == 0);
+  scheduler.session_taken(2);
+  CHECK(scheduler.take_due(0, 100) == 10);
+  CHECK_FALSE(scheduler.take_due(20, 100));
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.turn_ended(0, 30);
+  scheduler.turn_taken(30);
+  CHECK_FALSE(scheduler.take_due(30, 100));
+  CHECK(scheduler.load_ended());
+}
+
+TEST_CASE("a window waits for the turns that are scheduled in it, not for whole sessions") {
+  Pattern pattern = fake_pattern(users(1));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 100, .cooldown_ns = 50, .open_loop = false});
+  REQUIRE(scheduler.take_due(0, 0) == 0);
+  scheduler.session_taken(3);
+  scheduler.turn_ended(0, 60);
+  scheduler.turn_taken(90);
+  CHECK_FALSE(scheduler.take_due(100, 100));
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.turn_ended(90, 110);
+  CHECK_FALSE(scheduler.take_due(110, 110));
   CHECK(scheduler.load_ended());
 }
 

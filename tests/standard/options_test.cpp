@@ -23,7 +23,7 @@ tokometer::Checked check(int32_t kind, std::string_view id, const std::string& y
 
 TEST_CASE("every component of standard.so: its schema is within the subset, its texts are there") {
   const tkm_module* module = tkm_module_v1();
-  CHECK(module->component_count == 28);
+  CHECK(module->component_count == 29);
   for (size_t index = 0; index < module->component_count; ++index) {
     const tkm_component& it = *module->components[index];
     const std::string id = host::copy(it.id);
@@ -51,6 +51,9 @@ TEST_CASE("options written as users write them arrive") {
       {TKM_KIND_DATASET, "synthetic",
        "{input_tokens: {distribution: lognormal, mean: 512, stddev: 300, max: 4096}}"},
       {TKM_KIND_DATASET, "synthetic", "{input_tokens: 8, form: token_ids, vocab_size: 128000}"},
+      {TKM_KIND_DATASET, "multi_turn",
+       "{turns: {distribution: uniform, min: 2, max: 5}, input_tokens: 16, output_tokens: 4, think_time: 2s, "
+       "history: scripted}"},
       {TKM_KIND_DATASET, "shared_prefix",
        "{groups: 4, prompts_per_group: 8, system_tokens: 100, question_tokens: {distribution: uniform, min: "
        "8, max: 64}, "
