@@ -19,10 +19,15 @@ void write_hex(char* out, uint64_t number) {
   for (int at = 15; at >= 0; --at, number >>= 4u) out[at] = "0123456789abcdef"[number & 15u];
 }
 
+bool is_bad_message(FaultKind kind) {
+  using enum FaultKind;
+  return kind == compressed || kind == huge_message || kind == cut_message;
+}
+
 bool has_place(FaultKind kind) {
   using enum FaultKind;
   return kind == error || kind == FaultKind::abort || kind == stall || kind == rst || kind == fin ||
-         kind == cut_json || kind == goaway || kind == grpc_status;
+         kind == cut_json || kind == goaway || kind == grpc_status || is_bad_message(kind);
 }
 
 double seconds(int64_t ns) {
@@ -242,12 +247,12 @@ Exchange::Step Exchange::fire(int64_t due_ns) {
   }
   generation_.stream = true;  // a gRPC call has the same form
   send_head(fault.kind == FaultKind::error ? writer_->first_error_status() : 200);
+  if (generation_.grpc && (fault.kind == cut_json || is_bad_message(fault.kind))) {
+    send(grpc_bad_message(fault.kind));
+    return finish(true, "cut");
+  }
   if (fault.kind == cut_json) {
     std::string event(writer_->finish(0, "length", usage()).bytes);
-    if (generation_.grpc) {
-      send(grpc_garbage());
-      return finish(true, "cut");
-    }
     event = event.substr(event.find("data:"));
     send(writer_->text(event.substr(0, event.size() / 2) + "\n\n").bytes);
     return finish(true, "cut");

@@ -40,6 +40,9 @@ constexpr auto kKinds = std::to_array<std::pair<std::string_view, FaultKind>>({
     {"goaway", goaway},
     {"grpc_status", grpc_status},
     {"no_trailers", no_trailers},
+    {"compressed", compressed},
+    {"huge_message", huge_message},
+    {"cut_message", cut_message},
 });
 constexpr auto kForms =
     std::to_array<std::string_view>({"vllm", "sglang", "tgi", "tgi_chat", "llama_cpp", "triton", "event"});

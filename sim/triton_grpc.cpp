@@ -167,10 +167,14 @@ std::string grpc_refusal(int code, std::string_view message) {
   return response_head(200, std::string(kHead) + "content-length: 0\r\n" + status_fields(code, message));
 }
 
-std::string grpc_garbage() {
+std::string grpc_bad_message(FaultKind kind) {
+  std::string framed = grpc_message("\xff\xff\xff");
+  if (kind == FaultKind::compressed) framed[0] = 1;
+  if (kind == FaultKind::huge_message) framed[1] = 4;  // times 16 MiB
+  if (kind == FaultKind::cut_message) framed.pop_back();
   ChunkBuffer chunk;
   chunk.begin();
-  chunk.text().append(grpc_message("\xff\xff\xff"));
+  chunk.text().append(framed);
   return std::string(chunk.end());
 }
 

@@ -25,7 +25,7 @@ std::string grpc_message(std::string_view message);  // with its prefix
 std::string grpc_reply(std::string_view framed, bool has_trailers = true);
 std::string grpc_trailers(int code, std::string_view message = {});  // and the chunk of size 0
 std::string grpc_refusal(int code, std::string_view message);
-std::string grpc_garbage();  // a chunk with a message that is no protobuf
+std::string grpc_bad_message(FaultKind kind);  // as a chunk; else: one that is no protobuf
 
 // For each input: "text_input BYTES [1,1] raw" becomes a member of generate's JSON. An ErrorReply is what
 // Triton says before its backend sees the request.

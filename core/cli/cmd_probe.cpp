@@ -179,7 +179,14 @@ std::variant<Look, Failure> ask_server(Input& input) {
   auto preflight = run_preflight(*plan, target->urls(), random_hex(6), clock, redactor);
   if (!preflight) return Failure{kNotReady, preflight.errors()};
   Look look{std::move(*plan), std::move(*preflight), {}, target->urls()};
-  MetricsPages pages(look.preflight.tls, look.plan.file.target.connections.http2);
+  const RunFile::Target& asked = look.plan.file.target;
+  auto tls = look.preflight.tls;
+  if (tls != nullptr && look.preflight.profile.is_grpc()) {  // its own is for HTTP/2
+    auto made = make_tls(asked, asked.connections.http2);
+    if (!made) return Failure{kRefused, made.errors()};
+    tls = *made;
+  }
+  MetricsPages pages(tls, asked.connections.http2);
   for (const MetricsPage& page : look.preflight.profile.telemetry) {
     look.pages.push_back(pages.look(look.preflight.servers.front().url, look.preflight.profile, page));
   }

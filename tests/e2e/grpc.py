@@ -113,7 +113,8 @@ class GrpcFaults(GrpcCase):
                            ("no_trailers", "grpc.unknown"), ("status; code=503; body=triton", "grpc.unavailable"),
                            ("status; code=502; body=html", "status.502"), ("html", "content_type"), ("empty", "empty"),
                            ("error; after=3", "in_band"), ("error", "in_band"), ("cut_json; after=2", "format"),
-                           ("rst; after=2", "h2.internal_error"), ("fin; after=2", "truncated"), ("gzip", "encoding")):
+                           ("compressed; after=2", "encoding"), ("huge_message; after=2", "limit"),
+                           ("cut_message; after=2", "truncated"), ("rst; after=2", "h2.internal_error"), ("fin; after=2", "truncated"), ("gzip", "encoding")):
             with self.subTest(words):
                 run, failed = self.faulty(words)
                 if words == "no_trailers":  # behind the final flag all is said
