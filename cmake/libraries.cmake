@@ -17,6 +17,13 @@ find_path(TOKOMETER_NGHTTP2_INCLUDE nghttp2/nghttp2.h REQUIRED)
 add_library(tokometer_nghttp2 INTERFACE)
 target_link_libraries(tokometer_nghttp2 INTERFACE ${TOKOMETER_NGHTTP2})
 target_include_directories(tokometer_nghttp2 SYSTEM INTERFACE ${TOKOMETER_NGHTTP2_INCLUDE})
+# Protobuf's lite runtime, without CMake's module, which would bring the full one.
+find_program(TOKOMETER_PROTOC protoc REQUIRED)
+find_library(TOKOMETER_PROTOBUF protobuf-lite REQUIRED)
+find_path(TOKOMETER_PROTOBUF_INCLUDE google/protobuf/message_lite.h REQUIRED)
+add_library(tokometer_protobuf INTERFACE)
+target_link_libraries(tokometer_protobuf INTERFACE ${TOKOMETER_PROTOBUF})
+target_include_directories(tokometer_protobuf SYSTEM INTERFACE ${TOKOMETER_PROTOBUF_INCLUDE})
 
 # tokometer_add_library(NAME SOURCES... DEPENDS... PRIVATE_DEPENDS...): one static library a folder of core/.
 function(tokometer_add_library name)

@@ -3,12 +3,14 @@
 #include <ctime>
 #include <tokometer/json.hpp>
 
+#include "sim/error_forms.hpp"
 #include "sim/event_forms.hpp"
 #include "sim/events_vllm.hpp"
 #include "sim/nim.hpp"
 #include "sim/other_apis.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
+#include "sim/triton_grpc.hpp"
 
 namespace tokometer::sim {
 namespace {
@@ -54,6 +56,10 @@ std::string_view EventWriter::model() const {
                                                           : generation_.model;
 }
 
+EventWriter::Event EventWriter::failure(const Fault& fault) {
+  return text(error_event(error_form(fault), fault.code, "simulated failure"));
+}
+
 EventWriter::Event EventWriter::text(std::string_view event_lines) {
   buffer_.begin();
   for (const char letter : event_lines) {
@@ -72,6 +78,7 @@ std::unique_ptr<EventWriter> make_event_writer(const Generation& generation, Chu
     case Dialect::tgi:
       return make_tgi_events(generation, buffer);
     case Dialect::triton:
+      if (generation.grpc) return make_triton_grpc_events(generation, buffer);
       return std::make_unique<TritonWriter>(generation, buffer);
     case Dialect::nim_1:
       return std::make_unique<NimWriter>(generation, buffer);

@@ -54,6 +54,8 @@ class EventWriter {
   virtual Event token(const Token& token, const Usage& usage, std::string& text) = 0;
   virtual Event finish(uint32_t choice, const char* reason, const Usage& usage) = 0;  // without a token
   virtual Event usage(const Usage& usage) = 0;
+  virtual Event failure(const Fault& fault);  // what a failure under 200 looks like
+  virtual std::string last_chunk() const { return std::string(kLastChunk); }
   Event text(std::string_view event_lines);  // LF lines as they are, or with CR LF where the shape says so
 
   virtual std::string whole_body(const Usage& usage, const char* finish, uint32_t stream) const = 0;
@@ -67,6 +69,7 @@ class EventWriter {
   std::string& begin(std::string_view start);  // the event's text so far
   Event end(bool stamped, uint32_t stream, uint32_t seq);
   Event end() { return end(false, 0, 0); }
+  Event end_as_is() { return {.bytes = buffer_.end()}; }
   std::string& out() { return buffer_.text(); }
   const Generation& generation() const { return generation_; }
   std::string_view model() const;  // as the reply names it

@@ -8,6 +8,7 @@
 #include "sim/error_forms.hpp"
 #include "sim/tokens.hpp"
 #include "sim/triton.hpp"
+#include "sim/triton_grpc.hpp"
 
 namespace tokometer::sim {
 namespace {
@@ -19,10 +20,15 @@ void write_hex(char* out, uint64_t number) {
   for (int at = 15; at >= 0; --at, number >>= 4u) out[at] = "0123456789abcdef"[number & 15u];
 }
 
+bool is_bad_message(FaultKind kind) {
+  using enum FaultKind;
+  return kind == compressed || kind == huge_message || kind == cut_message;
+}
+
 bool has_place(FaultKind kind) {
   using enum FaultKind;
   return kind == error || kind == FaultKind::abort || kind == stall || kind == rst || kind == fin ||
-         kind == cut_json || kind == goaway;
+         kind == cut_json || kind == goaway || kind == grpc_status || is_bad_message(kind);
 }
 
 double seconds(int64_t ns) {
@@ -63,9 +69,9 @@ Exchange::Step Exchange::start() {
 void Exchange::send_head(int status) {
   if (head_sent_ || !generation_.stream) return;
   head_sent_ = true;
-  const bool triton = generation_.dialect == Dialect::triton;  // which writes names so
+  const bool triton = generation_.dialect == Dialect::triton && !generation_.grpc;  // which writes names so
   std::string fields(triton ? "Content-Type" : "content-type");
-  fields += ": text/event-stream; charset=utf-8\r\n";
+  fields += generation_.grpc ? ": application/grpc\r\n" : ": text/event-stream; charset=utf-8\r\n";
   if (generation_.fault.kind == FaultKind::gzip) fields += "content-encoding: gzip\r\n";
   if (!connection_.keep_alive) fields += "connection: close\r\n";
   send(response_head(status, fields + "transfer-encoding: chunked\r\n"));
@@ -225,23 +231,34 @@ Exchange::Step Exchange::fire(int64_t due_ns) {
     return {Next::later, due_ns + fault.for_ns};
   }
   if (fault.kind == rst) return {Next::reset};
+  const bool is_call_error = fault.kind == FaultKind::error && generation_.grpc && generation_.grpc->is_unary;
+  if (fault.kind == grpc_status || is_call_error) {
+    const int code = is_call_error ? 3 : fault.code;
+    send(head_sent_ ? grpc_trailers(code, "simulated failure") : grpc_refusal(code, "simulated failure"));
+    return end_of_reply();
+  }
   if (fault.kind == fin) return {Next::close};
   if (fault.kind == FaultKind::abort) return this->abort();
-  if (!generation_.stream) {
+  if (!generation_.stream && !generation_.grpc) {
     const bool triton = generation_.dialect == Dialect::triton;
     send(whole_response(triton ? 400 : 500, "application/json",
                         triton ? triton_error_json("simulated failure")
                                : error_json({500, "simulated failure", "InternalServerError", ""})));
     return end_of_reply();
   }
+  generation_.stream = true;  // a gRPC call has the same form
   send_head(fault.kind == FaultKind::error ? writer_->first_error_status() : 200);
+  if (generation_.grpc && (fault.kind == cut_json || is_bad_message(fault.kind))) {
+    send(grpc_bad_message(fault.kind));
+    return finish(true, "cut");
+  }
   if (fault.kind == cut_json) {
     std::string event(writer_->finish(0, "length", usage()).bytes);
     event = event.substr(event.find("data:"));
     send(writer_->text(event.substr(0, event.size() / 2) + "\n\n").bytes);
     return finish(true, "cut");
   }
-  send(writer_->text(error_event(writer_->error_form(fault), fault.code, "simulated failure")).bytes);
+  send(writer_->failure(fault).bytes);
   return finish(fault.done, "error");
 }
 
@@ -266,14 +283,17 @@ Exchange::Step Exchange::finish(bool done_event, const char* failure) {
   done_event = done_event && rules.has_done_mark;
   if (done_event && kind != no_done) tail.append(writer_->text(kDone).bytes);
   if (done_event && kind == double_done) tail.append(writer_->text(kDone).bytes);
-  if (kind != no_last_chunk) tail.append(kLastChunk);
+  if (kind != no_last_chunk)
+    tail.append(kind == no_trailers ? std::string(kLastChunk) : writer_->last_chunk());
   send(tail);
-  if (kind == no_done || kind == double_done || kind == no_last_chunk) outcome_ = fault_name(kind);
+  if (kind == no_done || kind == double_done || kind == no_last_chunk || kind == no_trailers)
+    outcome_ = fault_name(kind);
   return end_of_reply();
 }
 
 Exchange::Step Exchange::finish_whole(const char* reason, int64_t due_ns) {
   const std::string body = writer_->whole_body(usage(), reason, stream_);
+  const bool grpc = generation_.grpc.has_value();
   for (uint64_t at = 0; at < generation_.output_tokens; ++at) {
     books_.text.clear();
     append_token(books_.text, stream_, 0, at);
@@ -281,7 +301,9 @@ Exchange::Step Exchange::finish_whole(const char* reason, int64_t due_ns) {
   }
   const std::string fields =
       writer_->whole_fields(usage()) + (connection_.keep_alive ? "" : "connection: close\r\n");
-  const std::string reply = whole_response(200, "application/json", body, fields);
+  const bool has_trailers = generation_.fault.kind != FaultKind::no_trailers;
+  const std::string reply =
+      grpc ? grpc_reply(body, has_trailers) : whole_response(200, "application/json", body, fields);
   send_event({.bytes = reply}, due_ns, sent_ * generation_.choices);  // the one event of the truth log
   return end_of_reply();
 }
@@ -322,6 +344,7 @@ void Exchange::end(std::string_view outcome) {
 }
 
 const char* Exchange::route() const {
+  if (generation_.grpc) return generation_.grpc->is_unary ? "infer" : "stream_infer";
   if (generation_.dialect == Dialect::triton) return "generate";
   constexpr std::array kOther{"", "responses", "embeddings", "rerank"};
   if (generation_.other != OtherApi::none) return kOther.at(static_cast<size_t>(generation_.other));

@@ -38,6 +38,11 @@ constexpr auto kKinds = std::to_array<std::pair<std::string_view, FaultKind>>({
     {"comments_only", comments_only},
     {"close", close},
     {"goaway", goaway},
+    {"grpc_status", grpc_status},
+    {"no_trailers", no_trailers},
+    {"compressed", compressed},
+    {"huge_message", huge_message},
+    {"cut_message", cut_message},
 });
 constexpr auto kForms = std::to_array<std::string_view>(
     {"vllm", "sglang", "tgi", "tgi_chat", "llama_cpp", "triton", "event", "responses"});
@@ -120,8 +125,10 @@ Result<void> set_place(Fault& fault, std::string_view text) {
 
 Result<void> set_code(Fault& fault, std::string_view text) {
   if (auto done = number(fault.code, "code", text); !done) return done;
-  if (fault.code >= 100 && fault.code <= 999) return {};
-  return Error{"code: must be from 100 to 999 (got " + std::string(text) + ")"};
+  if (fault.kind == grpc_status && fault.code >= 0 && fault.code <= 99) return {};
+  if (fault.kind != grpc_status && fault.code >= 100 && fault.code <= 999) return {};
+  return Error{std::string("code: must be from ") + (fault.kind == grpc_status ? "0 to 99" : "100 to 999") +
+               " (got " + std::string(text) + ")"};
 }
 
 Result<void> set_time(Fault& fault, std::string_view text) {

@@ -40,6 +40,11 @@ enum class FaultKind {
   comments_only,  // keep-alive comments for ever, 10 ms apart
   close,          // closes after the reply: announced
   goaway,         // HTTP/2: GOAWAY that refuses the streams begun later: at (head, token), after
+  grpc_status,    // gRPC: ends with the status `code`: at (head, token), after
+  no_trailers,    // gRPC: ends without a status
+  compressed,     // gRPC: a message with the compressed flag: after
+  huge_message,   // gRPC: a message that says it has 64 MiB: after
+  cut_message,    // gRPC: half a message, then a status that says all is well: after
 };
 
 struct Fault {

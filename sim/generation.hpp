@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -25,6 +26,7 @@ struct Generation {
   Triton triton;        // of that dialect
   OtherApi other = OtherApi::none;
   uint32_t inputs = 0;  // of an embedding or a ranking
+  std::optional<GrpcCall> grpc;
   bool chat = true;
   bool stream = false;
   bool include_usage = false, usage_each = false, token_ids = false;

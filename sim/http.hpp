@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "sim/dialect.hpp"
 
 namespace tokometer::sim {
 
@@ -17,6 +20,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
   std::string body;
   bool keep_alive = true;
+  std::optional<GrpcCall> grpc = {};  // it was one, and is answered so
 
   std::string_view field(std::string_view name) const;  // the first of that name; empty: none
 };

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 namespace tokometer::sim {
 namespace {
@@ -22,10 +24,17 @@ bool is_hop(std::string_view name) {
   return name == "connection" || name == "transfer-encoding" || name == "keep-alive";
 }
 
+// Of "name: value\r\n".
+std::pair<std::string, std::string> field_of(std::string_view line) {
+  line.remove_suffix(2);
+  const std::string_view name = line.substr(0, line.find(':'));
+  return {std::string(name), std::string(line.substr(std::min(line.size(), name.size() + 2)))};
+}
+
 }  // namespace
 
 struct Http2Session::Stream {
-  enum class Part { head, sized, chunk_line, chunk, chunk_end, over };
+  enum class Part { head, sized, chunk_line, chunk, chunk_end, trailers, over };
 
   int32_t id = 0;
   Request request;
@@ -34,6 +43,7 @@ struct Http2Session::Stream {
   std::string text;   // of the reply, not yet understood
   uint64_t left = 0;  // of the body, or of the chunk
   std::string body;   // not yet framed
+  std::vector<std::pair<std::string, std::string>> trailers;
 };
 
 class Http2Session::Handle {
@@ -94,7 +104,14 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
-  static ssize_t read_body(nghttp2_session*, int32_t, uint8_t* out, size_t most, uint32_t* flags,
+  static void send_trailers(nghttp2_session* session, int32_t id, const Stream& stream) {
+    std::vector<nghttp2_nv> fields;
+    for (const auto& [name, value] : stream.trailers)
+      fields.push_back({bytes_of(name), bytes_of(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+    if (!fields.empty()) nghttp2_submit_trailer(session, id, fields.data(), fields.size());
+  }
+
+  static ssize_t read_body(nghttp2_session* session, int32_t id, uint8_t* out, size_t most, uint32_t* flags,
                            nghttp2_data_source* source, void*) {
     Stream& stream = *static_cast<Stream*>(source->ptr);
     const size_t size = std::min(most, stream.body.size());
@@ -102,7 +119,9 @@ struct Http2Session::Callbacks {
     stream.body.erase(0, size);
     const bool is_over = stream.body.empty() && stream.part == Stream::Part::over;
     if (is_over) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (is_over && !stream.trailers.empty()) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     if (size == 0 && !is_over) return NGHTTP2_ERR_DEFERRED;
+    if (is_over) send_trailers(session, id, stream);
     return static_cast<ssize_t>(size);
   }
 
@@ -178,10 +197,12 @@ void Http2Session::take_reply(Stream& stream) {
       send_head(stream, line);
     } else if (stream.part == Part::chunk_end) {
       stream.part = Part::chunk_line;
+    } else if (stream.part == Part::trailers) {
+      if (line.size() == mark.size()) return end(stream);
+      stream.trailers.push_back(field_of(line));
     } else {
       std::from_chars(line.data(), line.data() + line.size(), stream.left, 16);
-      if (stream.left == 0) return end(stream);
-      stream.part = Part::chunk;
+      stream.part = stream.left == 0 ? Part::trailers : Part::chunk;
     }
   }
 }
@@ -192,26 +213,29 @@ void Http2Session::send_head(Stream& stream, std::string_view text) {
   const auto add = [&fields](std::string_view name, std::string_view value) {
     fields.push_back({bytes_of(name), bytes_of(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
   };
+  bool is_whole = stream.is_head;  // nothing follows: also where gRPC's status stands in the head
+  std::vector<std::pair<std::string, std::string>> kept;
   add(":status", status);
   text.remove_prefix(text.find("\r\n") + 2);
   stream.part = Stream::Part::sized;
   stream.left = 0;
   while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find("\r\n"));
-    const std::string_view name = line.substr(0, line.find(':'));
-    const std::string_view value = line.substr(std::min(line.size(), name.size() + 2));
-    text.remove_prefix(line.size() + 2);
+    const std::string_view line = text.substr(0, text.find("\r\n") + 2);
+    const auto [name, value] = field_of(line);
+    text.remove_prefix(line.size());
     if (name == "content-length") std::from_chars(value.data(), value.data() + value.size(), stream.left);
     if (name == "transfer-encoding") stream.part = Stream::Part::chunk_line;
-    if (!is_hop(name)) add(name, value);
+    if (name == "grpc-status") is_whole = true;
+    if (!is_hop(name)) kept.emplace_back(name, value);
   }
-  if (stream.is_head) {
+  for (const auto& [name, value] : kept) add(name, value);
+  if (is_whole) {
     stream.part = Stream::Part::over;
     stream.left = 0;
   }
   const nghttp2_data_provider body = {.source = {.ptr = &stream}, .read_callback = Callbacks::read_body};
   nghttp2_submit_response(session_->session, stream.id, fields.data(), fields.size(),
-                          stream.is_head ? nullptr : &body);
+                          is_whole ? nullptr : &body);
 }
 
 void Http2Session::add_body(Stream& stream, std::string_view bytes) {

@@ -65,6 +65,8 @@ void read_server(Options& out, const tkm::Json& json) {
     for (const tkm::Json& name : names->GetArray()) out.adapters.emplace_back(tkm::text_of(name));
   }
   out.triton_tensors = tkm::get_string(json, "triton_tensors", "trt_llm");
+  out.triton_one_response = tkm::get_bool(json, "triton_one_response");
+  out.triton_final_apart = tkm::get_bool(json, "triton_final_apart");
   out.nim = tkm::get_string(json, "nim", "no");
   out.api_key = tkm::get_string(json, "api_key");
   out.startup_ns = seconds(json, "startup", 0);

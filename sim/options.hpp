@@ -42,13 +42,15 @@ struct Options {
   bool prefix_cache = false;
   std::string model;
   std::vector<std::string> adapters;
-  std::string triton_tensors;  // of the model, in Triton's dialect: trt_llm, vllm, llm_api
-  std::string nim = "no";      // which NIM to be: no, 1.x, 2.x
-  std::string api_key;         // empty: everybody may
+  std::string triton_tensors;        // of the model, in Triton's dialect: trt_llm, vllm, llm_api
+  bool triton_one_response = false;  // gRPC: the model is not decoupled, so ModelInfer may be called
+  bool triton_final_apart = false;   // gRPC: the final flag comes in a response of its own
+  std::string nim = "no";            // which NIM to be: no, 1.x, 2.x
+  std::string api_key;               // empty: everybody may
   double failure_rate = 0;
   Fault failure;
   int64_t startup_ns = 0, accept_delay_ns = 0, idle_close_ns = 0;
-  uint64_t close_after = 0;  // replies; 0: never
+  uint64_t close_after = 0;    // replies; 0: never
   uint32_t max_streams = 100;  // of an HTTP/2 connection, as its SETTINGS say
   Shutdown shutdown = Shutdown::close;
   std::string script;

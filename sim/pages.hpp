@@ -16,8 +16,9 @@ namespace tokometer::sim {
 
 struct Page {
   int status = 200;
-  std::string media_type = {}, body = {}, fields = {};    // fields: more header lines
-  bool resets_cache = false;                              // the server shall forget its prefix cache
+  std::string media_type = {}, body = {}, fields = {};  // fields: more header lines
+  bool is_response = false;   // Triton over gRPC: a response that tells the error, no status
+  bool resets_cache = false;  // the server shall forget its prefix cache
   std::optional<std::vector<std::string>> adapters = {};  // which the server shall have from now on
 };
 

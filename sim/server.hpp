@@ -61,6 +61,8 @@ class Server {
   uint32_t new_slot(std::unique_ptr<Connection> connection);
   void answer(uint32_t slot, const Request& request);
   void send_page(uint32_t slot, const Request& request, const Page& page);
+  void answer_grpc(uint32_t slot, const Request& request);
+  void send_grpc_page(uint32_t slot, const Request& request, const Page& page);
   void answer_generation(uint32_t slot, const Request& request);
   void refuse(uint32_t slot, const Request& request, uint32_t stream, const Page& page);
   std::optional<Page> early_failure(const Generation& generation, std::string_view path, int64_t now_ns);

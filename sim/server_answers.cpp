@@ -7,6 +7,7 @@
 #include "sim/refusals.hpp"
 #include "sim/server.hpp"
 #include "sim/triton.hpp"
+#include "sim/triton_grpc.hpp"
 
 namespace tokometer::sim {
 namespace {
@@ -54,6 +55,7 @@ void Server::read_requests(uint32_t slot) {
 void Server::answer(uint32_t slot, const Request& request) {
   Connection& connection = *slots_[slot];
   connection.keep_alive = request.keep_alive;
+  if (is_grpc(request)) return answer_grpc(slot, request);
   const bool generates = is_generation(request, options_.dialect);
   if (connection.parent() == nullptr && plays_script(connection.number()) && generates) {
     connection.script = std::make_unique<ScriptPlay>(script_);
@@ -71,6 +73,7 @@ void Server::answer(uint32_t slot, const Request& request) {
 }
 
 void Server::send_page(uint32_t slot, const Request& request, const Page& page) {
+  if (request.grpc) return send_grpc_page(slot, request, page);
   Connection& connection = *slots_[slot];
   const std::string fields = page.fields + (connection.keep_alive ? "" : "connection: close\r\n");
   std::string reply = whole_response(page.status, page.media_type, page.body, fields);
@@ -96,7 +99,8 @@ void Server::answer_generation(uint32_t slot, const Request& request) {
     return refuse(slot, request, stream,
                   is_triton(request.target) ? Page{.status = error->status,
                                                    .media_type = "application/json",
-                                                   .body = triton_error_json(error->message)}
+                                                   .body = triton_error_json(error->message),
+                                                   .is_response = true}
                                             : refusal(options_.dialect, request.target, *error));
   }
   Generation& generation = std::get<Generation>(read);
@@ -140,7 +144,11 @@ std::optional<Page> Server::early_failure(const Generation& generation, std::str
   }
   if (!engine_.full(entering_)) return std::nullopt;
   ++books_.metrics.rejected;
-  if (triton) return error_page(503, form, "[request id: <id_unknown>] Exceeds maximum queue size");
+  if (triton) {
+    Page full = error_page(503, form, "[request id: <id_unknown>] Exceeds maximum queue size");
+    full.is_response = true;
+    return full;
+  }
   return refusal(
       options_.dialect, path,
       {.status = 429,

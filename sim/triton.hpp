@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,6 +22,15 @@ bool is_triton_generation(const Request& request);
 
 std::variant<Generation, ErrorReply> read_triton_generation(const Request& request, const Options& options,
                                                             bool wants_ids, uint32_t serial);
+
+struct TritonTensor {
+  const char *name, *datatype;
+  int dimensions;  // 2: with a batch dimension before
+};
+struct TritonTensors {
+  std::span<const TritonTensor> inputs, outputs;
+};
+TritonTensors triton_tensors(const Options& options);
 
 // {"error":"..."}
 std::string triton_error_json(std::string_view message);

@@ -7,12 +7,8 @@
 namespace tokometer::sim {
 namespace {
 
-struct Tensor {
-  const char *name, *datatype;
-  int dimensions;
-};
-
 // With a batch dimension, but for the vLLM backend.
+using Tensor = TritonTensor;
 constexpr Tensor kTrtLlmInputs[] = {{"text_input", "BYTES", 2},
                                     {"max_tokens", "INT32", 2},
                                     {"min_tokens", "INT32", 2},
@@ -70,13 +66,8 @@ Page metadata(const Options& options) {
   tkm::JsonWriter json(body);
   json.begin_object().member("name", options.model).key("versions").begin_array().value("1").end_array();
   json.member("platform", "python");
-  if (options.triton_tensors == "vllm") {
-    write_tensors(json, "inputs", kVllmInputs), write_tensors(json, "outputs", kVllmOutputs);
-  } else if (options.triton_tensors == "llm_api") {
-    write_tensors(json, "inputs", kLlmApiInputs), write_tensors(json, "outputs", kLlmApiOutputs);
-  } else {
-    write_tensors(json, "inputs", kTrtLlmInputs), write_tensors(json, "outputs", kTrtLlmOutputs);
-  }
+  const TritonTensors tensors = triton_tensors(options);
+  write_tensors(json, "inputs", tensors.inputs), write_tensors(json, "outputs", tensors.outputs);
   json.end_object();
   return json_page(std::move(body));
 }
@@ -102,6 +93,12 @@ Page of_model(std::string_view rest, const PageState& state) {
 }
 
 }  // namespace
+
+TritonTensors triton_tensors(const Options& options) {
+  if (options.triton_tensors == "vllm") return {kVllmInputs, kVllmOutputs};
+  if (options.triton_tensors == "llm_api") return {kLlmApiInputs, kLlmApiOutputs};
+  return {kTrtLlmInputs, kTrtLlmOutputs};
+}
 
 std::string triton_error_json(std::string_view message) {
   std::string text;

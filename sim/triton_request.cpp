@@ -21,6 +21,8 @@ class Reader {
     out_.shape = options_.shape;
     out_.shape.head_at_once = false;  // the head comes with the first response
     out_.request_id = std::string(request.field("x-request-id"));
+    out_.grpc = request.grpc;
+    if (request.grpc) out_.shape.comments_ns = 0;
     (void)(control(request) && model(request.target) && json(request.body) && known_types() &&
            prompt(wants_ids) && (is_vllm() ? sampling_text() : lengths()) && switches(request.target));
     if (error_.status != 0) return error_;
@@ -131,7 +133,8 @@ class Reader {
   // What a model without the tensor ignores: the LLM-API model has none for counts.
   bool switches(std::string_view target) {
     const bool asked = tkm::get_bool(body_, is_llm_api() ? "streaming" : "stream");
-    out_.stream = target.ends_with("/generate_stream") && asked;
+    out_.stream =
+        target.ends_with("/generate_stream") && asked && (!out_.grpc || !options_.triton_one_response);
     const bool is_one = target.ends_with("/generate");
     if (is_one && asked) {
       return fail(200,
@@ -142,6 +145,7 @@ class Reader {
         .input_tokens = !is_llm_api() && tkm::get_bool(body_, "return_num_input_tokens"),
         .output_tokens = !is_llm_api() && tkm::get_bool(body_, "return_num_output_tokens"),
         .finish_reason = options_.triton_tensors != "trt_llm" && tkm::get_bool(body_, "return_finish_reason"),
+        .final_apart = options_.triton_final_apart,
         .cumulative = is_llm_api()};
     return true;
   }

@@ -17,11 +17,16 @@ Finding no_processor(const Error& error) {
   return skip("see module.creates: " + error.message);
 }
 
-// The author's recordings, then the common ones.
+// The author's recordings, then the common ones, which are one message each for a gRPC processor.
 std::vector<NamedResponse> all_responses(const Subject& subject) {
   std::vector<NamedResponse> all;
   for (const Fixture* fixture : subject.responses) all.push_back({fixture->name, fixture->response});
-  for (NamedResponse& it : common_responses()) all.push_back(std::move(it));
+  const auto bench = ProcessorBench::make(subject);
+  const bool is_grpc = bench && bench->profile().is_grpc();
+  for (NamedResponse& it : common_responses()) {
+    if (is_grpc) it.response.grpc_status = 0, it.response.message_ends = {it.response.body.size()};
+    all.push_back(std::move(it));
+  }
   return all;
 }
 

@@ -53,6 +53,7 @@ class MetricsPages {
     Url url = server;
     const auto port = profile.ports.find(page.port);
     if (!page.port.empty() && port != profile.ports.end()) url.port = static_cast<uint16_t>(port->second);
+    if (profile.is_grpc()) url.scheme = url.tls ? "https" : "http";
     const std::string name = url.text() + page.path;
     auto found = texts_.find(name);
     if (found == texts_.end())
@@ -113,7 +114,7 @@ std::vector<const Component*> all_processors(Registry& registry) {
 
 // The processor that knows most of the server's metrics page.
 std::string guess_processor(Registry& registry, const RunFile::Target& target) {
-  auto tls = make_tls(target);
+  auto tls = make_tls(target, target.connections.http2);
   if (!tls || target.urls.empty()) return kFallback;  // the look itself will say why
   MetricsPages pages(*tls, target.connections.http2);
   const std::string& target_url = target.urls.front();
@@ -178,7 +179,14 @@ std::variant<Look, Failure> ask_server(Input& input) {
   auto preflight = run_preflight(*plan, target->urls(), random_hex(6), clock, redactor);
   if (!preflight) return Failure{kNotReady, preflight.errors()};
   Look look{std::move(*plan), std::move(*preflight), {}, target->urls()};
-  MetricsPages pages(look.preflight.tls, look.plan.file.target.connections.http2);
+  const RunFile::Target& asked = look.plan.file.target;
+  auto tls = look.preflight.tls;
+  if (tls != nullptr && look.preflight.profile.is_grpc()) {  // its own is for HTTP/2
+    auto made = make_tls(asked, asked.connections.http2);
+    if (!made) return Failure{kRefused, made.errors()};
+    tls = *made;
+  }
+  MetricsPages pages(tls, asked.connections.http2);
   for (const MetricsPage& page : look.preflight.profile.telemetry) {
     look.pages.push_back(pages.look(look.preflight.servers.front().url, look.preflight.profile, page));
   }

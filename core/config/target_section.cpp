@@ -1,4 +1,6 @@
 // The target: where requests go, what they carry, and when they are given up.
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "config/section_values.hpp"
 #include "config/sections.hpp"
@@ -62,12 +64,7 @@ class TargetReader {
   void url(const Node& node) {
     if (node.kind != Node::Kind::scalar || node.type() != Node::Type::text || node.unresolved) return;
     const std::string sentence = url_fault(node.text);
-    if (!sentence.empty()) {
-      fault_at(&node, sentence);
-    } else if (node.text.starts_with("grpc")) {
-      fault_at(&node,
-               node.text.substr(0, node.text.find(':')) + " is not available in this version; use http");
-    }
+    if (!sentence.empty()) fault_at(&node, sentence);
     out_.urls.push_back(node.text);
   }
 
@@ -117,7 +114,9 @@ class TargetReader {
   }
 
   void check_streams() {
-    if (out_.connections.http2 || out_.connections.streams == 1) return;
+    const bool is_grpc = std::any_of(out_.urls.begin(), out_.urls.end(),
+                                     [](const std::string& url) { return url.starts_with("grpc"); });
+    if (out_.connections.http2 || is_grpc || out_.connections.streams == 1) return;
     fault_at(node_at(root_, {"target", "connections", "streams_per_connection"}),
              "needs target.connections.http: \"2\"; an HTTP/1.1 connection carries one request at a time");
   }

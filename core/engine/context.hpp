@@ -36,7 +36,8 @@ struct RunContext {
 
   std::vector<TargetServer> servers;      // at least one; request n goes to server n modulo their number
   std::shared_ptr<const TlsContext> tls;  // for those with https
-  bool http2 = false;                     // connections.http is 2
+  bool http2 = false;                     // connections.http is 2, or gRPC
+  bool grpc = false;                      // the requests are gRPC calls
   bool keep_alive = true;                 // false: connections.policy is fresh
   std::vector<std::pair<std::string, std::string>> headers;  // of the run file, the credential among them
 

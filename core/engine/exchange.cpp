@@ -71,9 +71,10 @@ bool Exchange::prepare(Release release) {
   // Sessions stay on one server.
   server_ = (release_.session ? release_.session->number : release_.seq) % services_.pools.size();
   stage_ = Stage::prepared;
-  completed_ = collecting_ = html_ = body_seen_ = false;
+  completed_ = collecting_ = stray_ = body_seen_ = false;
   last_byte_ = '\n';
   collected_.clear();
+  messages_.reset();
   start_record();
   wire_ = services_.wires.take();
   events_.begin(services_.context, *record_, services_.blocks);
@@ -165,10 +166,13 @@ void Exchange::on_read(const ReadStamp& stamp, size_t bytes) {
 }
 
 bool Exchange::accept_head(const ResponseHead& head) {
-  const bool stream = services_.context.request.stream;
+  const bool stream = services_.context.request.stream, grpc = services_.context.grpc;
   const std::string_view type = media_type(head.content_type);
-  if (stream && is_success_status() && type != "text/event-stream") {
-    if (type == "text/html") return collecting_ = html_ = true;
+  if (grpc && is_success_status()) {
+    if (!is_grpc_type(type)) return collecting_ = stray_ = true;  // its body is no message, and no length
+    if (type.empty()) record_->flags |= kFlagContentType;
+  } else if (stream && is_success_status() && type != "text/event-stream") {
+    if (type == "text/html") return collecting_ = stray_ = true;
     if (type != "application/json") record_->flags |= kFlagContentType;
   }
   HeadFields& fields = services_.fields;
@@ -179,7 +183,8 @@ bool Exchange::accept_head(const ResponseHead& head) {
                              .field_count = fields.size()};
   const tkm_status status = stream_.head(plugin_head, events_.sink(services_.sink), services_.sentence);
   if (status < 0) return false;
-  collecting_ = status == TKM_COLLECT || !stream || !is_success_status();
+  collecting_ = grpc ? !is_success_status() : status == TKM_COLLECT || !stream || !is_success_status();
+  if (!stream) events_.ignore_times();
   if (stream && is_success_status() && collecting_) record_->flags |= kFlagNotStreamed;
   return true;
 }
@@ -216,7 +221,7 @@ void Exchange::on_body(std::string_view piece) {
   stage_since_ns_ = completed_ ? stage_since_ns_ : stamp_.at_ns;
   if (collecting_) return collect(piece);
   const bool no_token_yet = record_->first_token_ns == kAbsent;
-  if (stream_.is_open()) feed(piece);
+  if (stream_.is_open()) services_.context.grpc ? feed_messages(piece) : feed(piece);
   if (stage_ == Stage::over || !no_token_yet || record_->first_token_ns == kAbsent) return;
   if (stage_ == Stage::sending) {
     return abandon("semantics", "the first token came before the request was sent", stamp_.at_ns);
@@ -229,16 +234,34 @@ void Exchange::feed(std::string_view bytes) {
     plugin_failed("data");
 }
 
+void Exchange::feed_messages(std::string_view bytes) {
+  std::string_view message;
+  GrpcReader::Progress progress{};
+  while ((progress = messages_.read(bytes, message)) == GrpcReader::Progress::message) {
+    feed(message);
+    if (!stream_.is_open()) return;
+  }
+  if (progress != GrpcReader::Progress::failed) return;
+  if (!completed_) return abandon(messages_.fault().cls, messages_.fault().message, stamp_.at_ns);
+  pool().cancel(*this);  // behind the logical end it changes nothing
+  over();
+}
+
 void Exchange::feed_collected() {
   collecting_ = false;
+  if (services_.context.grpc) return;  // no message
   collected_.reserve(collected_.size() + kSpareBytes);
-  if (!html_ && !collected_.empty()) feed(collected_);
+  if (!stray_ && !collected_.empty()) feed(collected_);
+}
+
+bool Exchange::ends_inside_event() const noexcept {
+  return services_.context.grpc ? messages_.is_inside() : last_byte_ != '\n';
 }
 
 void Exchange::on_read_done() {
   const uint32_t events = events_.token_events_in_read();
   services_.owner.on_read_stamp(stamp_, events,
-                                events > 1 || (events == 1 && (last_byte_ != '\n' || stamp_.cut_record)));
+                                events > 1 || (events == 1 && (ends_inside_event() || stamp_.cut_record)));
   if (completed_ || collecting_ || !(events_.done() || events_.failed())) return;
   judge();
   stage_ = Stage::lingering;
@@ -246,20 +269,40 @@ void Exchange::on_read_done() {
   services_.timers.arm(*this);
 }
 
+void Exchange::end_plugin(const GrpcStatus& status, std::span<const Field> trailers) {
+  HeadFields& fields = services_.fields;
+  fields.assign(trailers);
+  const tkm_end end{.struct_size = sizeof(tkm_end),
+                    .grpc_status = status.code,
+                    .grpc_message = {status.message.data(), status.message.size()},
+                    .trailers = fields.data(),
+                    .trailer_count = fields.size()};
+  if (stream_.end(end, events_.sink(services_.sink), services_.sentence) < 0 && !completed_)
+    fail("client.plugin", "end: " + services_.sentence, stamp_.at_ns);
+}
+
+// A gRPC call has ended. What a proxy says, without a status of gRPC, is judged by its own.
+void Exchange::end_call(const EndInfo& info) {
+  if ((stray_ || !is_success_status()) && !has_grpc_status(info.trailers)) return;
+  GrpcStatus status = read_grpc_status(info.trailers);
+  if (messages_.is_inside() && !completed_)
+    fail("truncated", "the reply ended inside a gRPC message", stamp_.at_ns);
+  if (stream_.is_open() && !stray_) end_plugin(status, info.trailers);
+  if (status.code == 0 || completed_) return;
+  const std::string cls = "grpc." + std::string(grpc_code_name(status.code));
+  fail(cls, status.message.empty() ? "the server ended the call with " + cls.substr(5) : status.message,
+       stamp_.at_ns);
+}
+
 void Exchange::on_end(const EndInfo& info) {
   if (info.surplus) record_->flags |= kFlagSurplus;
   if (info.no_last_chunk) record_->flags |= kFlagNoLastChunk;
   if (collecting_) feed_collected();
   if (stage_ == Stage::over) return;  // the plugin failed
-  if (stream_.is_open() && !html_) {
-    const tkm_end end{.struct_size = sizeof(tkm_end),
-                      .grpc_status = -1,
-                      .grpc_message = {},
-                      .trailers = nullptr,
-                      .trailer_count = 0};
-    if (stream_.end(end, events_.sink(services_.sink), services_.sentence) < 0 && !completed_) {
-      fail("client.plugin", "end: " + services_.sentence, stamp_.at_ns);
-    }
+  if (services_.context.grpc) {
+    end_call(info);
+  } else if (stream_.is_open() && !stray_) {
+    end_plugin({.code = -1, .message = {}}, {});
   }
   if (!completed_ && info.no_last_chunk && !events_.done()) {
     fail("truncated", "the connection was closed before the last chunk", stamp_.at_ns);

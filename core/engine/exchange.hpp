@@ -23,6 +23,7 @@
 #include "engine/sessions.hpp"
 #include "engine/timer_wheel.hpp"
 #include "metrics/record.hpp"
+#include "net/grpc.hpp"
 #include "net/pool.hpp"
 #include "plugin/handles.hpp"
 
@@ -153,6 +154,10 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   bool accept_head(const ResponseHead& head);
   void collect(std::string_view piece);
   void feed(std::string_view bytes);
+  void feed_messages(std::string_view bytes);
+  void end_plugin(const GrpcStatus& status, std::span<const Field> trailers);
+  void end_call(const EndInfo& info);
+  bool ends_inside_event() const noexcept;
   void feed_collected();
   void judge();  // the reply is complete: ok, or which failure
   void judge_success();
@@ -174,13 +179,14 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   Stream stream_;
   std::string wire_;       // head and body of the request, until they are sent
   std::string collected_;  // a reply that is handed over as a whole
+  GrpcReader messages_;    // of gRPC
   ReadStamp stamp_;
   size_t server_ = 0;  // of the context's
   Stage stage_ = Stage::over;
   bool completed_ = false;
   bool exact_ = false;  // the output length was asked for as an exact one
   bool collecting_ = false;
-  bool html_ = false;           // a login page or a proxy's error where a stream was asked
+  bool stray_ = false;          // a login page or a proxy's error where a stream was asked
   bool body_seen_ = false;      // at least one byte of it
   char last_byte_ = '\n';       // of the body so far: a read that ends inside an event is flagged
   int64_t stage_since_ns_ = 0;  // when the timer of this stage began

@@ -32,13 +32,14 @@ void Exchange::judge() {
   const int64_t end_ns = stamp_.at_ns;
   if (!is_success_status()) {
     const std::string status = std::to_string(record_->http_status);
-    return fail("status." + status, events_.failed() ? events_.error_message() : "HTTP status " + status,
-                end_ns);
+    const std::string text = services_.context.grpc ? ", no gRPC: " + collected_ : "";
+    return fail("status." + status,
+                events_.failed() ? events_.error_message() : "HTTP status " + status + text, end_ns);
   }
-  if (html_) {
+  if (stray_) {
+    const std::string what = services_.context.grpc ? "no gRPC" : "an HTML page";
     return fail("content_type",
-                "an HTML page came where a stream was asked: " + collected_.substr(0, kErrorTextBytes),
-                end_ns);
+                what + " came where a stream was asked: " + collected_.substr(0, kErrorTextBytes), end_ns);
   }
   if (events_.failed()) {
     return fail(failure_class(events_.error_kind(), events_.error_message()), events_.error_message(),

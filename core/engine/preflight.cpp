@@ -15,7 +15,9 @@
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
 #include "engine/server_actions.hpp"
+#include "engine/server_probe.hpp"
 #include "net/fetch.hpp"
+#include "net/grpc.hpp"
 
 namespace tokometer {
 namespace {
@@ -28,9 +30,21 @@ constexpr size_t kSpareBytes = 64;
 constexpr const char* kUnverified =
     "TLS: the server's certificate is NOT verified (target.tls.verify: false): anybody may have answered";
 
+Result<void> check_scheme(const std::string& processor, const Profile& profile, const std::string& url) {
+  const std::string scheme = url.substr(0, url.find("://"));
+  const bool is_secure = scheme.ends_with('s');
+  const char* right = profile.is_grpc() ? (is_secure ? "grpcs://" : "grpc://")
+                      : is_secure       ? "https://"
+                                        : "http://";
+  if (scheme == "unix" || scheme.starts_with("grpc") == profile.is_grpc()) return {};
+  return Error{"target.url: " + url + ": the processor \"" + processor + "\" speaks " +
+               (profile.is_grpc() ? "gRPC" : "HTTP") + " with these options: write " + right +
+               " in place of " + scheme + "://"};
+}
+
 // What the run file asks and the processor cannot do.
 Result<void> check_features(const RunFile& file, const Profile& profile) {
-  if (!profile.has_feature("proto.http")) {
+  if (!profile.has_feature("proto.http") && !profile.is_grpc()) {
     return Error{"the processor \"" + file.processor.use +
                  "\" needs a protocol that this version does not speak"};
   }
@@ -47,6 +61,9 @@ Result<void> check_features(const RunFile& file, const Profile& profile) {
   }
   if (!file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
     return Error{"model.adapters: the processor \"" + file.processor.use + "\" knows no adapters"};
+  }
+  for (const std::string& url : file.target.urls) {
+    if (auto fits = check_scheme(file.processor.use, profile, url); !fits) return fits;
   }
   return check_actions(file, profile);
 }
@@ -80,12 +97,6 @@ class PreflightRun {
   void compare_tokenizer(const Sample& whole, const Sample& half, int64_t server_tokens);
   Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit);
   Result<Answer> ask(const Probe& probe);
-  FetchRequest request_to(const TargetServer& server) const {
-    return {.url = server.url,
-            .endpoints = server.endpoints,
-            .http2 = plan_.file.target.connections.http2,
-            .tls = found_.tls};
-  }
 
   const Plan& plan_;
   const std::string& salt_;
@@ -121,19 +132,13 @@ std::string list_of(const std::vector<ModelName>& models) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile) {
-  auto headers = file.target.headers;
-  if (!file.target.api_key.empty()) {
-    headers.emplace_back(profile.auth.header, profile.auth.prefix + file.target.api_key.reveal());
-  }
-  return headers;
-}
-
 Result<void> PreflightRun::resolve_target(const std::vector<std::string>& urls) {
-  const auto port = found_.profile.ports.find("http");
+  const bool grpc = found_.profile.is_grpc();
+  const auto port = found_.profile.ports.find(grpc ? "grpc" : "http");
   const auto default_port = static_cast<uint16_t>(port == found_.profile.ports.end() ? 80 : port->second);
   bool any_tls = false;
-  for (const std::string& text : urls) {
+  for (std::string text : urls) {
+    if (grpc && plan_.file.target.simulate) text.replace(0, text.find(':'), "grpc");
     auto url = parse_url(text, default_port);
     if (!url) return url.errors();
     auto endpoints = resolve(*url, plan_.file.target.timeouts.dns_ns);
@@ -143,7 +148,7 @@ Result<void> PreflightRun::resolve_target(const std::vector<std::string>& urls) 
     found_.servers.push_back({std::move(*url), authority, std::move(*endpoints)});
   }
   if (!any_tls) return {};
-  auto context = make_tls(plan_.file.target);
+  auto context = make_tls(plan_.file.target, needs_http2(plan_.file, found_.profile));
   if (!context) return context.errors();
   found_.tls = std::move(*context);
   return {};
@@ -161,6 +166,18 @@ Result<void> PreflightRun::on_each_server(const std::function<Result<void>()>& s
   }
   server_ = 0;
   return {};
+}
+
+// The body of a reply, as the plugin gets it.
+bool feed(Stream& stream, const Answer& answer, const tkm_events& sink, std::string& sentence) {
+  if (answer.grpc_status < 0)
+    return stream.data({answer.body.data(), answer.body.size()}, sink, sentence) >= 0;
+  size_t begin = 0;
+  for (const size_t end : answer.message_ends) {
+    if (stream.data({answer.body.data() + begin, end - begin}, sink, sentence) < 0) return false;
+    begin = end;
+  }
+  return true;
 }
 
 Result<Answer> PreflightRun::ask(const Probe& probe) {
@@ -297,7 +314,7 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
                                           const std::string& adapter) {
   const std::string name = "preflight-" + salt_ + "-" + std::to_string(found_.requests);
   const RequestIdentity identity{.seq = 0, .name = name, .adapter = adapter, .salt = context.salt};
-  FetchRequest request = request_to(server());
+  FetchRequest request = request_to(plan_.file, found_, server());
   if (auto made = encoder.encode(sample, identity, request); !made.cls.empty()) return Error{made.message};
   request.timeout_ns =
       plan_.file.target.timeouts.total_ns > 0 ? plan_.file.target.timeouts.total_ns : 900'000'000'000;
@@ -322,13 +339,17 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
   answer->body.reserve(answer->body.size() + kSpareBytes);
   tkm_events shared = ResponseEvents::make_sink();
   const tkm_events& sink = events.sink(shared);
-  const bool read = stream.head(head, sink, sentence) >= 0 &&
-                    stream.data({answer->body.data(), answer->body.size()}, sink, sentence) >= 0;
+  const bool read = stream.head(head, sink, sentence) >= 0 && feed(stream, *answer, sink, sentence);
   if (!read) return Error{sentence};
   events.conclude(-1, false);
-  if (answer->status < 200 || answer->status > 299 || events.failed()) {
-    const std::string said = events.failed() ? events.error_message() : answer->body;
-    return Error{"the server refused the first request (HTTP " + std::to_string(answer->status) +
+  if (answer->status < 200 || answer->status > 299 || answer->grpc_status > 0 || events.failed()) {
+    const std::string status = answer->grpc_status > 0
+                                   ? "gRPC " + std::string(grpc_code_name(answer->grpc_status))
+                                   : "HTTP " + std::to_string(answer->status);
+    const std::string said = events.failed()           ? events.error_message()
+                             : answer->grpc_status > 0 ? answer->grpc_message
+                                                       : answer->body;
+    return Error{"the server refused the first request (" + status +
                  "): " + escape_terminal(redactor_.redact(said), kForeignTextBytes)};
   }
   const bool counted = record.prompt_tokens != kAbsent;
@@ -466,7 +487,8 @@ Result<void> check_inputs(const Plan& plan) {
   auto profile = parse_profile(*described);
   if (!profile) return profile.errors();
   if (auto able = check_features(plan.file, *profile); !able) return able;
-  if (auto context = make_tls(plan.file.target); !context) return context.errors();
+  if (auto context = make_tls(plan.file.target, needs_http2(plan.file, *profile)); !context)
+    return context.errors();
   auto dataset = make_dataset(plan, nullptr);
   if (!dataset) return dataset.errors();
   auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, *profile, ""));
@@ -480,12 +502,12 @@ Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>
   return PreflightRun(plan, salt, clock, redactor).run(urls);
 }
 
-Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target) {
+Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2) {
   return TlsContext::make({.verify = target.tls.verify,
                            .ca_file = target.tls.ca_file,
                            .cert_file = target.tls.cert_file,
                            .key_file = target.tls.key_file,
-                           .protocol = target.connections.http2 ? "h2" : "http/1.1"});
+                           .protocol = http2 ? "h2" : "http/1.1"});
 }
 
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
@@ -526,7 +548,8 @@ RunContext make_context(const Plan& plan, const Preflight& preflight, const std:
   context.servers = preflight.servers;
   context.tls = preflight.tls;
   context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;
-  context.http2 = plan.file.target.connections.http2;
+  context.http2 = needs_http2(plan.file, preflight.profile);
+  context.grpc = preflight.profile.is_grpc();
   context.headers = target_headers(plan.file, preflight.profile);
   context.model = preflight.model;
   context.request = plan.file.request;

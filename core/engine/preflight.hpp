@@ -50,9 +50,6 @@ struct Preflight {
   std::vector<std::string> warnings;
 };
 
-// The run file's headers for every request, and its credential as the profile says.
-std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile);
-
 // All that can be refused before a byte is sent and is not in the run file alone: options that a plugin
 // refuses, certificates that cannot be read, what the processor cannot do, data that is missing or bad (a
 // finite dataset is read whole).
@@ -63,7 +60,7 @@ Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>
                                 const std::string& salt, const Clock& clock, const Redactor& redactor);
 
 // For every request to a target with https://. Errors name what cannot be used.
-Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target);
+Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2);
 
 // A processor that has learned what preflight found out. One for each worker.
 Result<Processor> make_processor(const Plan& plan, const Preflight& preflight);

@@ -41,13 +41,15 @@ class RequestEncoder {
   // a session until the next prompt.
   tkm_prompt prompt_of(const Sample& sample, const RequestIdentity& identity);
 
-  // Replaces `wire` by head and body. An empty class means success. Allocates only while buffers grow.
+  // Replaces `wire` by head and body, gRPC messages with their prefix. An empty class means success.
+  // Allocates only while buffers grow.
   EncodeFault encode(const Sample& sample, const RequestIdentity& identity, std::string& wire);
   // The same request for fetch(), before the run.
   EncodeFault encode(const Sample& sample, const RequestIdentity& identity, FetchRequest& request);
 
  private:
   EncodeFault fill_sink(const Sample& sample, const RequestIdentity& identity);
+  void append_body(std::string& out) const;
   std::string_view collect_fields(const Sample& sample);  // into fields_; returns what to accept
   Result<void> write_wire(const RequestIdentity& identity, std::string_view accept, std::string& wire);
 

@@ -95,6 +95,7 @@ Result<void> Run::Threads::make_workers(const Preflight& preflight) {
   pool.policy = context_.keep_alive ? ConnectionPolicy::reuse : ConnectionPolicy::fresh;
   pool.max_idle_ns = plan_.file.target.connections.max_idle_ns;
   pool.http2 = context_.http2;
+  pool.http2_advice = context_.grpc ? kFindGrpcPort : kUseHttp1;
   pool.streams_per_connection = plan_.file.target.connections.streams;
   const WorkerLinks links{completions_, *writer_, ticks_.inbox(), [this] { driver_->wake(); }};
   for (uint32_t i = 0; i < plan_.io_threads; ++i) {

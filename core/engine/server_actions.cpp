@@ -3,6 +3,8 @@
 #include <string>
 
 #include "base/text.hpp"
+#include "engine/server_probe.hpp"
+#include "plugin/probe.hpp"
 
 namespace tokometer {
 namespace {
@@ -32,20 +34,6 @@ std::string named(const std::string& adapter) {
 }
 
 }  // namespace
-
-Result<Answer> ask_server(const RunFile& file, const Preflight& found, const TargetServer& server,
-                          const Probe& probe, const FillValues& values) {
-  const Probe filled = fill(probe, values);
-  FetchRequest request{.url = server.url, .endpoints = server.endpoints, .tls = found.tls};
-  request.method = filled.method;
-  request.path = filled.path;
-  request.headers = target_headers(file, found.profile);
-  for (const auto& header : filled.headers) request.headers.push_back(header);
-  if (filled.body_is_json) request.headers.emplace_back("content-type", "application/json");
-  request.body = filled.body;
-  request.timeout_ns = filled.timeout_ns > 0 ? filled.timeout_ns : file.target.timeouts.preflight_ns;
-  return fetch(request);
-}
 
 Result<void> check_actions(const RunFile& file, const Profile& profile) {
   const auto unable = [&](const char* key) {

@@ -7,14 +7,8 @@
 
 #include "base/error.hpp"
 #include "engine/preflight.hpp"
-#include "net/fetch.hpp"
-#include "plugin/probe.hpp"
 
 namespace tokometer {
-
-// One probe to one server, with the target's credentials. What the answer means is check_answer()'s.
-Result<Answer> ask_server(const RunFile& file, const Preflight& found, const TargetServer& server,
-                          const Probe& probe, const FillValues& values);
 
 // What the run file asks and the profile has no probes for.
 Result<void> check_actions(const RunFile& file, const Profile& profile);

@@ -44,6 +44,8 @@ struct EndInfo {
   bool no_last_chunk =
       false;  // EOF at a chunk border, no 0-chunk: without a logical end this is a truncated response
   bool keep_alive = false;  // the connection went back to the pool
+  // HTTP/2: the trailers, or the head of a response that is nothing but a head. During the callback only.
+  std::span<const Field> trailers = {};
 };
 
 struct Failure {

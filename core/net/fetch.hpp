@@ -27,15 +27,20 @@ struct FetchRequest {
   std::string request_id = {};
   int64_t timeout_ns = 10'000'000'000;  // for all of it, resolving included
   bool http2 = false;
+  bool grpc = false;  // over HTTP/2; the body is framed by append_grpc_message(), the method is ignored
   HttpLimits limits = {};
   std::shared_ptr<const TlsContext> tls = {};  // for https; null: verified, by the system's authorities
 };
 
 struct Answer {
-  int status = 0;  // any final status: 404 is an answer
+  int status = 0;  // any final status: 404 is an answer. Of gRPC always 200
   std::vector<std::pair<std::string, std::string>> headers;
   std::string content_type;
   std::string body;
+  // gRPC: the messages are joined in body; a status other than OK is an answer, too.
+  std::vector<size_t> message_ends = {};
+  int grpc_status = -1;  // -1: HTTP
+  std::string grpc_message = {};
 };
 
 // Errors begin with the failure class: "connect: http://h:1: Connection refused (ECONNREFUSED)",

@@ -49,7 +49,8 @@ void Http2Stream::begin() {
   interim_replies = bytes = 0;
   body_bytes = 0;
   seen_to = nullptr;
-  is_touched = has_head = is_closed = reset_by_peer = head_is_new = has_ended = is_followed = false;
+  is_touched = has_head = is_closed = reset_by_peer = false;
+  head_is_new = has_ended = is_head_only = is_followed = false;
   code = 0;
   status = 0;
   head.clear();
@@ -103,8 +104,12 @@ struct Http2Session::Callbacks {
     if (stream == nullptr) return 0;
     if (head.type == NGHTTP2_RST_STREAM) stream->reset_by_peer = true;
     if (head.type != NGHTTP2_HEADERS && head.type != NGHTTP2_DATA) return 0;
-    if (head.type == NGHTTP2_HEADERS && !stream->has_head) self.take_head(*stream);
-    if ((head.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->has_ended = true;
+    const bool ends = (head.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (head.type == NGHTTP2_HEADERS && !stream->has_head) {
+      self.take_head(*stream);
+      stream->is_head_only = ends;
+    }
+    if (ends) stream->has_ended = true;
     // The empty frame that ends a stream, or its trailers, are no bytes of somebody else.
     const bool is_data = head.type == NGHTTP2_DATA && head.length > 0;
     if (stream->seen_to != nullptr && !is_data) stream->seen_to += kFrameHeadBytes + head.length;
@@ -193,7 +198,8 @@ struct Http2Session::Callbacks {
   }
 };
 
-Http2Session::Http2Session(const HttpLimits& limits) : limits_(limits), session_(std::make_unique<Handle>()) {
+Http2Session::Http2Session(const HttpLimits& limits, std::string_view advice)
+    : limits_(limits), advice_(advice), session_(std::make_unique<Handle>()) {
   session_->session = Callbacks::open(*this);
   const std::array<nghttp2_settings_entry, 3> settings = {
       {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
@@ -241,8 +247,7 @@ void Http2Session::forget(Http2Stream& stream) {
 bool Http2Session::feed(std::string_view bytes) {
   if (!fault_.cls.empty()) return false;
   if (looks_like_http1(bytes)) {
-    return fail(
-        "h2", "the server speaks HTTP/1.1 on this port, not HTTP/2: set target.connections.http to \"1.1\"");
+    return fail("h2", "the server speaks HTTP/1.1 on this port, not HTTP/2: " + std::string(advice_));
   }
   const ssize_t read = nghttp2_session_mem_recv(*session_, bytes_of(bytes), bytes.size());
   for (Http2Stream* stream : touched_) stream->is_followed = stream->seen_to != bytes.data() + bytes.size();

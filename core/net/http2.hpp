@@ -52,6 +52,7 @@ struct Http2Stream {
   size_t bytes = 0;                      // of fields and body, likewise
   bool head_is_new = false;              // it came with the last feed()
   bool has_ended = false;                // END_STREAM: the response is complete
+  bool is_head_only = false;             // it came with the head
   bool is_followed = false;              // the last feed() held bytes behind those of this stream
   HttpFault fault;                       // no class: none
 
@@ -60,7 +61,8 @@ struct Http2Stream {
 
 class Http2Session {
  public:
-  explicit Http2Session(const HttpLimits& limits);  // which outlive it
+  // Both outlive it. `advice`: what to do when the server speaks HTTP/1.1.
+  Http2Session(const HttpLimits& limits, std::string_view advice);
   ~Http2Session();
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
@@ -107,6 +109,7 @@ class Http2Session {
   Http2Stream* find(int32_t id) const;
 
   const HttpLimits& limits_;
+  const std::string_view advice_;
   std::unique_ptr<Handle> session_;
   std::vector<Http2Stream*> streams_, touched_, departing_, departed_;
   std::string first_bytes_;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "net/pool.hpp"
+
 namespace tokometer {
 namespace {
 
@@ -13,9 +15,13 @@ constexpr size_t kSendBytes = 256 * 1024;  // of frames made at a time
 
 }  // namespace
 
-Http2Connection::Http2Connection(Poller& poller, Http2Owner& owner, const HttpLimits& limits, TlsLink* tls,
+Http2Connection::Http2Connection(Poller& poller, Http2Owner& owner, const PoolOptions& options, TlsLink* tls,
                                  uint64_t id)
-    : poller_(poller), owner_(owner), transport_(tls), session_(limits) {
+    : poller_(poller),
+      owner_(owner),
+      options_(options),
+      transport_(tls),
+      session_(options.limits, options.http2_advice) {
   info_.id = id;
 }
 
@@ -75,8 +81,8 @@ void Http2Connection::secure_some() {
 void Http2Connection::opened() {
   if (info_.tls_ready_ns != kNoInstant && transport_.protocol() != "h2") {
     return break_later("h2", std::string(info_.endpoint) +
-                                 ": the server does not speak HTTP/2 over TLS (ALPN): set "
-                                 "target.connections.http to \"1.1\"");
+                                 ": the server does not speak HTTP/2 over TLS (ALPN): " +
+                                 std::string(options_.http2_advice));
   }
   phase_ = Phase::open;
   owner_.on_opened(*this);

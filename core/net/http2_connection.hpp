@@ -21,6 +21,7 @@
 namespace tokometer {
 
 class Http2Connection;
+struct PoolOptions;
 
 // A request on its way: first the pool's, while it waits for a connection, then its connection's.
 struct Http2Exchange : Http2Stream {
@@ -57,7 +58,8 @@ class Http2Owner {
 
 class Http2Connection final : public Pollable, private ConnectorListener {
  public:
-  Http2Connection(Poller& poller, Http2Owner& owner, const HttpLimits& limits, TlsLink* tls, uint64_t id);
+  // options outlive the connection.
+  Http2Connection(Poller& poller, Http2Owner& owner, const PoolOptions& options, TlsLink* tls, uint64_t id);
   ~Http2Connection() { close(); }
   Http2Connection(const Http2Connection&) = delete;
   Http2Connection& operator=(const Http2Connection&) = delete;
@@ -118,6 +120,7 @@ class Http2Connection final : public Pollable, private ConnectorListener {
 
   Poller& poller_;
   Http2Owner& owner_;
+  const PoolOptions& options_;
   std::span<const Endpoint> endpoints_;
   Transport transport_;
   std::unique_ptr<Connector> connector_;  // while connecting

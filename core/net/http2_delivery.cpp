@@ -9,15 +9,9 @@
 #include "base/text.hpp"
 #include "net/ascii.hpp"
 #include "net/http2_connection.hpp"
+#include "net/pool.hpp"
 
 namespace tokometer {
-namespace {
-
-constexpr std::string_view kAskForHttp1 =
-    "; if the server speaks HTTP/1.1 only, set target.connections.http to \"1.1\"";
-
-}  // namespace
-
 void Http2Connection::take(const ReceiveResult& read) {
   using Kind = ReceiveResult::Kind;
   const auto fault = [this] { fail_all("tls", transport_.fault()); };
@@ -79,7 +73,8 @@ void Http2Connection::fail(Http2Exchange& exchange, std::string_view cls, const 
 
 // cls: empty: as each exchange stands.
 void Http2Connection::fail_all(std::string_view cls, const std::string& what) {
-  const std::string hint = got_bytes_ ? "" : std::string(kAskForHttp1);
+  const std::string hint =
+      got_bytes_ ? "" : "; if the server speaks HTTP/1.1 only: " + std::string(options_.http2_advice);
   const std::string one_cls(cls);
   std::vector<Http2Stream*> streams = session_.streams();
   close();
@@ -148,9 +143,11 @@ void Http2Connection::tell_head(Http2Exchange& exchange) {
 void Http2Connection::conclude(Http2Exchange& exchange) {
   if (!exchange.fault.cls.empty()) return fail(exchange, exchange.fault.cls, exchange.fault.message);
   if (exchange.has_ended && exchange.has_head) {
+    thread_local std::vector<Field> trailers;
+    (exchange.is_head_only ? exchange.head : exchange.trailers).read(trailers);
     ExchangeHandler* handler = release(exchange);
     session_.forget(exchange);
-    return handler->on_end({.keep_alive = session_.takes_requests()});
+    return handler->on_end({.keep_alive = session_.takes_requests(), .trailers = trailers});
   }
   if (!exchange.is_closed) return;
   const std::string cls = http2_failure_class(exchange.code);

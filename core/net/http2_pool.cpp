@@ -109,8 +109,7 @@ void Http2Pool::serve_waiting() {
 }
 
 void Http2Pool::open_one(bool is_preconnect) {
-  Http2Connection& connection =
-      opening_.emplace_back(poller_, *this, options_.limits, link_.get(), ++last_id_);
+  Http2Connection& connection = opening_.emplace_back(poller_, *this, options_, link_.get(), ++last_id_);
   connection.list = &opening_;
   connection.position = std::prev(opening_.end());
   connection.since_ns = clock_.now_ns();

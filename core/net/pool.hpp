@@ -25,6 +25,9 @@
 
 namespace tokometer {
 
+inline constexpr std::string_view kUseHttp1 = "set target.connections.http to \"1.1\"";
+inline constexpr std::string_view kFindGrpcPort = "gRPC needs HTTP/2; is this the server's gRPC port?";
+
 enum class ConnectionPolicy { reuse, fresh };  // fresh: a connection of its own for each request
 
 struct PoolOptions {
@@ -37,7 +40,8 @@ struct PoolOptions {
   int64_t handshake_ns = 5'000'000'000;
   // HTTP/2, with requests as write_http2_request_head() has them; else HTTP/1.1.
   bool http2 = false;
-  size_t streams_per_connection = 1;  // at most, of HTTP/2; the peer's own limit counts too
+  size_t streams_per_connection = 1;          // at most, of HTTP/2; the peer's own limit counts too
+  std::string_view http2_advice = kUseHttp1;  // to those whose server speaks HTTP/1.1 only; static
   HttpLimits limits = {};
   std::shared_ptr<const TlsContext> tls = {};  // null: plain bytes
   std::string tls_host = {};                   // the URL's host, for which the certificate must be

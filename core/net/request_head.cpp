@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "net/ascii.hpp"
+#include "net/grpc.hpp"
 #include "net/http1.hpp"
 
 namespace tokometer {
@@ -65,6 +66,11 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
+void append_text(std::string& out, std::string_view name, std::string_view value) {
+  for (const char c : name) out.push_back(ascii_lower(c));
+  out.append(1, '\0').append(value).append(1, '\0');
+}
+
 }  // namespace
 
 Result<void> check_header(std::string_view name, std::string_view value) {
@@ -109,20 +115,40 @@ Result<void> write_request_head(const RequestHead& head, std::string& out) {
 
 Result<void> write_http2_request_head(const RequestHead& head, std::string& out) {
   if (auto ok = check(head); !ok) return ok;
-  const auto append = [&out](std::string_view name, std::string_view value) {
-    for (const char c : name) out.push_back(ascii_lower(c));
-    out.append(1, '\0').append(value).append(1, '\0');
-  };
-  append(":method", head.method);
-  append(":scheme", head.scheme);
-  append(":authority", head.authority);
-  append(":path", head.target);
-  append("user-agent", "tokometer/" TOKOMETER_VERSION);
-  append("accept", head.accept);
-  append("accept-encoding", "identity");
-  if (!head.request_id.empty()) append("x-request-id", head.request_id);
-  for (const Field& field : head.headers) append(field.name, field.value);
-  if (head.content_length) append("content-length", std::to_string(*head.content_length));
+  append_text(out, ":method", head.method);
+  append_text(out, ":scheme", head.scheme);
+  append_text(out, ":authority", head.authority);
+  append_text(out, ":path", head.target);
+  append_text(out, "user-agent", "tokometer/" TOKOMETER_VERSION);
+  append_text(out, "accept", head.accept);
+  append_text(out, "accept-encoding", "identity");
+  if (!head.request_id.empty()) append_text(out, "x-request-id", head.request_id);
+  for (const Field& field : head.headers) append_text(out, field.name, field.value);
+  if (head.content_length) append_text(out, "content-length", std::to_string(*head.content_length));
+  out.push_back('\0');
+  return {};
+}
+
+// A proxy that drops trailers must see `te`; gRPC wants it in front of the metadata.
+Result<void> write_grpc_request_head(const GrpcHead& head, std::string& out) {
+  if (auto ok = check({.target = head.path,
+                       .authority = head.authority,
+                       .request_id = head.request_id,
+                       .headers = head.headers,
+                       .content_length = {}});
+      !ok)
+    return ok;
+  append_text(out, ":method", "POST");
+  append_text(out, ":scheme", head.scheme);
+  append_text(out, ":authority", head.authority);
+  append_text(out, ":path", head.path);
+  append_text(out, "te", "trailers");
+  if (head.timeout_ns > 0) append_text(out, "grpc-timeout", grpc_timeout(head.timeout_ns));
+  append_text(out, "content-type", "application/grpc");
+  append_text(out, "grpc-accept-encoding", "identity");
+  append_text(out, "user-agent", "tokometer/" TOKOMETER_VERSION);
+  if (!head.request_id.empty()) append_text(out, "x-request-id", head.request_id);
+  for (const Field& field : head.headers) append_text(out, field.name, field.value);
   out.push_back('\0');
   return {};
 }

@@ -104,7 +104,8 @@ std::string alert_fault(int reason) {
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
       return "the server speaks no TLS version from 1.2 on";
     case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
-      return "the server does not speak the version of HTTP that target.connections.http asks for (ALPN)";
+      return "the server does not speak the version of HTTP that target.connections.http asks for (ALPN); "
+             "gRPC asks for 2";
     default: {
       const char* text = ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, reason));
       return "the server sent an alert: " + std::string(text != nullptr ? text : std::to_string(reason));

@@ -59,6 +59,7 @@ struct Profile {
   bool has_feature(std::string_view feature) const;
   // TKM_TASK_*: what requests ask for. An instance that says it embeds or ranks does so, and nothing else.
   int32_t task() const;
+  bool is_grpc() const { return has_feature("proto.grpc") && !has_feature("proto.http"); }
 };
 
 // Errors are plugin bugs, one for each fault: `profile: ready[0].get: must be a path that begins with "/"

@@ -33,7 +33,8 @@ struct Options {
         .one_of({"generate", "chat", "completions", "grpc"})
         .help(
             "generate: /v2/models/M/generate_stream and /generate; chat, completions: the OpenAI frontend, "
-            "a program of its own on port 9000; grpc: not in this version");
+            "a program of its own on port 9000; grpc: ModelStreamInfer and ModelInfer of KServe, on port "
+            "8001");
     set.add("accumulate", &Options::accumulate)
         .one_of({"auto", "yes", "no"})
         .help(

@@ -1,18 +1,21 @@
-// NVIDIA Triton: the generate extension of KServe v2 over HTTP, and the OpenAI frontend. What a request looks
-// like depends on the model's tensors, which are learned from the server.
+// NVIDIA Triton: KServe v2 over HTTP (its generate extension) and over gRPC, and the OpenAI frontend. What a
+// request looks like depends on the model's tensors, which are learned from the server.
 #include <tokometer/openai.hpp>
 #include <tokometer/plugin.hpp>
 
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "grpc.hpp"
 #include "options.hpp"
 #include "reply.hpp"
 #include "request.hpp"
+#include "telemetry.hpp"
 #include "tensors.hpp"
 
 namespace triton {
@@ -37,21 +40,7 @@ constexpr auto kGenerateMembers = R"(
 "ports":{"http":8000,"metrics":8002},
 "ready":[{"get":"/v2/health/ready","status":[200,401,403]}],
 "info":[{"id":"server","get":"/v2","optional":true}],
-"models":{"post":"/v2/repository/index","json":{"ready":true},"names":"/*/name"},
-"telemetry":[{"get":"/metrics","port":"metrics","quantities":{
-  "queue_size":[{"metric":"nv_trt_llm_request_metrics","labels":{"request_type":"waiting"}},
-                {"metric":"nv_inference_pending_request_count"}],
-  "batch_size":[{"metric":"nv_trt_llm_request_metrics","labels":{"request_type":"scheduled"}}],
-  "kv_usage":[{"metric":"nv_trt_llm_kv_cache_block_metrics","labels":{"kv_cache_block_type":"fraction"},"fold":"mean"}],
-  "prompt_tokens":[{"metric":"vllm:prompt_tokens_total"},{"metric":"nv_llm_input_token_len_sum"}],
-  "output_tokens":[{"metric":"vllm:generation_tokens_total"},{"metric":"nv_llm_output_token_len_sum"}],
-  "requests_ok":[{"metric":"nv_inference_request_success"}],
-  "requests_failed":[{"metric":"nv_inference_request_failure"}],
-  "requests_rejected":[{"metric":"nv_inference_request_failure","labels":{"reason":"REJECTED"}}],
-  "ttft":[{"metric":"vllm:time_to_first_token_seconds"},
-          {"metric":"nv_inference_first_response_histogram_ms","scale":0.001}],
-  "itl":[{"metric":"vllm:time_per_output_token_seconds"}],
-  "e2e":[{"metric":"vllm:e2e_request_latency_seconds"}]}}])";
+"models":{"post":"/v2/repository/index","json":{"ready":true},"names":"/*/name"})";
 constexpr auto kFrontendMembers = R"(
 "ports":{"http":9000},
 "ready":[{"get":"/health/ready","status":[200,401,403]}],
@@ -60,16 +49,15 @@ constexpr auto kFrontendMembers = R"(
   "requests_ok":[{"metric":"nv_inference_request_success"}],
   "requests_failed":[{"metric":"nv_inference_request_failure"}]}}])";
 
-constexpr std::array kCapabilities{"proto.http", "reply.whole", "reply.stream", "output.exact",
-                                   "form.chat",  "form.text",   "route.model",  "count.server"};
+constexpr std::array kCapabilities{"proto.http", "reply.whole", "reply.stream", "output.exact", "form.chat",
+                                   "form.text",  "route.model", "count.server", "proto.grpc"};
+constexpr std::span kOverHttp{kCapabilities.data(), kCapabilities.size() - 1};
 
 // The OpenAI frontend, which refuses fields that it does not know, several choices, and token ids.
 class Frontend : public tkm::OpenAiProcessor {
  public:
   explicit Frontend(bool is_chat) : OpenAiProcessor({.is_chat = is_chat, .has_exact_output = true}) {}
-  std::string describe() const {
-    return profile({.capabilities = kCapabilities, .members = kFrontendMembers});
-  }
+  std::string describe() const { return profile({.capabilities = kOverHttp, .members = kFrontendMembers}); }
 };
 
 // generate and generate_stream. The index of models comes first: it may name the only one.
@@ -97,7 +85,6 @@ class Generate {
   std::string_view model_of(const tkm_prompt& prompt) const {
     return prompt.model.size > 0 ? tkm::view(prompt.model) : std::string_view(model_);
   }
-  bool has(std::string_view capability) const;
   void learn_models(std::string_view body);
 
   Options options_;
@@ -108,17 +95,12 @@ class Generate {
   std::unique_ptr<GenerateReply::Shared> shared_;
 };
 
-bool Generate::has(std::string_view capability) const {
-  if (capability == "output.exact") return GenerateRequest::has_exact_output(tensors_);
-  return capability != "count.server" || !tensors_.is_known() || tensors_.has_output("num_output_tokens");
-}
-
 std::string Generate::describe() const {
   std::string text;
   tkm::JsonWriter json(text);
   json.begin_object().member("profile", 1).key("features").begin_array();
-  for (const std::string_view capability : kCapabilities) {
-    if (has(capability)) json.value(capability);
+  for (const std::string_view capability : kOverHttp) {
+    if (GenerateRequest::has(tensors_, capability)) json.value(capability);
   }
   json.end_array().key("discover").begin_array();
   json.raw(R"({"id":"index","post":"/v2/repository/index","json":{"ready":true},"optional":true})");
@@ -126,7 +108,7 @@ std::string Generate::describe() const {
     json.begin_object().member("id", "metadata").member("get", "/v2/models/" + in_path(model_));
     json.member("optional", true).end_object();
   }
-  json.end_array().raw(kGenerateMembers).end_object();
+  json.end_array().raw(kGenerateMembers).raw(kTelemetry).end_object();
   return text;
 }
 
@@ -166,6 +148,7 @@ void Generate::encode(const tkm_prompt& prompt, tkm::RequestOut& out) {
 class Reply {
  public:
   explicit Reply(GenerateReply reply) : reply_(std::move(reply)) {}
+  explicit Reply(GrpcReply reply) : reply_(std::move(reply)) {}
   explicit Reply(tkm::OpenAiReply reply) : reply_(std::move(reply)) {}
   tkm_status head(const tkm_head& head, tkm::Events& events) {
     return std::visit([&](auto& reply) { return reply.head(head, events); }, reply_);
@@ -178,40 +161,46 @@ class Reply {
   }
 
  private:
-  std::variant<GenerateReply, tkm::OpenAiReply> reply_;
+  std::variant<GenerateReply, GrpcReply, tkm::OpenAiReply> reply_;
 };
 
 class Triton {
  public:
   using Options = triton::Options;
   static constexpr auto kId = "triton",
-                        kSummary = "NVIDIA Triton: generate over HTTP, and its OpenAI frontend";
+                        kSummary = "NVIDIA Triton: generate over HTTP, gRPC, and its OpenAI frontend";
   static constexpr auto kCapabilities = triton::kCapabilities;
 
   Triton(const Options& options, const tkm_create_args& args) {
-    if (options.api == "grpc") {
-      throw tkm::config_error(
-          "api: grpc: KServe's gRPC (ModelStreamInfer) is not in this version; use api: generate");
-    }
+    const std::string_view model = args.model_count > 0 ? tkm::view(args.models[0]) : std::string_view();
     if (options.api == "generate") {
-      generate_ = std::make_unique<Generate>(
-          options, args.model_count > 0 ? tkm::view(args.models[0]) : std::string_view());
+      generate_ = std::make_unique<Generate>(options, model);
+    } else if (options.api == "grpc") {
+      grpc_ = std::make_unique<Grpc>(options, model);
     } else {
       frontend_ = std::make_unique<Frontend>(options.api == "chat");
     }
   }
 
-  std::string describe() const { return generate_ ? generate_->describe() : frontend_->describe(); }
-  void learn(const tkm_answer& answer) { generate_ ? generate_->learn(answer) : frontend_->learn(answer); }
+  std::string describe() const {
+    return generate_ ? generate_->describe() : grpc_ ? grpc_->describe() : frontend_->describe();
+  }
+  void learn(const tkm_answer& answer) {
+    if (generate_) return generate_->learn(answer);
+    grpc_ ? grpc_->learn(answer) : frontend_->learn(answer);
+  }
   void encode(const tkm_prompt& prompt, tkm::RequestOut& out) {
-    generate_ ? generate_->encode(prompt, out) : frontend_->encode(prompt, out);
+    if (generate_) return generate_->encode(prompt, out);
+    grpc_ ? grpc_->encode(prompt, out) : frontend_->encode(prompt, out);
   }
   Reply open(const tkm_prompt& prompt) {
-    return generate_ ? Reply(generate_->open(prompt)) : Reply(frontend_->open(prompt));
+    if (generate_) return Reply(generate_->open(prompt));
+    return grpc_ ? Reply(grpc_->open(prompt)) : Reply(frontend_->open(prompt));
   }
 
  private:
-  std::unique_ptr<Generate> generate_;  // one of the two
+  std::unique_ptr<Generate> generate_;  // one of the three
+  std::unique_ptr<Grpc> grpc_;
   std::unique_ptr<Frontend> frontend_;
 };
 

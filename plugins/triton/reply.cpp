@@ -11,9 +11,6 @@ using tkm::Complaints;
 using tkm::Events;
 using tkm::Json;
 
-constexpr int64_t kMostTokens = 1'000'000'000;  // in one response; more is nonsense
-constexpr std::string_view kUnfinishedCharacter = "\xEF\xBF\xBD";
-
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const size_t begin = text.find_first_not_of(kBlank);
@@ -27,12 +24,6 @@ bool is_event_stream(const tkm_head& head) {
       return tkm::fault_detail::contains_word(tkm::view(field.value), "text/event-stream");
   }
   return false;
-}
-
-// -1: not given.
-int64_t count_in(const Json& root, std::string_view key) {
-  const int64_t number = tkm::get_int(root, key, -1);
-  return number <= kMostTokens ? number : -1;
 }
 
 }  // namespace
@@ -86,9 +77,7 @@ void GenerateReply::end(const tkm_end&, Events& events) {
   if (!is_success()) return rejected({}, events);
   stray_line(trimmed(reader_.unfinished()), events);
   if (complaints_.has_failed()) return;
-  // A model that tells reasons has not finished without one: the stream was cut.
-  if (!has_reason_) finish({}, events);
-  if (is_finished_) events.done();
+  outputs_.end_of_body(events);
 }
 
 void GenerateReply::rejected(std::string_view body, Events& events) {
@@ -117,22 +106,11 @@ void GenerateReply::object(std::string_view text, Events& events) {
 void GenerateReply::outputs(const Json& root, Events& events) {
   std::string_view text;
   if (!read_text(root, text, events)) return;
-  const int64_t tokens = count_in(root, "num_output_tokens");
-  if (!text.empty() || tokens > 0) {
-    events.delta({.text = text,
-                  .tokens = tokens < 0 ? -1 : tokens,
-                  .counted_by = tokens < 0 ? TKM_COUNT_NONE : TKM_COUNT_SERVER});
-    has_tokens_ = true;
-  } else if (has_tokens_) {
-    events.keep_alive();
-  } else {
-    events.began();
-  }
-  count(count_in(root, "num_input_tokens"), tokens, events);
-  const std::string_view word = tkm::get_string(root, "finish_reason");
-  if (word.empty()) return;
-  has_reason_ = true;
-  if (word != "None") finish(word, events);
+  outputs_.take({.text = text,
+                 .tokens = tkm::get_int(root, "num_output_tokens", -1),
+                 .prompt_tokens = tkm::get_int(root, "num_input_tokens", -1),
+                 .reason = tkm::get_string(root, "finish_reason")},
+                shared_.is_cumulative, complaints_, events);
 }
 
 // False: a fault was told. No text tensor is no text.
@@ -146,38 +124,7 @@ bool GenerateReply::read_text(const Json& root, std::string_view& text, Events& 
     return false;
   }
   text = tkm::text_of(*value);
-  return !shared_.is_cumulative || take_new(text, events);
-}
-
-// Of a text that holds all so far: what is new. Half a character at its end (U+FFFD) may still change.
-bool GenerateReply::take_new(std::string_view& text, Events& events) {
-  while (text.ends_with(kUnfinishedCharacter)) text.remove_suffix(kUnfinishedCharacter.size());
-  if (so_far_.starts_with(text)) return text = {}, true;
-  if (!text.starts_with(so_far_)) {
-    complaints_.fail(TKM_FAIL_SEMANTICS,
-                     "the text does not begin with what came before: is accumulate right?", events);
-    return false;
-  }
-  const size_t known = so_far_.size();
-  so_far_ = text;
-  text.remove_prefix(known);
   return true;
-}
-
-void GenerateReply::count(int64_t prompt_tokens, int64_t tokens, Events& events) {
-  if (tokens >= 0) output_tokens_ = (output_tokens_ < 0 ? 0 : output_tokens_) + tokens;
-  if (prompt_tokens >= 0 || tokens >= 0)
-    events.usage({.prompt_tokens = prompt_tokens, .output_tokens = output_tokens_});
-}
-
-void GenerateReply::finish(std::string_view word, Events& events) {
-  if (is_finished_) return;
-  is_finished_ = true;
-  const int32_t reason = word == "stop"     ? TKM_FINISH_STOP
-                         : word == "length" ? TKM_FINISH_LENGTH
-                         : word == "abort"  ? TKM_FINISH_ABORT
-                                            : TKM_FINISH_OTHER;
-  events.finish(0, reason, word);
 }
 
 }  // namespace triton

@@ -1,8 +1,6 @@
 // One answer of generate_stream (server-sent events, no end mark: the end of the body is the end) or generate
 // (one JSON object). Both hold the output tensors, an array of one written as its value.
 //
-//   token   text, or a count of new tokens above 0; empty text alone is none
-//   count   num_output_tokens, which is of this response alone
 //   faults  {"error": ...} in any 2xx reply; the body of another status, JSON or (a model's error) one event
 //
 // What open() returns; refers to the Shared of its instance.
@@ -18,6 +16,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+
+#include "outputs.hpp"
 
 namespace triton {
 
@@ -47,19 +47,14 @@ class GenerateReply {
   void object(std::string_view text, tkm::Events& events);
   void outputs(const tkm::Json& root, tkm::Events& events);
   bool read_text(const tkm::Json& root, std::string_view& text, tkm::Events& events);
-  bool take_new(std::string_view& text, tkm::Events& events);
-  void count(int64_t prompt_tokens, int64_t tokens, tkm::Events& events);
-  void finish(std::string_view word, tkm::Events& events);
 
   Shared& shared_;
   const std::string* model_;
   tkm::SseReader reader_;
   tkm::Complaints complaints_;
-  std::string so_far_;  // of cumulative text
-  int64_t output_tokens_ = -1;
+  Outputs outputs_;
   int32_t status_ = 0;
   bool is_stream_asked_, is_collected_ = false;
-  bool has_tokens_ = false, has_reason_ = false, is_finished_ = false;
 };
 
 }  // namespace triton

@@ -27,9 +27,9 @@ std::string_view text_of_part(const tkm_part& part) {
 
 std::string_view text_of(const tkm_prompt& prompt) {
   if (prompt.form == TKM_FORM_TEXT) return tkm::view(prompt.text);
-  if (prompt.form != TKM_FORM_CHAT) throw tkm::unsupported("api: generate takes text, no token ids");
+  if (prompt.form != TKM_FORM_CHAT) throw tkm::unsupported("Triton takes text, no token ids");
   if (prompt.message_count != 1 || prompt.messages[0].part_count != 1) {
-    throw tkm::unsupported("api: generate takes one text, but this sample is a conversation of " +
+    throw tkm::unsupported("Triton takes one text, but this sample is a conversation of " +
                            std::to_string(prompt.message_count) + " messages: use api: chat");
   }
   return text_of_part(prompt.messages[0].parts[0]);
@@ -37,8 +37,8 @@ std::string_view text_of(const tkm_prompt& prompt) {
 
 void check_task(const tkm_prompt& prompt) {
   if (prompt.task != TKM_TASK_GENERATE) throw tkm::unsupported("this processor generates text, nothing else");
-  if (prompt.choices > 1) throw tkm::unsupported("several choices: api: generate gives one answer");
-  if (prompt.adapter.size > 0) throw tkm::unsupported("an adapter: api: generate has no field for one");
+  if (prompt.choices > 1) throw tkm::unsupported("several choices: Triton gives one answer");
+  if (prompt.adapter.size > 0) throw tkm::unsupported("an adapter: Triton has no field for one");
   if (prompt.cache_salt.size > 0) throw tkm::unsupported("a cache salt: Triton has none");
 }
 
@@ -54,6 +54,11 @@ bool GenerateRequest::has_exact_output(const Tensors& tensors) {
   return !tensors.is_known() || tensors.family() == Family::vllm ||
          (tensors.family() == Family::trt_llm && !tensors.names().min_tokens.empty() &&
           !tensors.names().max_tokens.empty());
+}
+
+bool GenerateRequest::has(const Tensors& tensors, std::string_view capability) {
+  if (capability == "output.exact") return has_exact_output(tensors);
+  return capability != "count.server" || !tensors.is_known() || tensors.has_output("num_output_tokens");
 }
 
 bool GenerateRequest::Members::has(std::string_view name) const {

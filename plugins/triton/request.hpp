@@ -22,6 +22,8 @@ class GenerateRequest {
   const std::string& build(const tkm_prompt& prompt);
   // Can the model be asked for an exact length?
   static bool has_exact_output(const Tensors& tensors);
+  // Of the component's capabilities, those that depend on the model.
+  static bool has(const Tensors& tensors, std::string_view capability);
 
  private:
   // Members that come with every prompt and hardly ever change, checked and translated.

@@ -15,7 +15,10 @@ std::vector<Tensor> read_tensors(const Json& root, std::string_view key) {
   if (list == nullptr || !list->IsArray()) return all;
   for (const Json& tensor : list->GetArray()) {
     const std::string_view name = tkm::get_string(tensor, "name");
-    if (!name.empty()) all.push_back({std::string(name), std::string(tkm::get_string(tensor, "datatype"))});
+    const Json* shape = tkm::find(tensor, "shape");
+    if (name.empty()) continue;
+    all.push_back({std::string(name), std::string(tkm::get_string(tensor, "datatype"))});
+    if (shape != nullptr && shape->IsArray()) all.back().dimensions = shape->Size();
   }
   return all;
 }

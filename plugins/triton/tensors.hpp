@@ -21,6 +21,7 @@ namespace triton {
 
 struct Tensor {
   std::string name, datatype;  // BYTES, BOOL, INT32, FP32, ...
+  size_t dimensions = 2;       // with the one of batches
 };
 
 class Tensors {
@@ -38,13 +39,13 @@ class Tensors {
   // The names in use; empty: the model has no such tensor.
   const TensorNames& names() const { return names_; }
   bool has_input(std::string_view name) const { return input(name) != nullptr; }
+  const Tensor* input(std::string_view name) const;  // null: none, or not known
   bool has_output(std::string_view name) const;
   // Throws unless `name` is an input that can hold `value`. `where`: of the run file.
   void check_input(std::string_view name, const tkm::Json& value, std::string_view where) const;
   std::string list_of_inputs() const;
 
  private:
-  const Tensor* input(std::string_view name) const;
   std::string first_input(std::initializer_list<std::string_view> candidates) const;
   void take(std::string& name, const std::string& given, std::string_view key,
             std::initializer_list<std::string_view> candidates, std::string_view kind);

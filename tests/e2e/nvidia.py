@@ -122,9 +122,6 @@ class Refused(Case):
         self.refused(("--startup", "1h"), ["/v2/health/ready", "400"])
         self.refused(("--startup", "1h", "--nim", "2.x"), ["/v1/health/ready", "503"], processor="nim")
 
-    def test_grpc_by_name(self):
-        self.refused((), ["api: grpc", "not in this version"], processor=GENERATE % "api: grpc", code=2)
-
 
 class Nim(Nvidia):
     def test_both_generations(self):

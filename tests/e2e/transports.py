@@ -114,7 +114,7 @@ class TlsFaults(TlsCase):
 
     def test_handshake_stalls(self):
         """The server accepts and is silent: class timeout.tls, within the connect timer."""
-        sim = self.tls_sim("--ttft", "1ms", "--itl", "1ms", "--stall", '{"at":"10ms","for":"1500ms"}')
+        sim = self.tls_sim("--ttft", "1ms", "--itl", "1ms", "--stall", '{"at":"10ms","for":"5s"}')
         run = self.run_file(run_text(sim.url, phase="requests: 3",
                                      target=self.tls() + ", connections: {policy: fresh}, timeouts: {connect: 100ms}",
                                      load="{use: constant, options: {rate: 20}}"))

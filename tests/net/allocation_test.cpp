@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "http2_peer.hpp"
 #include "loopback.hpp"
+#include "net/grpc.hpp"
 #include "tls_peer.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -189,6 +191,27 @@ TEST_CASE("nor is one over HTTP/2, but for the window updates of nghttp2, one in
     REQUIRE(complete);
     CHECK(allocations == 0);
     REQUIRE(client.run_until([&] { return counter.ended; }));
+  }
+}
+
+TEST_CASE("nor is a gRPC message found with one, unless it is the first that is cut") {
+  std::string wire;
+  for (int i = 0; i < 100; ++i) append_grpc_message(kEvent, wire);
+  const size_t bytes = wire.size();
+  wire.append(64, 'x');
+  GrpcReader reader;
+  allocations = 0;
+  for (const size_t piece : {bytes, size_t{10}, size_t{1}, bytes}) {
+    size_t messages = 0;
+    for (size_t at = 0; at < bytes; at += piece) {
+      std::string_view left = std::string_view(wire).substr(at, std::min(piece, bytes - at)), message;
+      counting = piece == bytes || messages > 0;
+      allocations = counting ? allocations : 0;
+      while (reader.read(left, message) == GrpcReader::Progress::message) ++messages;
+      counting = false;
+      CHECK(allocations == 0);
+    }
+    CHECK(messages == 100);
   }
 }
 

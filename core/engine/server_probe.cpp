@@ -1,0 +1,57 @@
+#include "engine/server_probe.hpp"
+
+#include "net/grpc.hpp"
+
+namespace tokometer {
+namespace {
+
+Answer grpc_answer(Answer answer) {
+  answer.status = answer.grpc_status;
+  answer.body.resize(answer.message_ends.empty() ? 0 : answer.message_ends.front());
+  if (answer.status != 0) answer.body = answer.grpc_message;
+  return answer;
+}
+
+}  // namespace
+
+bool needs_http2(const RunFile& file, const Profile& profile) {
+  return file.target.connections.http2 || profile.is_grpc();
+}
+
+std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile) {
+  auto headers = file.target.headers;
+  if (!file.target.api_key.empty()) {
+    headers.emplace_back(profile.auth.header, profile.auth.prefix + file.target.api_key.reveal());
+  }
+  return headers;
+}
+
+FetchRequest request_to(const RunFile& file, const Preflight& found, const TargetServer& server) {
+  return {.url = server.url,
+          .endpoints = server.endpoints,
+          .http2 = file.target.connections.http2,
+          .grpc = found.profile.is_grpc(),
+          .tls = found.tls};
+}
+
+Result<Answer> ask_server(const RunFile& file, const Preflight& found, const TargetServer& server,
+                          const Probe& probe, const FillValues& values) {
+  const Probe filled = fill(probe, values);
+  FetchRequest request = request_to(file, found, server);
+  request.method = filled.method;
+  request.path = filled.path;
+  request.headers = target_headers(file, found.profile);
+  for (const auto& header : filled.headers) request.headers.push_back(header);
+  if (filled.body_is_json) request.headers.emplace_back("content-type", "application/json");
+  request.grpc = filled.grpc;
+  if (filled.grpc) {
+    append_grpc_message(filled.body, request.body);
+  } else {
+    request.body = filled.body;
+  }
+  request.timeout_ns = filled.timeout_ns > 0 ? filled.timeout_ns : file.target.timeouts.preflight_ns;
+  auto answer = fetch(request);
+  return answer && filled.grpc ? grpc_answer(std::move(*answer)) : std::move(answer);
+}
+
+}  // namespace tokometer
