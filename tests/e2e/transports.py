@@ -114,8 +114,9 @@ class TlsFaults(TlsCase):
 
     def test_handshake_stalls(self):
         """The server accepts and is silent: class timeout.tls, within the connect timer."""
-        sim = self.tls_sim("--ttft", "1ms", "--itl", "1ms", "--stall", '{"at":"10ms","for":"5s"}')
-        run = self.run_file(run_text(sim.url, phase="requests: 3",
+        # counted from the preflight's request: late enough for its answer, and early enough for the load
+        sim = self.tls_sim("--ttft", "1ms", "--itl", "1ms", "--stall", '{"at":"700ms","for":"1500ms"}')
+        run = self.run_file(run_text(sim.url, phase="requests: 40",
                                      target=self.tls() + ", connections: {policy: fresh}, timeouts: {connect: 100ms}",
                                      load="{use: constant, options: {rate: 20}}"))
         self.assertIsNotNone(run.dir, run.show())
