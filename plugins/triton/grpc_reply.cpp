@@ -66,7 +66,8 @@ void GrpcReply::data(std::string_view bytes, Events& events) {
   const kserve::Parameter* flag = final_flag(message.infer_response());
   if (!message.error_message().empty()) return failed(message.error_message(), flag != nullptr, events);
   response(message.infer_response(), events);
-  if (complaints_.has_failed() || flag == nullptr || !flag->bool_param()) return;
+  const bool is_final = is_stream_call_ && flag != nullptr && flag->bool_param();  // else the status tells
+  if (complaints_.has_failed() || !is_final) return;
   is_over_ = true;
   outputs_.end(events);
 }
