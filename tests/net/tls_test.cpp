@@ -199,7 +199,8 @@ TEST_CASE("rows 20 and 28: handshakes that do not come to an end") {
       {{.protocol = "http/1.1"}, plain, ""},
       {{.protocol = "h2"},
        plain,
-       "the server does not speak the version of HTTP that target.connections.http asks for (ALPN); gRPC asks for 2"},
+       "the server does not speak the version of HTTP that target.connections.http asks for (ALPN); gRPC "
+       "asks for 2"},
   };
   for (const Case& c : cases) {
     CAPTURE(c.expected);
