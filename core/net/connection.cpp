@@ -20,84 +20,39 @@ bool is_http2_settings(std::string_view bytes) {
 
 Connection::Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, TlsLink* tls,
                        uint64_t id)
-    : poller_(poller), owner_(owner), transport_(tls), reader_(limits) {
-  info_.id = id;
-}
+    : Link(poller, tls, id), owner_(owner), reader_(limits) {}
 
 // --- connect ---
 
 void Connection::open(std::span<const Endpoint> endpoints, size_t first) {
-  endpoints_ = endpoints;
   info_.connect_ns = poller_.receiver().now_ns();
   if (handler_ != nullptr) handler_->on_connecting(info_.connect_ns);
-  if (phase_ == Phase::closed) return;
-  ConnectorListener& listener = *this;
-  connector_ = std::make_unique<Connector>(poller_, listener, endpoints, first);
-  connector_->try_next();
+  if (phase_ != Phase::closed) connect(endpoints, first);
 }
 
-void Connection::try_next_address() {
-  if (has_next_address()) connector_->try_next();
-}
-
-void Connection::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
-  connector_.reset();
-  transport_.begin(std::move(socket), endpoint);
-  endpoint_ = endpoint;
-  info_.endpoint = endpoints_[endpoint].text;
-  info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
-  watched_ = EPOLLIN;
-  if (const int error = poller_.add(transport_.fd(), *this, watched_); error != 0) {
-    return on_connect_failed("client.fd",
-                             "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
-  }
-  if (transport_.is_open()) return opened();
+void Connection::on_securing() {
   phase_ = Phase::securing;
   owner_.on_securing(*this);
   if (handler_ != nullptr) handler_->on_securing(info_);
   if (phase_ == Phase::securing) send_some();
 }
 
-// The next step of the TLS handshake.
 void Connection::secure_some() {
   const ReceiveResult read = receive();
-  const auto broken = [this](const std::string& what) {
-    break_later("tls", "TLS with " + std::string(info_.endpoint) + ": " + what);
-  };
-  switch (read.kind) {
-    case ReceiveResult::Kind::fault:
-      return broken(transport_.fault());
-    case ReceiveResult::Kind::eof:
-      return broken("the server closed the connection in the handshake: does it speak TLS on this port?");
-    case ReceiveResult::Kind::error:
-      return broken("the connection broke in the handshake: " + error_text(read.error));
-    case ReceiveResult::Kind::bytes:
-      return broken("the server sent data before it was asked");
-    case ReceiveResult::Kind::nothing:
-      if (send_error_ != 0) broken("sending broke in the handshake: " + error_text(send_error_));
-      return;
-    case ReceiveResult::Kind::unreadable:
-      if (!transport_.is_open()) return;
-      info_.tls_ready_ns = poller_.receiver().now_ns();
-      info_.tls_resumed = transport_.is_resumed();
-      opened();
-  }
+  if (read.kind == ReceiveResult::Kind::bytes)
+    return handshake_broken("the server sent data before it was asked");
+  secure(read, send_error_);
 }
 
-void Connection::opened() {
+void Connection::on_link_open() {
   const bool has_request = handler_ != nullptr;
   if (!has_request) become_idle();
   owner_.on_opened(*this);
   if (has_request && phase_ != Phase::closed) begin_exchange();
 }
 
-void Connection::on_connect_failed(std::string_view cls, std::string message) {
-  connector_.reset();
-  break_later(cls, std::move(message));
-}
-
 // Never told from inside: open() may be running in the call that started the request.
-void Connection::break_later(std::string_view cls, std::string message) {
+void Connection::on_link_broken(std::string_view cls, std::string message) {
   Failure failure{std::string(cls), std::move(message), poller_.receiver().now_ns()};
   if (handler_ == nullptr) {
     close();
@@ -106,6 +61,10 @@ void Connection::break_later(std::string_view cls, std::string message) {
   phase_ = Phase::broken;
   broken_ = std::make_unique<Failure>(std::move(failure));
   poller_.wake(*this);
+}
+
+void Connection::send_output() {
+  if (!sending_) send_some();  // else it leaves behind the request
 }
 
 // --- one exchange ---
@@ -125,7 +84,7 @@ void Connection::begin_exchange() {
   if (phase_ != Phase::exchange) return;
   transport_.put(request_);
   if (transport_.has_fault())
-    return break_later("tls", std::string(info_.endpoint) + ": " + transport_.fault());
+    return on_link_broken("tls", std::string(info_.endpoint) + ": " + transport_.fault());
   sending_ = true;
   const int64_t sent_ns = poller_.receiver().now_ns();
   known_empty_ns_ = sent_ns;  // an idle connection that held a byte was dropped
@@ -162,18 +121,6 @@ void Connection::on_ready(uint32_t events) {
   if (phase_ == Phase::closed) return;
   if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0 && send_error_ == 0) return;
   phase_ == Phase::securing ? secure_some() : take(receive());
-}
-
-ReceiveResult Connection::receive() {
-  known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
-  reported_in_poll_ = poller_.current_poll();
-  ReceiveResult read = transport_.receive(poller_.receiver(), known_empty_ns_);
-  if (read.stamp.kernel) poller_.on_stamp(read.stamp.at_ns);
-  if (transport_.has_output()) {
-    transport_.put_output();
-    if (!sending_) send_some();  // else it leaves behind the request
-  }
-  return read;
 }
 
 void Connection::take(const ReceiveResult& read) {
@@ -305,9 +252,7 @@ void Connection::detach() {
 void Connection::close() noexcept {
   phase_ = Phase::closed;
   release_handler();
-  connector_.reset();
-  poller_.remove(transport_.fd(), *this);
-  transport_.close();
+  close_link();
 }
 
 bool Connection::is_still_idle() {
@@ -325,11 +270,6 @@ bool Connection::is_still_idle() {
 ExchangeHandler* Connection::release_handler() noexcept {
   if (handler_ != nullptr) handler_->connection_ = nullptr;
   return std::exchange(handler_, nullptr);
-}
-
-void Connection::watch(uint32_t events) {
-  if (events != watched_) poller_.modify(transport_.fd(), *this, events);
-  watched_ = events;
 }
 
 }  // namespace tokometer

@@ -19,25 +19,10 @@
 #include <string_view>
 #include <utility>
 
-#include "net/connector.hpp"
 #include "net/http1.hpp"
-#include "net/poller.hpp"
-#include "net/socket.hpp"
-#include "net/transport.hpp"
+#include "net/link.hpp"
 
 namespace tokometer {
-
-struct ConnectionInfo {
-  uint64_t id = 0;                     // from 1, unique in its pool
-  bool reused = false;                 // taken from the pool: kept alive, or connected before the request
-  int64_t connect_ns = kNoInstant;     // C0; kNoInstant when reused
-  int64_t tcp_ready_ns = kNoInstant;   // C1; likewise
-  int64_t tls_ready_ns = kNoInstant;   // C2; likewise, and without TLS
-  bool tls_resumed = false;            // half of the handshake was saved by an earlier connection's ticket
-  int64_t held_until_ns = kNoInstant;  // HTTP/2: a limit on streams has kept the request waiting until then
-  bool after_stale = false;   // a pooled connection was dropped since the last request: it held unasked bytes
-  std::string_view endpoint;  // "127.0.0.1:8000"; lives as long as the pool
-};
 
 struct EndInfo {
   bool surplus = false;  // bytes followed the response in the same read; the connection was closed
@@ -107,18 +92,14 @@ class ConnectionOwner {
 };
 
 // One connection, from connect to close, that carries one exchange at a time. Made and owned by Pool.
-class Connection final : public Pollable, private Http1Sink, private ConnectorListener {
+class Connection final : public Link, private Http1Sink {
  public:
   // tls: null for plain bytes; else it outlives the connection.
   Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits& limits, TlsLink* tls, uint64_t id);
   ~Connection() { close(); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
 
   // Starts to connect; the first address that answers wins. May finish inside the call.
   void open(std::span<const Endpoint> endpoints, size_t first);
-  void try_next_address();  // the last one is silent for too long
-  bool has_next_address() const noexcept { return connector_ != nullptr && connector_->has_next(); }
 
   // Sends at once, or as soon as it is open. No final callback comes from inside.
   void start(ExchangeHandler& handler, std::string_view request, bool after_stale);
@@ -131,8 +112,6 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
   bool is_still_idle();
   bool is_open() const noexcept { return transport_.has_socket(); }
   bool has_handler() const noexcept { return handler_ != nullptr; }
-  bool is_resumed() const noexcept { return info_.tls_resumed; }
-  size_t endpoint() const noexcept { return endpoint_; }
   uint64_t take_dropped_bytes() noexcept {
     return std::exchange(dropped_bytes_, 0);
   }  // surplus, or after detach
@@ -149,14 +128,14 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
   bool on_head(const ResponseHead& head) override;
   bool on_body(std::string_view piece) override;
   void on_attempt(int64_t at_ns) override { owner_.on_attempt(*this, at_ns); }
-  void on_connected(Socket socket, size_t endpoint, int64_t ready_ns) override;
-  void on_connect_failed(std::string_view cls, std::string message) override;
+  void on_securing() override;
+  void on_link_open() override;
+  void on_link_broken(std::string_view cls, std::string message) override;
+  void send_output() override;
 
   void secure_some();
-  void opened();
   void begin_exchange();
   void send_some();
-  ReceiveResult receive();
   void take(const ReceiveResult& read);
   void take_bytes(const ReceiveResult& read);
   void take_close(int error);
@@ -165,28 +144,17 @@ class Connection final : public Pollable, private Http1Sink, private ConnectorLi
   void finish(EndInfo info, size_t surplus_bytes);
   void fail(std::string_view cls, const std::string& what);
   void fail(const Failure& failure);
-  void break_later(std::string_view cls, std::string message);
-  void watch(uint32_t events);
   ExchangeHandler* release_handler() noexcept;
   std::string_view no_byte_class() const noexcept { return info_.reused ? "closed.reused" : "closed"; }
 
-  Poller& poller_;
   ConnectionOwner& owner_;
-  std::span<const Endpoint> endpoints_;
-  Transport transport_;
-  std::unique_ptr<Connector> connector_;  // while connecting
   Http1Reader reader_;
-  ConnectionInfo info_;
   ExchangeHandler* handler_ = nullptr;
   std::string_view request_;         // to be put into the transport when it is open
   std::unique_ptr<Failure> broken_;  // to be told on the next turn
   Phase phase_ = Phase::connecting;
   bool sending_ = false;  // the request: on_send_done is still to be told
   int send_error_ = 0;
-  uint32_t watched_ = 0;
-  size_t endpoint_ = 0;
-  int64_t known_empty_ns_ = kNoInstant;
-  uint64_t reported_in_poll_ = 0;
   uint64_t dropped_bytes_ = 0;
 };
 

@@ -33,11 +33,20 @@ std::string quote(std::string_view foreign) {
 
 constexpr std::string_view kVersionPrefix = "HTTP/1.";
 
-// The fields of the head or the trailers at hand: they are needed inside one feed() only, so that the readers
-// of a thread, thousands of which may be in the middle of a stream, share one list.
-std::vector<Field>& thread_fields() {
-  thread_local std::vector<Field> fields;
-  return fields;
+// What is needed while a head or trailers are parsed, inside one feed(): the readers of a thread, thousands
+// of which may be in the middle of a stream, share it.
+struct Parsed {
+  std::string_view head;  // the bytes; empty for trailers
+  std::vector<Field> fields;
+  std::forward_list<std::string> folded;
+};
+
+Parsed& begin_parsed(std::string_view head) {
+  thread_local Parsed parsed;
+  parsed.head = head;
+  parsed.fields.clear();
+  parsed.folded.clear();
+  return parsed;
 }
 
 }  // namespace
@@ -144,8 +153,6 @@ class Http1Reader::State {
     parser_.emplace(*this);
     if (carry_.capacity() > kCarryToKeep) std::string().swap(carry_);
     carry_.clear();
-    fields_.clear();
-    folded_.clear();
     block_ = LineBlock(limits_.head_bytes);
   }
 
@@ -181,8 +188,7 @@ class Http1Reader::State {
   size_t finish_head(std::string_view bytes, size_t size) {
     std::string_view head = bytes.substr(0, size);
     if (!carry_.empty()) head = carry_.append(head);
-    head_ = head;
-    fields_.clear();
+    parsed_ = &begin_parsed(head);
     put(head, "response head");
     if (failed_) return 0;
     const bool interim = status_ < 200;
@@ -202,7 +208,7 @@ class Http1Reader::State {
     const auto length = parser_->content_length();
     ResponseHead head;
     head.status = status_;
-    head.fields = fields_;
+    head.fields = parsed_->fields;
     if (const std::string_view* type = head.find("content-type")) head.content_type = *type;
     if (length) head.content_length = *length;
     head.keep_alive = keep_alive_ = parser_->keep_alive();
@@ -239,9 +245,9 @@ class Http1Reader::State {
 
   void take_field(http::field id, std::string_view name, std::string_view value, error_code& error) {
     const bool trailer = part_ != Part::head;
-    fields_.push_back({name, keep_folded(value)});
+    parsed_->fields.push_back({name, keep_folded(value)});
     const size_t limit = trailer ? limits_.trailers : limits_.fields;
-    if (fields_.size() > limit) {
+    if (parsed_->fields.size() > limit) {
       fail_limit(trailer ? "trailers" : "head", limit, "fields");
       error = http::error::header_limit;
     } else if (id == http::field::transfer_encoding &&
@@ -255,8 +261,9 @@ class Http1Reader::State {
   // Beast joins a folded value in a buffer of its own, which is gone after the callback.
   std::string_view keep_folded(std::string_view value) {
     const std::less<const char*> less;
-    const bool inside = !less(value.data(), head_.data()) && !less(head_.data() + head_.size(), value.data());
-    return inside || part_ != Part::head ? value : std::string_view(folded_.emplace_front(value));
+    const std::string_view head = parsed_->head;
+    const bool inside = !less(value.data(), head.data()) && !less(head.data() + head.size(), value.data());
+    return inside || part_ != Part::head ? value : std::string_view(parsed_->folded.emplace_front(value));
   }
 
   // --- body ---
@@ -293,16 +300,17 @@ class Http1Reader::State {
 
   void begin_chunk_line(bool after_data) {
     part_ = Part::chunk_line;
-    chunk_line_.begin(after_data);
+    chunk_line_.begin(after_data, carry_);
   }
 
   size_t feed_chunk_line(std::string_view bytes) {
     size_t size = 0;
-    switch (chunk_line_.scan(bytes, limits_.chunk_line_bytes, size)) {
+    ChunkLine::Line line;
+    switch (chunk_line_.scan(bytes, limits_.chunk_line_bytes, carry_, line, size)) {
       case ChunkLine::Found::more:
         return size;
       case ChunkLine::Found::line:
-        take_chunk_line();
+        take_chunk_line(line);
         return size;
       case ChunkLine::Found::no_crlf:
         return fail("framing", "no CRLF after the data of a chunk");
@@ -311,29 +319,28 @@ class Http1Reader::State {
       case ChunkLine::Found::malformed:
         break;
     }
-    return fail("framing", "bad chunk line " + quote(chunk_line_.text()));
+    return fail("framing", "bad chunk line " + quote(line.text));
   }
 
-  void take_chunk_line() {
-    if (chunk_line_.is_last()) {
+  void take_chunk_line(const ChunkLine::Line& line) {
+    if (line.is_last()) {
       part_ = Part::trailers;
-      carry_.assign(chunk_line_.line());  // Beast wants it together with the trailers
+      // Beast wants it together with the trailers. It may lie in carry_ already.
+      carry_ = std::string(line.digits.data(), line.text.data() + line.text.size());
       block_ = LineBlock(limits_.trailer_bytes);
-      fields_.clear();
       return;
     }
-    check_extension();
-    chunk_left_ = chunk_line_.chunk_bytes();
+    check_extension(line);
+    chunk_left_ = line.chunk_bytes();
     if (counts_announced_) count_announced(chunk_left_);
     part_ = Part::chunk_data;
   }
 
-  void check_extension() {
-    const std::string_view extension = chunk_line_.extension();
-    if (extension.empty()) return;
+  void check_extension(const ChunkLine::Line& line) {
+    if (line.extension.empty()) return;
     error_code error;
-    http::chunk_extensions().parse(BeastView(extension.data(), extension.size()), error);
-    if (error) fail("framing", "chunk line: " + error.message() + " in " + quote(chunk_line_.text()));
+    http::chunk_extensions().parse(BeastView(line.extension.data(), line.extension.size()), error);
+    if (error) fail("framing", "chunk line: " + error.message() + " in " + quote(line.text));
   }
 
   size_t feed_chunk_data(std::string_view bytes) {
@@ -352,6 +359,7 @@ class Http1Reader::State {
       return fail("framing", "a trailer line ends without a carriage return");
     carry_.append(bytes.substr(0, size));
     if (found == LineBlock::Found::more) return size;
+    parsed_ = &begin_parsed({});
     put(carry_, "trailers");
     if (!failed_) part_ = Part::over;
     return size;
@@ -373,7 +381,7 @@ class Http1Reader::State {
         fail("truncated", "closed inside a chunk");
         return;
       case Part::chunk_line:
-        if (!chunk_line_.is_last_so_far()) fail("truncated", "closed inside a chunk line");
+        if (!ChunkLine::is_last_so_far(carry_)) fail("truncated", "closed inside a chunk line");
         [[fallthrough]];
       default:
         no_last_chunk_ = true;
@@ -407,13 +415,11 @@ class Http1Reader::State {
   std::optional<Parser> parser_;
   Http1Sink* sink_ = nullptr;
   Part part_ = Part::head;
-  std::string carry_;  // an unfinished head; the last chunk line and its trailers
-  std::vector<Field>& fields_ = thread_fields();
-  std::forward_list<std::string> folded_;
-  std::string_view head_;  // while Beast parses it
+  Parsed* parsed_ = nullptr;  // while Beast parses a head or trailers
+  std::string carry_;         // an unfinished head or chunk line; the last chunk line and its trailers
   int status_ = 0;
   int version_ = 0;
-  size_t interim_ = 0;
+  uint32_t interim_ = 0;
   ChunkLine chunk_line_;
   LineBlock block_;  // the head's or the trailers'
   uint64_t chunk_left_ = 0;

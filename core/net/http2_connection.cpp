@@ -17,85 +17,44 @@ constexpr size_t kSendBytes = 256 * 1024;  // of frames made at a time
 
 Http2Connection::Http2Connection(Poller& poller, Http2Owner& owner, const PoolOptions& options, TlsLink* tls,
                                  uint64_t id)
-    : poller_(poller),
+    : Link(poller, tls, id),
       owner_(owner),
       options_(options),
-      transport_(tls),
-      session_(options.limits, options.http2_advice) {
-  info_.id = id;
-}
+      session_(options.limits, options.http2_advice) {}
 
 // --- connect ---
 
 void Http2Connection::open(std::span<const Endpoint> endpoints, size_t first) {
-  endpoints_ = endpoints;
   info_.connect_ns = poller_.receiver().now_ns();
-  ConnectorListener& listener = *this;
-  connector_ = std::make_unique<Connector>(poller_, listener, endpoints, first);
-  connector_->try_next();
+  connect(endpoints, first);
 }
 
-void Http2Connection::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
-  connector_.reset();
-  transport_.begin(std::move(socket), endpoint);
-  endpoint_ = endpoint;
-  info_.endpoint = endpoints_[endpoint].text;
-  info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
-  watched_ = EPOLLIN;
-  if (const int error = poller_.add(transport_.fd(), *this, watched_); error != 0) {
-    return on_connect_failed("client.fd",
-                             "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
-  }
-  if (transport_.is_open()) return opened();
+void Http2Connection::on_securing() {
   phase_ = Phase::securing;
   owner_.on_securing(*this);
   if (phase_ == Phase::securing) flush();
 }
 
-// The next step of the TLS handshake.
+// The server speaks first: its SETTINGS may come with the end of the handshake.
 void Http2Connection::secure_some() {
   const ReceiveResult read = receive();
-  const auto broken = [this](const std::string& what) {
-    break_later("tls", "TLS with " + std::string(info_.endpoint) + ": " + what);
-  };
-  switch (read.kind) {
-    case ReceiveResult::Kind::fault:
-      return broken(transport_.fault());
-    case ReceiveResult::Kind::eof:
-      return broken("the server closed the connection in the handshake: does it speak TLS on this port?");
-    case ReceiveResult::Kind::error:
-      return broken("the connection broke in the handshake: " + error_text(read.error));
-    case ReceiveResult::Kind::nothing:
-      if (send_error_ != 0) broken("sending broke in the handshake: " + error_text(send_error_));
-      return;
-    case ReceiveResult::Kind::bytes:  // the server speaks first in HTTP/2: its SETTINGS
-    case ReceiveResult::Kind::unreadable:
-      if (!transport_.is_open()) return;
-      info_.tls_ready_ns = poller_.receiver().now_ns();
-      info_.tls_resumed = transport_.is_resumed();
-      opened();
-  }
+  secure(read, send_error_);
   if (is_open() && read.kind == ReceiveResult::Kind::bytes) take(read);
 }
 
-void Http2Connection::opened() {
+void Http2Connection::on_link_open() {
   if (info_.tls_ready_ns != kNoInstant && transport_.protocol() != "h2") {
-    return break_later("h2", std::string(info_.endpoint) +
-                                 ": the server does not speak HTTP/2 over TLS (ALPN): " +
-                                 std::string(options_.http2_advice));
+    return on_link_broken("h2", std::string(info_.endpoint) +
+                                    ": the server does not speak HTTP/2 over TLS (ALPN): " +
+                                    std::string(options_.http2_advice));
   }
   phase_ = Phase::open;
   owner_.on_opened(*this);
   if (is_open()) flush();  // the preface, if no request has taken it along
 }
 
-void Http2Connection::on_connect_failed(std::string_view cls, std::string message) {
-  connector_.reset();
-  break_later(cls, std::move(message));
-}
-
 // Never told from inside: the caller may be starting a request.
-void Http2Connection::break_later(std::string_view cls, std::string message) {
+void Http2Connection::on_link_broken(std::string_view cls, std::string message) {
   phase_ = phase_ == Phase::open ? Phase::open : Phase::broken;
   broken_ =
       std::make_unique<Failure>(Failure{std::string(cls), std::move(message), poller_.receiver().now_ns()});
@@ -129,7 +88,7 @@ void Http2Connection::start(Http2Exchange& exchange) {
   const bool submitted = session_.submit(exchange, exchange.request);
   exchange.handler->on_connection(info_for(exchange));
   if (exchange.handler == nullptr) return;  // cancelled
-  if (!submitted) break_later("h2", "the connection takes no more requests");
+  if (!submitted) on_link_broken("h2", "the connection takes no more requests");
   flush();
 }
 
@@ -174,10 +133,10 @@ bool Http2Connection::fill_transport() {
   if (phase_ != Phase::open || send_error_ != 0) return false;
   out_.clear();
   if (!session_.produce(out_, kSendBytes) && broken_ == nullptr)
-    break_later(session_.fault().cls, session_.fault().message);
+    on_link_broken(session_.fault().cls, session_.fault().message);
   if (out_.empty()) return false;
   transport_.put(out_);
-  if (transport_.has_fault() && broken_ == nullptr) break_later("tls", transport_.fault());
+  if (transport_.has_fault() && broken_ == nullptr) on_link_broken("tls", transport_.fault());
   tell_departing();
   return true;
 }
@@ -230,18 +189,6 @@ void Http2Connection::on_ready(uint32_t events) {
   phase_ == Phase::securing ? secure_some() : take(receive());
 }
 
-ReceiveResult Http2Connection::receive() {
-  known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
-  reported_in_poll_ = poller_.current_poll();
-  ReceiveResult read = transport_.receive(poller_.receiver(), known_empty_ns_);
-  if (read.stamp.kernel) poller_.on_stamp(read.stamp.at_ns);
-  if (transport_.has_output()) {
-    transport_.put_output();
-    flush();
-  }
-  return read;
-}
-
 // --- its end ---
 
 void Http2Connection::close() noexcept {
@@ -255,9 +202,7 @@ void Http2Connection::close() noexcept {
     }
   }
   phase_ = Phase::closed;
-  connector_.reset();
-  poller_.remove(transport_.fd(), *this);
-  transport_.close();
+  close_link();
 }
 
 bool Http2Connection::is_still_open() {
@@ -268,11 +213,6 @@ bool Http2Connection::is_still_open() {
     take(read);
   } while (is_open() && (found == ReceiveResult::Kind::unreadable || found == ReceiveResult::Kind::bytes));
   return is_open();
-}
-
-void Http2Connection::watch(uint32_t events) {
-  if (events != watched_) poller_.modify(transport_.fd(), *this, events);
-  watched_ = events;
 }
 
 }  // namespace tokometer

@@ -13,10 +13,8 @@
 #include <vector>
 
 #include "net/connection.hpp"
-#include "net/connector.hpp"
 #include "net/http2.hpp"
-#include "net/poller.hpp"
-#include "net/transport.hpp"
+#include "net/link.hpp"
 
 namespace tokometer {
 
@@ -56,17 +54,13 @@ class Http2Owner {
   ~Http2Owner() = default;
 };
 
-class Http2Connection final : public Pollable, private ConnectorListener {
+class Http2Connection final : public Link {
  public:
   // options outlive the connection.
   Http2Connection(Poller& poller, Http2Owner& owner, const PoolOptions& options, TlsLink* tls, uint64_t id);
   ~Http2Connection() { close(); }
-  Http2Connection(const Http2Connection&) = delete;
-  Http2Connection& operator=(const Http2Connection&) = delete;
 
   void open(std::span<const Endpoint> endpoints, size_t first);
-  void try_next_address() { connector_->try_next(); }
-  bool has_next_address() const noexcept { return connector_ != nullptr && connector_->has_next(); }
 
   // [is_open] Sends at once. No final callback comes from inside.
   void start(Http2Exchange& exchange);
@@ -75,12 +69,10 @@ class Http2Connection final : public Pollable, private ConnectorListener {
   void close() noexcept;                 // nobody hears anything
 
   bool is_open() const noexcept { return phase_ == Phase::open; }
-  bool is_resumed() const noexcept { return info_.tls_resumed; }
   bool knows_settings() const noexcept { return session_.knows_settings(); }
   bool takes_requests() const noexcept { return is_open() && session_.takes_requests(); }
   size_t streams() const noexcept { return session_.streams().size(); }
   uint32_t stream_limit() const noexcept { return session_.stream_limit(); }
-  size_t endpoint() const noexcept { return endpoint_; }
   const ConnectionInfo& info() const noexcept { return info_; }
 
   // The pool's notes: where the connection stands, and since when.
@@ -94,13 +86,13 @@ class Http2Connection final : public Pollable, private ConnectorListener {
 
   void on_ready(uint32_t events) override;
   void on_attempt(int64_t at_ns) override { owner_.on_attempt(*this, at_ns); }
-  void on_connected(Socket socket, size_t endpoint, int64_t ready_ns) override;
-  void on_connect_failed(std::string_view cls, std::string message) override;
+  void on_securing() override;
+  void on_link_open() override;
+  void on_link_broken(std::string_view cls, std::string message) override;
+  void send_output() override { flush(); }
 
   void secure_some();
-  void opened();
   ConnectionInfo info_for(const Http2Exchange& exchange) const;
-  ReceiveResult receive();
   void take(const ReceiveResult& read);
   void take_bytes(const ReceiveResult& read);
   void take_close(int error);
@@ -112,20 +104,13 @@ class Http2Connection final : public Pollable, private ConnectorListener {
   bool fill_transport();
   void tell_departing();
   void tell_sent(size_t left);
-  void break_later(std::string_view cls, std::string message);
   void fail_all(std::string_view cls, const std::string& what);
   void fail(Http2Exchange& exchange, std::string_view cls, const std::string& what);
   ExchangeHandler* release(Http2Exchange& exchange);
-  void watch(uint32_t events);
 
-  Poller& poller_;
   Http2Owner& owner_;
   const PoolOptions& options_;
-  std::span<const Endpoint> endpoints_;
-  Transport transport_;
-  std::unique_ptr<Connector> connector_;  // while connecting
   Http2Session session_;
-  ConnectionInfo info_;
   std::string out_;                  // frames, until the transport has sent them
   std::vector<Http2Stream*> over_;   // for the length of a call
   std::unique_ptr<Failure> broken_;  // to be told on the next turn
@@ -133,10 +118,6 @@ class Http2Connection final : public Pollable, private ConnectorListener {
   bool flushing_ = false, delivering_ = false;
   bool got_bytes_ = false;
   int send_error_ = 0;
-  uint32_t watched_ = 0;
-  size_t endpoint_ = 0;
-  int64_t known_empty_ns_ = kNoInstant;
-  uint64_t reported_in_poll_ = 0;
 };
 
 }  // namespace tokometer

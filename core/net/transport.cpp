@@ -5,20 +5,20 @@
 namespace tokometer {
 namespace {
 
-constexpr size_t kKeptBytes = 16 * 1024;  // of sealed_, once its bytes are sent
+constexpr size_t kKeptBytes = 16 * 1024;  // of what was sealed, once its bytes are sent
 
 }  // namespace
 
 void Transport::begin(Socket socket, size_t endpoint) {
   socket_ = std::move(socket);
   if (link_ == nullptr) return;
-  tls_ = std::make_unique<TlsStream>(*link_->context, link_->host, link_->sessions[endpoint]);
+  tls_ = std::make_unique<Secured>(*link_, link_->sessions[endpoint]);
   put_output();
 }
 
 void Transport::close() noexcept {
   if (tls_ != nullptr && unsent_.empty()) {
-    tls_->close();
+    tls_->stream.close();
     put_output();
     if (!unsent_.empty()) send();  // the last word, or an alert: nobody waits for it
   }
@@ -30,36 +30,38 @@ void Transport::close() noexcept {
 void Transport::open_records(ReceiveResult& read) {
   using Kind = ReceiveResult::Kind;
   if (read.kind != Kind::bytes) return;
-  read.bytes = tls_->open(read.bytes, *link_->buffer);
-  read.stamp.cut_record = tls_->is_inside_record();
-  if (tls_->peer_has_closed()) read.then = Kind::eof;
+  read.bytes = tls_->stream.open(read.bytes, *link_->buffer);
+  read.stamp.cut_record = tls_->stream.is_inside_record();
+  if (tls_->stream.peer_has_closed()) read.then = Kind::eof;
   if (has_fault()) read.then = Kind::fault;
   if (read.bytes.empty()) read.kind = read.then == Kind::nothing ? Kind::unreadable : read.then;
 }
 
 void Transport::put(std::string_view bytes) {
   if (tls_ == nullptr) return void(unsent_ = bytes);
-  tls_->seal(bytes);
+  tls_->stream.seal(bytes);
   put_output();
 }
 
 void Transport::put_output() {
-  std::string& output = tls_->output();
-  sealed_.erase(0, sealed_.size() - unsent_.size());
-  if (sealed_.empty()) {
-    std::swap(sealed_, output);
+  std::string& output = tls_->stream.output();
+  std::string& sealed = tls_->sealed;
+  sealed.erase(0, sealed.size() - unsent_.size());
+  if (sealed.empty()) {
+    std::swap(sealed, output);
   } else {
-    sealed_.append(output);
+    sealed.append(output);
   }
   output.clear();
-  unsent_ = sealed_;
+  unsent_ = sealed;
 }
 
 int Transport::send() {
   size_t accepted = 0;
   const int error = socket_.send(unsent_, accepted);
   unsent_.remove_prefix(accepted);
-  if (unsent_.empty() && sealed_.capacity() > kKeptBytes) sealed_ = std::string();
+  if (unsent_.empty() && tls_ != nullptr && tls_->sealed.capacity() > kKeptBytes)
+    tls_->sealed = std::string();
   return error;
 }
 

@@ -34,16 +34,22 @@ class Transport {
 
   int fd() const noexcept { return socket_.fd(); }
   bool has_socket() const noexcept { return socket_.is_open(); }
-  bool is_open() const noexcept { return tls_ == nullptr || tls_->is_open(); }  // for the protocol's bytes
-  bool is_resumed() const noexcept { return tls_ != nullptr && tls_->is_resumed(); }
+  bool is_open() const noexcept {
+    return tls_ == nullptr || tls_->stream.is_open();
+  }  // for the protocol's bytes
+  bool is_resumed() const noexcept { return tls_ != nullptr && tls_->stream.is_resumed(); }
   // TLS is over: nothing more can be read, though the socket may stand.
-  bool has_ended() const noexcept { return tls_ != nullptr && (tls_->peer_has_closed() || has_fault()); }
+  bool has_ended() const noexcept {
+    return tls_ != nullptr && (tls_->stream.peer_has_closed() || has_fault());
+  }
   // What an EOF now would cut: under TLS only close_notify is a good end.
-  bool is_inside_record() const noexcept { return tls_ != nullptr && tls_->is_inside_record(); }
-  bool awaits_close_notify() const noexcept { return tls_ != nullptr && !tls_->peer_has_closed(); }
-  bool has_fault() const noexcept { return tls_ != nullptr && !tls_->fault().empty(); }
-  const std::string& fault() const noexcept { return tls_->fault(); }  // [has_fault] a sentence
-  std::string_view protocol() const noexcept { return tls_ != nullptr ? tls_->protocol() : ""; }  // by ALPN
+  bool is_inside_record() const noexcept { return tls_ != nullptr && tls_->stream.is_inside_record(); }
+  bool awaits_close_notify() const noexcept { return tls_ != nullptr && !tls_->stream.peer_has_closed(); }
+  bool has_fault() const noexcept { return tls_ != nullptr && !tls_->stream.fault().empty(); }
+  const std::string& fault() const noexcept { return tls_->stream.fault(); }  // [has_fault] a sentence
+  std::string_view protocol() const noexcept {
+    return tls_ != nullptr ? tls_->stream.protocol() : "";
+  }  // by ALPN
 
   // One recvmsg, and what it makes readable.
   ReceiveResult receive(Receiver& receiver, int64_t& known_empty_ns) {
@@ -56,7 +62,7 @@ class Transport {
   void put(std::string_view bytes);
   // TLS has bytes of its own to send: the handshake, or an answer to the peer's records. put_output() puts
   // them behind what is unsent.
-  bool has_output() const noexcept { return tls_ != nullptr && !tls_->output().empty(); }
+  bool has_output() const noexcept { return tls_ != nullptr && !tls_->stream.output().empty(); }
   void put_output();
   // One send() of what is unsent. Returns 0, EAGAIN or errno.
   int send();
@@ -66,11 +72,16 @@ class Transport {
  private:
   void open_records(ReceiveResult& read);
 
+  struct Secured {
+    Secured(const TlsLink& link, TlsSession& session) : stream(*link.context, link.host, session) {}
+    TlsStream stream;
+    std::string sealed;  // unsent_ is its end
+  };
+
   TlsLink* link_;
   Socket socket_;
-  std::unique_ptr<TlsStream> tls_;
+  std::unique_ptr<Secured> tls_;
   std::string_view unsent_;
-  std::string sealed_;  // unsent_ is its end, if there is TLS
 };
 
 }  // namespace tokometer

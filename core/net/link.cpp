@@ -1,0 +1,87 @@
+#include "net/link.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tokometer {
+
+void Link::connect(std::span<const Endpoint> endpoints, size_t first) {
+  endpoints_ = endpoints;
+  ConnectorListener& listener = *this;
+  connector_ = std::make_unique<Connector>(poller_, listener, endpoints, first);
+  connector_->try_next();
+}
+
+void Link::try_next_address() {
+  if (has_next_address()) connector_->try_next();
+}
+
+void Link::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
+  connector_.reset();
+  transport_.begin(std::move(socket), endpoint);
+  endpoint_ = endpoint;
+  info_.endpoint = endpoints_[endpoint].text;
+  info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
+  watched_ = EPOLLIN;
+  if (const int error = poller_.add(transport_.fd(), *this, watched_); error != 0) {
+    return on_link_broken("client.fd", "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
+  }
+  transport_.is_open() ? on_link_open() : on_securing();
+}
+
+void Link::on_connect_failed(std::string_view cls, std::string message) {
+  connector_.reset();
+  on_link_broken(cls, std::move(message));
+}
+
+void Link::handshake_broken(const std::string& what) {
+  on_link_broken("tls", "TLS with " + std::string(info_.endpoint) + ": " + what);
+}
+
+void Link::secure(const ReceiveResult& read, int send_error) {
+  switch (read.kind) {
+    case ReceiveResult::Kind::fault:
+      return handshake_broken(transport_.fault());
+    case ReceiveResult::Kind::eof:
+      return handshake_broken(
+          "the server closed the connection in the handshake: does it speak TLS on this port?");
+    case ReceiveResult::Kind::error:
+      return handshake_broken("the connection broke in the handshake: " + error_text(read.error));
+    case ReceiveResult::Kind::nothing:
+      if (send_error != 0) handshake_broken("sending broke in the handshake: " + error_text(send_error));
+      return;
+    case ReceiveResult::Kind::bytes:
+    case ReceiveResult::Kind::unreadable:
+      if (!transport_.is_open()) return;
+      info_.tls_ready_ns = poller_.receiver().now_ns();
+      info_.tls_resumed = transport_.is_resumed();
+      on_link_open();
+  }
+}
+
+ReceiveResult Link::receive() {
+  known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
+  reported_in_poll_ = poller_.current_poll();
+  ReceiveResult read = transport_.receive(poller_.receiver(), known_empty_ns_);
+  if (read.stamp.kernel) poller_.on_stamp(read.stamp.at_ns);
+  if (transport_.has_output()) {
+    transport_.put_output();
+    send_output();
+  }
+  return read;
+}
+
+void Link::watch(uint32_t events) {
+  if (events != watched_) poller_.modify(transport_.fd(), *this, events);
+  watched_ = events;
+}
+
+void Link::close_link() noexcept {
+  connector_.reset();
+  poller_.remove(transport_.fd(), *this);
+  transport_.close();
+}
+
+}  // namespace tokometer
