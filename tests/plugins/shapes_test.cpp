@@ -34,6 +34,7 @@ struct Stream {
     return chunk(choice, R"(,"usage":{"prompt_tokens":3,"completion_tokens":2,)"
                          R"("completion_tokens_details":{"reasoning_tokens":0}})");
   }
+  std::string counts(const std::string& members) const { return chunk("", ",\"usage\":{" + members + "}"); }
 };
 
 const std::string kDone = "data: [DONE]\n\n";
@@ -60,6 +61,36 @@ std::vector<Response> responses() {
     add(s.delta(R"("content":"a")", "null", 1) + s.text("b"));
     add(s.text("a") + s.text("\\ud800") + s.text("b"));
     add(s.text("a") + s.text("\xFF") + s.text("b"));
+  }
+  for (
+      const char* counts : {
+          R"("prompt_tokens":3,"total_tokens":5,"completion_tokens":2)",
+          R"("prompt_tokens":4711,"total_tokens":4999,"completion_tokens":288)",
+          R"("prompt_tokens":0,"total_tokens":0,"completion_tokens":0)",
+          R"("prompt_tokens":999999999,"total_tokens":1,"completion_tokens":1000000000)",
+          R"("prompt_tokens":9999999999,"total_tokens":1,"completion_tokens":2)",  // none is that long
+          R"("prompt_tokens":03,"total_tokens":5,"completion_tokens":2)",          // no JSON
+          R"("prompt_tokens":-3,"total_tokens":5,"completion_tokens":2)",
+          R"("prompt_tokens":3.5,"total_tokens":5,"completion_tokens":2)",
+          R"("prompt_tokens":3e2,"total_tokens":5,"completion_tokens":2)",
+          R"("prompt_tokens":null,"total_tokens":5,"completion_tokens":2)",
+          R"("prompt_tokens":3,"total_tokens":-5,"completion_tokens":2)",
+          R"("prompt_tokens":3,"prompt_tokens":4,"completion_tokens":2)",
+          R"("prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":1})",
+          R"("prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":33})",
+          R"("prompt_tokens":3,"completion_tokens":2,"cached_tokens":1)",  // not where it counts
+          R"("prompt_tokens":3,"completion_tokens":2,"cached_tokens":7)",
+          R"("prompt_tokens":3,"completion_tokens":2,"reasoning_tokens":1,"completion_tokens_details":{"reasoning_tokens":1})",
+          R"("prompt_tokens":3,"completion_tokens":2,"reasoning_tokens":2,"completion_tokens_details":{"reasoning_tokens":1})",
+          R"("prompt_tokens":3,"completion_tokens":2,"reasoning_tokens":0)",
+          R"("prompt_tokens":3,"completion_tokens":2,"reasoning_tokens":12)",
+          R"("other":{"prompt_tokens":3},"completion_tokens":2)",
+          R"("other":{"prompt_tokens":4},"completion_tokens":2)",
+      }) {
+    add(kFirst.text("a") + kFirst.counts(counts));
+    add(kSecond.thought("a") + kSecond.counts(counts));
+    add(kFirst.counts(counts) + kFirst.text("a") + kFirst.counts(counts));
+    add(kFirst.text("a") + kSecond.counts(counts) + kFirst.end());
   }
   add(kFirst.text("a") + kSecond.text("b"));  // another reply's
   add(kFirst.text("a") + kSecond.end());

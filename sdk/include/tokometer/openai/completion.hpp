@@ -72,12 +72,14 @@ class CompletionReader {
     if (!chunk.has_news && (count > 0 || usage == nullptr)) alive(events);
     if (usage != nullptr) say_usage(totals, events);
     const bool has_metrics = say_metrics(root, metrics, events);
-    return count == 1 && usage == nullptr && !has_metrics ? chunk.meaning : ChunkMeaning();
+    if (has_metrics || (count == 0) == (usage == nullptr) || count > 1) return {};
+    return usage == nullptr ? chunk.meaning : usage_alone(totals);
   }
 
   // A chunk of a known shape, with its text. False: not of this reply; nothing was told.
   bool read_known(const EventShape& shape, const EventShape::Match& match, std::string_view text,
                   Events& events) {
+    if (shape.has_usage()) return say_usage(match.usage, events), true;
     if (match.choice >= choice_count_) return false;
     Choice& choice = choice_at(match.choice);
     if (!take_id(choice, match.id, !shape.finish().empty())) return false;
@@ -129,6 +131,13 @@ class CompletionReader {
     if (choice.id == 0) choice.id = id;
     if (id == 0 || choice.id == id) return true;
     return is_end && std::any_of(many_.begin(), many_.end(), [id](const Choice& it) { return it.id == id; });
+  }
+
+  static ChunkMeaning usage_alone(const Usage& totals) {
+    ChunkMeaning meaning;
+    meaning.is_plain = meaning.has_usage = true;
+    meaning.usage = totals;
+    return meaning;
   }
 
   static ChunkMeaning impossible(std::string_view problem, Complaints& complaints, Events& events) {
