@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kWindowNs = 5'000'000'000;
 constexpr size_t kBarWidth = 24;
 constexpr size_t kNameBytes = 40;
+constexpr int64_t kMillisecond = 1'000'000;
 
 std::string number(const char* format, double value) {
   char text[48];
@@ -115,6 +116,25 @@ std::string progress_line(const Progress& p, const Rates& rates) {
   return name_text(p) + " " + time_text(p) + ": " + std::to_string(p.ok) + " ok, " +
          std::to_string(p.failed) + " failed, " + std::to_string(p.in_flight) + " on the wire, " +
          rate(rates.sent_per_s) + " req/s, " + ttft_text(p.live) + ", " + rate(rates.tokens_per_s) + " tok/s";
+}
+
+std::vector<std::string> state_lines(const RunState& state) {
+  const LiveFigures& live = state.progress.live;
+  std::vector<std::string> lines;
+  lines.push_back("lag      scheduled to sent p99 " + milliseconds(live.schedule_lag_p99_ns) +
+                  ", kernel to user p99 " + milliseconds(live.client_lag_p99_ns) + " in the last second");
+  lines.push_back("queues   " + std::to_string(state.progress.held) + " requests held by max_in_flight, " +
+                  std::to_string(state.samples_ready) + " samples read ahead, " +
+                  std::to_string(state.lines_waiting) + " records not in the file yet");
+  for (const InFlight& request : state.slowest) {
+    lines.push_back("slowest  " + request.id + " of " + escape_terminal(request.phase, kNameBytes) + ": " +
+                    std::string(request.stage) + " with " + std::to_string(request.events) +
+                    " token events, " + format_duration(request.age_ns / kMillisecond * kMillisecond) +
+                    " since its scheduled time");
+  }
+  if (state.silent_workers > 0)
+    lines.push_back("slowest  " + std::to_string(state.silent_workers) + " I/O threads did not answer");
+  return lines;
 }
 
 }  // namespace tokometer

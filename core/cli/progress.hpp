@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/load_driver.hpp"
+#include "engine/run.hpp"
 
 namespace tokometer {
 
@@ -39,5 +39,8 @@ std::vector<std::string> panel_lines(const Progress& progress, const Rates& rate
 
 // "main 10 s of 120 s, 79 ok, 0 failed, 8 on the wire, 7.9 req/s, TTFT p50 58 ms p99 140 ms, 640 tok/s"
 std::string progress_line(const Progress& progress, const Rates& rates);
+
+// What the line leaves out: lag, queues, the slowest requests in flight; a line each.
+std::vector<std::string> state_lines(const RunState& state);
 
 }  // namespace tokometer

@@ -154,6 +154,7 @@ void OneRun::serve_signals(Run& run) {
     const StopLadder::Step step = ladder_.take(signal, progress.in_flight);
     if (step.kind == StopLadder::Step::Kind::show_state) {
       say(progress_line(progress, average_rates(progress)));
+      for (const std::string& line : state_lines(run.state())) say(line);
       continue;
     }
     say(step.sentence);

@@ -74,7 +74,8 @@ bool Exchange::prepare(Release release) {
   completed_ = collecting_ = stray_ = body_seen_ = false;
   last_byte_ = '\n';
   collected_.clear();
-  messages_.reset();
+  if (services_.context.grpc && messages_ == nullptr) messages_ = std::make_unique<GrpcReader>();
+  if (messages_ != nullptr) messages_->reset();
   start_record();
   wire_ = services_.wires.take();
   events_.begin(services_.context, *record_, services_.blocks);
@@ -237,12 +238,12 @@ void Exchange::feed(std::string_view bytes) {
 void Exchange::feed_messages(std::string_view bytes) {
   std::string_view message;
   GrpcReader::Progress progress{};
-  while ((progress = messages_.read(bytes, message)) == GrpcReader::Progress::message) {
+  while ((progress = messages_->read(bytes, message)) == GrpcReader::Progress::message) {
     feed(message);
     if (!stream_.is_open()) return;
   }
   if (progress != GrpcReader::Progress::failed) return;
-  if (!completed_) return abandon(messages_.fault().cls, messages_.fault().message, stamp_.at_ns);
+  if (!completed_) return abandon(messages_->fault().cls, messages_->fault().message, stamp_.at_ns);
   pool().cancel(*this);  // behind the logical end it changes nothing
   over();
 }
@@ -255,7 +256,7 @@ void Exchange::feed_collected() {
 }
 
 bool Exchange::ends_inside_event() const noexcept {
-  return services_.context.grpc ? messages_.is_inside() : last_byte_ != '\n';
+  return services_.context.grpc ? messages_->is_inside() : last_byte_ != '\n';
 }
 
 void Exchange::on_read_done() {
@@ -285,7 +286,7 @@ void Exchange::end_plugin(const GrpcStatus& status, std::span<const Field> trail
 void Exchange::end_call(const EndInfo& info) {
   if ((stray_ || !is_success_status()) && !has_grpc_status(info.trailers)) return;
   GrpcStatus status = read_grpc_status(info.trailers);
-  if (messages_.is_inside() && !completed_)
+  if (messages_->is_inside() && !completed_)
     fail("truncated", "the reply ended inside a gRPC message", stamp_.at_ns);
   if (stream_.is_open() && !stray_) end_plugin(status, info.trailers);
   if (status.code == 0 || completed_) return;

@@ -18,6 +18,7 @@
 #include "engine/context.hpp"
 #include "engine/events.hpp"
 #include "engine/head_fields.hpp"
+#include "engine/in_flight.hpp"
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
 #include "engine/sessions.hpp"
@@ -120,6 +121,8 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   int64_t scheduled_ns() const noexcept { return release_.scheduled_ns; }
   uint32_t phase() const noexcept { return release_.phase; }
   bool is_over() const noexcept { return stage_ == Stage::over; }
+  bool is_in_flight() const noexcept;    // sent, or about to, and not at its logical end
+  InFlight state(int64_t now_ns) const;  // only while it is in flight
 
   // The record goes with the request: given before prepare (as new), taken when it is over.
   void give_record(std::unique_ptr<RequestRecord> record) noexcept { record_ = std::move(record); }
@@ -177,9 +180,9 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::unique_ptr<RequestRecord> record_;
   ResponseEvents events_;
   Stream stream_;
-  std::string wire_;       // head and body of the request, until they are sent
-  std::string collected_;  // a reply that is handed over as a whole
-  GrpcReader messages_;    // of gRPC
+  std::string wire_;                      // head and body of the request, until they are sent
+  std::string collected_;                 // a reply that is handed over as a whole
+  std::unique_ptr<GrpcReader> messages_;  // of gRPC alone
   ReadStamp stamp_;
   size_t server_ = 0;  // of the context's
   Stage stage_ = Stage::over;

@@ -1,5 +1,6 @@
 // How a request ends: the class of its failure, its timers, and the two ends of an exchange.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/text.hpp"
@@ -27,6 +28,20 @@ std::string_view failure_class(int32_t kind, std::string_view message) {
 }
 
 }  // namespace
+
+bool Exchange::is_in_flight() const noexcept {
+  return stage_ != Stage::prepared && stage_ != Stage::over && !completed_;
+}
+
+InFlight Exchange::state(int64_t now_ns) const {
+  static constexpr std::array<std::string_view, 6> kNames{"prepared", "connecting", "securing",
+                                                          "sending",  "waiting",    "streaming"};
+  return {.id = record_->id,
+          .phase = record_->phase,
+          .stage = kNames.at(static_cast<size_t>(stage_)),
+          .age_ns = now_ns - release_.scheduled_ns,
+          .events = record_->events};
+}
 
 void Exchange::judge() {
   const int64_t end_ns = stamp_.at_ns;

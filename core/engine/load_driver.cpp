@@ -344,6 +344,8 @@ void LoadDriver::publish(const Active& active) {
   progress_.failed = totals.failed;
   progress_.cancelled = totals.cancelled;
   progress_.in_flight = in_flight_;
+  progress_.held = 0;
+  for (const auto& each : active_) progress_.held += each->held.size();
   progress_.draining = active.scheduler.load_ended();
 }
 

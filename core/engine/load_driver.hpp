@@ -44,6 +44,7 @@ struct Progress {
   std::optional<int64_t> duration_ns;  // of the phase
   std::optional<uint64_t> requests;
   uint64_t planned = 0, ok = 0, failed = 0, cancelled = 0, in_flight = 0;
+  uint64_t held = 0;    // wait for room under max_in_flight, of all phases
   uint64_t point = 0;   // of a sweep, from 1; 0: no sweep
   uint64_t points = 0;  // at most; 0: not known
   LiveFigures live;     // over the whole run

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <iterator>
 #include <set>
 #include <thread>
 #include <utility>
@@ -15,6 +18,9 @@
 
 namespace tokometer {
 namespace {
+
+constexpr size_t kSlowestShown = 5;
+constexpr auto kAnswerPatience = std::chrono::milliseconds(200);
 
 Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& preflight,
                                             const std::string& salt) {
@@ -65,6 +71,7 @@ class Run::Threads {
 
   Result<void> start(const Preflight& preflight, const RunSettings& settings);
   bool wait(int64_t timeout_ns);
+  RunState state();
   RunResult finish();
   LoadDriver& driver() { return *driver_; }
 
@@ -154,6 +161,37 @@ bool Run::Threads::wait(int64_t timeout_ns) {
   return ended_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [this] { return load_is_over_; });
 }
 
+RunState Run::Threads::state() {
+  struct Answers {  // outlives this call where a worker is late
+    std::mutex mutex;
+    std::condition_variable come;
+    size_t workers = 0;
+    std::vector<InFlight> found;
+  };
+  const auto answers = std::make_shared<Answers>();
+  for (const auto& worker : workers_) {
+    worker->ask_for_oldest(kSlowestShown, [answers](std::vector<InFlight> found) {
+      const std::lock_guard lock(answers->mutex);
+      std::move(found.begin(), found.end(), std::back_inserter(answers->found));
+      ++answers->workers;
+      answers->come.notify_one();
+    });
+  }
+  RunState state{.progress = driver_->progress(),
+                 .samples_ready = feeder_->ready(),
+                 .lines_waiting = writer_->waiting_lines(),
+                 .slowest = {},
+                 .silent_workers = 0};
+  std::unique_lock lock(answers->mutex);
+  answers->come.wait_for(lock, kAnswerPatience, [&] { return answers->workers == workers_.size(); });
+  state.slowest = std::move(answers->found);
+  state.silent_workers = workers_.size() - answers->workers;
+  std::sort(state.slowest.begin(), state.slowest.end(),
+            [](const InFlight& a, const InFlight& b) { return a.age_ns > b.age_ns; });
+  state.slowest.resize(std::min(state.slowest.size(), kSlowestShown));
+  return state;
+}
+
 RunResult Run::Threads::finish() {
   if (worker_threads_.empty()) return result_;  // never started, or finished before
   if (scheduler_thread_.joinable()) scheduler_thread_.join();
@@ -200,6 +238,9 @@ void Run::stop(const StopOrder& order) {
 }
 Progress Run::progress() const {
   return threads_->driver().progress();
+}
+RunState Run::state() {
+  return threads_->state();
 }
 RunResult Run::finish() {
   return threads_->finish();

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -34,6 +35,15 @@ struct RunResult {
   std::string records_fault;  // not empty: the records are not complete (exit 6)
 };
 
+// For those who ask what the run is busy with: more than the display shows.
+struct RunState {
+  Progress progress;
+  size_t samples_ready = 0;       // read ahead of the schedule
+  int64_t lines_waiting = 0;      // of the records, not in the file yet
+  std::vector<InFlight> slowest;  // oldest first
+  size_t silent_workers = 0;      // that did not answer in time
+};
+
 class Run {
  public:
   // Writes the manifest, opens the records, starts all threads. The caller has filled what it knows of the
@@ -47,6 +57,7 @@ class Run {
   bool wait(int64_t timeout_ns);      // true: the load has ended and everything in flight, too
   void stop(const StopOrder& order);  // any thread; a later, stronger order adds to an earlier one
   Progress progress() const;          // any thread
+  RunState state();                   // any thread; waits for the workers' answers, at most 200 ms
   RunResult finish();                 // joins all threads; the records are complete on return
 
  private:

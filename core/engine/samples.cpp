@@ -416,6 +416,11 @@ bool Feeder::is_ready() const {
   return at_end_ || !ready_.empty();
 }
 
+size_t Feeder::ready() const {
+  const std::lock_guard lock(mutex_);
+  return ready_.size();
+}
+
 std::shared_ptr<const Sample> Feeder::take() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return at_end_ || !ready_.empty(); });

@@ -132,6 +132,7 @@ class Feeder {
   void wait_until_full();
 
   bool is_ready() const;  // take() would not wait
+  size_t ready() const;   // how many times it would not
 
   // The next sample, waiting for it if need be; null when there are no more or a fault has come.
   std::shared_ptr<const Sample> take();

@@ -69,6 +69,7 @@ class Worker::Loop final : private ExchangeOwner {
 
   void preconnect(size_t count, const std::function<void(Result<void>)>& done);
   void cancel(uint32_t phase, const char* reason);
+  std::vector<InFlight> oldest(size_t count) const;
   void send_tick();  // what was seen since the last one, to links.ticks; the first call only begins
   void stop() { stopping_ = true; }
 
@@ -266,6 +267,20 @@ void Worker::Loop::cancel(uint32_t phase, const char* reason) {
   }
 }
 
+std::vector<InFlight> Worker::Loop::oldest(size_t count) const {
+  std::vector<const Exchange*> found;
+  for (const auto& exchange : exchanges_) {
+    if (exchange->is_in_flight()) found.push_back(exchange.get());
+  }
+  count = std::min(count, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(count), found.end(),
+                    [](auto* a, auto* b) { return a->scheduled_ns() < b->scheduled_ns(); });
+  found.resize(count);
+  std::vector<InFlight> states;
+  for (const Exchange* exchange : found) states.push_back(exchange->state(context_.clock->now_ns()));
+  return states;
+}
+
 void Worker::Loop::on_complete(Completion completion) {
   if (links_.completions.push(std::move(completion))) links_.wake_scheduler();
 }
@@ -314,6 +329,9 @@ void Worker::cancel(uint32_t phase, const char* reason) {
 }
 void Worker::ask_for_tick() {
   loop_->post([this] { loop_->send_tick(); });
+}
+void Worker::ask_for_oldest(size_t count, std::function<void(std::vector<InFlight>)> done) {
+  loop_->post([this, count, done = std::move(done)] { done(loop_->oldest(count)); });
 }
 void Worker::stop() {
   loop_->post([this] { loop_->stop(); });

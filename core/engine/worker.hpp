@@ -50,7 +50,10 @@ class Worker {
   // Ends what is in flight, or waits for its time, in a phase: status cancelled, with the reason as class.
   void cancel(uint32_t phase, const char* reason);  // [any]
   void ask_for_tick();                              // [any] the answer goes to links.ticks
-  void stop();                                      // [any] the thread ends once nothing is in flight
+  // Of the requests in flight, the `count` with the earliest scheduled times; `done` is called on the
+  // worker's thread.
+  void ask_for_oldest(size_t count, std::function<void(std::vector<InFlight>)> done);  // [any]
+  void stop();  // [any] the thread ends once nothing is in flight
 
  private:
   class Loop;

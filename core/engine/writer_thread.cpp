@@ -58,10 +58,13 @@ void WriterThread::push(WriterItem item) {
   inbox_.push(std::move(item));
 }
 
-int64_t WriterThread::backlog_bytes() const noexcept {
+int64_t WriterThread::waiting_lines() const noexcept {
   return static_cast<int64_t>(pushed_.load(std::memory_order_relaxed) -
-                              written_.load(std::memory_order_relaxed)) *
-         kUsualRecordBytes;
+                              written_.load(std::memory_order_relaxed));
+}
+
+int64_t WriterThread::backlog_bytes() const noexcept {
+  return waiting_lines() * kUsualRecordBytes;
 }
 
 std::string WriterThread::fault() const {
@@ -74,6 +77,7 @@ LiveFigures WriterThread::live() const {
   LiveFigures figures = live_;
   figures.ttft_p50_ns = ttft_.percentile(500).value_or(-1);
   figures.ttft_p99_ns = ttft_.percentile(990).value_or(-1);
+  figures.schedule_lag_p99_ns = schedule_lag_.percentile(990).value_or(-1);
   return figures;
 }
 
@@ -106,6 +110,7 @@ void WriterThread::write(FinishedRecord& finished) {
   RequestRecord& record = *finished.record;
   lines_.write_request(record);
   request_lines_.fetch_add(1, std::memory_order_relaxed);
+  if (record.sent_ns != kAbsent) schedule_lag_.record(record.sent_ns - record.scheduled_ns);
   if (record.status == Status::ok) {
     ++live_.ok;
     if (record.output_tokens > 0) live_.output_tokens += static_cast<uint64_t>(record.output_tokens);
@@ -120,6 +125,7 @@ void WriterThread::write(FinishedRecord& finished) {
 
 void WriterThread::write(TickLine& tick) {
   ticks_.complete(tick);
+  if (const auto p99_ns = tick.client_lag.percentile(990)) live_.client_lag_p99_ns = *p99_ns;
   tick.writer_backlog_bytes = backlog_bytes();
   tick.writer_backlog_limit_bytes = kBacklogLimitBytes;
   lines_.write_tick(tick);

@@ -37,6 +37,8 @@ using WriterItem =
 struct LiveFigures {
   uint64_t ok = 0, failed = 0, output_tokens = 0;
   int64_t ttft_p50_ns = -1, ttft_p99_ns = -1;  // -1: none yet
+  int64_t schedule_lag_p99_ns = -1;            // sent - scheduled
+  int64_t client_lag_p99_ns = -1;              // user - kernel stamp of the reads of the last tick
 };
 
 class WriterThread {
@@ -58,7 +60,8 @@ class WriterThread {
   // room.
   std::string fault() const;
   bool has_fault() const noexcept { return has_fault_.load(std::memory_order_relaxed); }
-  int64_t backlog_bytes() const noexcept;  // an estimate: what was pushed and is not on the disk
+  int64_t waiting_lines() const noexcept;  // pushed and not in the file yet
+  int64_t backlog_bytes() const noexcept;  // an estimate of what these take
   uint64_t request_lines() const noexcept { return request_lines_.load(std::memory_order_relaxed); }
   // All that was pushed so far is in the file, whose length this is.
   bool has_written_all() const noexcept { return written_.load() == pushed_.load(); }
@@ -99,7 +102,7 @@ class WriterThread {
   mutable std::mutex mutex_;  // guards what follows
   std::string fault_;
   LiveFigures live_;
-  Histogram ttft_;
+  Histogram ttft_, schedule_lag_;
   std::thread thread_;
 };
 

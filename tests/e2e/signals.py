@@ -1,6 +1,7 @@
 """Signals, a lost stdout, a full disk, a client that was stopped: the run ends as documented and the files are there."""
 
 import os
+import re
 import select
 import subprocess
 import time
@@ -82,14 +83,24 @@ class Stopped(Case):
         self.assertIsNone(run.dir)
 
     def test_quit_shows_the_state(self):
-        child = self.under_load()
+        child = self.under_frozen_server()
         send_signal(child, 3)
         time.sleep(0.5)
         self.assertIsNone(child.poll(), "QUIT does not end the run")
         send_signal(child, INT)
+        time.sleep(0.2)
+        send_signal(child, INT)
         run = self.end(child)
         self.assertEqual(run.code, 130)
-        self.assertGreaterEqual(len(run.err.splitlines()), 2, run.err)
+        lines = [line.removeprefix("tokometer: ") for line in run.err.splitlines()]
+        self.assertRegex(run.err, r"[0-9]+ on the wire")
+        self.assertRegex(run.err, r"lag +scheduled to sent p99 [0-9.]+ ms, kernel to user p99 [0-9.]+ ms")
+        self.assertRegex(run.err, r"queues +0 requests held by max_in_flight, [0-9]+ samples read ahead, [0-9]+ records")
+        slowest = [re.fullmatch(r"slowest  (\S+) of main: streaming with ([0-9]+) token events, (\S+) since its scheduled time", line)
+                   for line in lines if line.startswith("slowest")]
+        self.assertEqual(len(slowest), 5, run.err)
+        in_flight = {line["id"] for line in run.requests if line["status"] == "cancelled"}
+        self.assertLessEqual({found[1] for found in slowest}, in_flight)
         log = (run.dir / "tokometer.log").read_text()
         for words in ("begins", "in flight", "no new requests", "the load has ended: signal.INT"):
             self.assertIn(words, log)
