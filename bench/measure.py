@@ -21,7 +21,7 @@ class Watch:
 
     def __init__(self):
         self.samples = []           # [(monotonic_ns, {"name/tid": cpu_ns})]
-        self.peak_anonymous_bytes = 0
+        self.anonymous = []         # [(monotonic_ns, bytes of RssAnon)]
         self.peaks = []             # [(monotonic_ns, VmHWM bytes)]
         self._cpu_ns, self._next = {}, 0.0
 
@@ -31,13 +31,16 @@ class Watch:
             return
         self._next = now + SAMPLE_EVERY_S
         memory = programs.process_memory(pid)
-        self.peak_anonymous_bytes = max(self.peak_anonymous_bytes, memory.get("RssAnon", 0))
+        self.anonymous.append((time.monotonic_ns(), memory.get("RssAnon", 0)))
         self.peaks.append((time.monotonic_ns(), memory.get("VmHWM", 0)))
         for task in _tasks(pid):
             with contextlib.suppress(OSError, ValueError, IndexError):
                 name = (task / "comm").read_text().strip()
                 self._cpu_ns[f"{name}/{task.name}"] = int((task / "schedstat").read_text().split()[0])
         self.samples.append((time.monotonic_ns(), dict(self._cpu_ns)))
+
+    def peak_anonymous_bytes(self, until_ns=float("inf")):
+        return max((peak for at, peak in self.anonymous if at <= until_ns), default=0)
 
 
 def _tasks(pid):
@@ -51,7 +54,7 @@ class Measured:
     figures: dict
     sim_late_ms: float
     counts: dict                # what the smoke test asks for
-    peak_anonymous_bytes: int = 0
+    peak_anonymous_bytes: int = 0       # while all streams run: before the first ends and the report is made
 
 
 def run(who, case, folder, *, users=0, requests=0):
@@ -84,7 +87,7 @@ def _raw(case, folder):
         done = programs.run_program(argv, folder, watch=watch).require(0)
     raw = json.loads(done.out)
     server_ttft = truth_log.server_ttft(truth) if truth else ()
-    return Measured(figures.of_raw(case, raw, server_ttft), sim.lateness_ms.get("p99", 0.0), raw, watch.peak_anonymous_bytes)
+    return Measured(figures.of_raw(case, raw, server_ttft), sim.lateness_ms.get("p99", 0.0), raw, watch.peak_anonymous_bytes())
 
 
 def run_text(case, url, folder):
@@ -124,9 +127,10 @@ def _ours(case, folder):
     records = truth_log.Records.read(ours)
     joined = truth_log.join(records, truth_log.Truth.read(folder / "truth")) if case.truth else None
     server_ttft = truth_log.server_ttft(folder / "truth") if case.truth else ()
+    first_end_ns = records.begin_ns + min((r["end_ns"] for r in records.requests if "end_ns" in r), default=0)
     summary = ours.summary
     counts = {**summary["totals"], "verdict": summary["verdict"], "lines": len(records.requests),
               "joined": joined, "peak_in_flight": max((t["in_flight"] for t in records.ticks), default=0), "tokens": sum(r.get("output_tokens", 0) for r in records.requests),
               "events": sum(r.get("events", 0) for r in records.requests)}
     return Measured(figures.of_ours(case, ours, records, joined, watch, server_ttft), sim.lateness_ms.get("p99", 0.0), counts,
-                    watch.peak_anonymous_bytes)
+                    watch.peak_anonymous_bytes(first_end_ns))

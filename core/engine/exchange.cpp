@@ -73,7 +73,7 @@ bool Exchange::prepare(Release release) {
   stage_ = Stage::prepared;
   completed_ = collecting_ = stray_ = body_seen_ = false;
   last_byte_ = '\n';
-  collected_.clear();
+  if (collected_ != nullptr) collected_->clear();
   if (services_.context.grpc && messages_ == nullptr) messages_ = std::make_unique<GrpcReader>();
   if (messages_ != nullptr) messages_->reset();
   start_record();
@@ -207,8 +207,9 @@ void Exchange::on_head(const ResponseHead& head) {
 
 void Exchange::collect(std::string_view piece) {
   const size_t limit = is_success_status() ? kReplyBytes : kErrorBodyBytes;
-  collected_.append(piece.substr(0, std::min(piece.size(), limit - collected_.size())));
-  if (collected_.size() < limit) return;
+  if (collected_ == nullptr) collected_ = std::make_unique<std::string>();
+  collected_->append(piece.substr(0, std::min(piece.size(), limit - collected_->size())));
+  if (collected_->size() < limit) return;
   if (is_success_status()) return abandon("limit", "the reply is larger than 64 MiB", stamp_.at_ns);
   pool().cancel(*this);  // of an error, what was read so far tells enough
   feed_collected();
@@ -251,8 +252,9 @@ void Exchange::feed_messages(std::string_view bytes) {
 void Exchange::feed_collected() {
   collecting_ = false;
   if (services_.context.grpc) return;  // no message
-  collected_.reserve(collected_.size() + kSpareBytes);
-  if (!stray_ && !collected_.empty()) feed(collected_);
+  if (stray_ || collected().empty()) return;
+  collected_->reserve(collected_->size() + kSpareBytes);
+  feed(*collected_);
 }
 
 bool Exchange::ends_inside_event() const noexcept {

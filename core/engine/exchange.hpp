@@ -162,6 +162,9 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   void end_call(const EndInfo& info);
   bool ends_inside_event() const noexcept;
   void feed_collected();
+  std::string_view collected() const noexcept {
+    return collected_ == nullptr ? std::string_view() : *collected_;
+  }
   void judge();  // the reply is complete: ok, or which failure
   void judge_success();
   void fail(std::string_view cls, std::string_view message, int64_t end_ns);
@@ -180,9 +183,9 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::unique_ptr<RequestRecord> record_;
   ResponseEvents events_;
   Stream stream_;
-  std::string wire_;                      // head and body of the request, until they are sent
-  std::string collected_;                 // a reply that is handed over as a whole
-  std::unique_ptr<GrpcReader> messages_;  // of gRPC alone
+  std::string wire_;                        // head and body of the request, until they are sent
+  std::unique_ptr<std::string> collected_;  // a reply that is handed over as a whole; kept once made
+  std::unique_ptr<GrpcReader> messages_;    // of gRPC alone
   ReadStamp stamp_;
   size_t server_ = 0;  // of the context's
   Stage stage_ = Stage::over;

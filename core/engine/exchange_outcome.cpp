@@ -47,14 +47,16 @@ void Exchange::judge() {
   const int64_t end_ns = stamp_.at_ns;
   if (!is_success_status()) {
     const std::string status = std::to_string(record_->http_status);
-    const std::string text = services_.context.grpc ? ", no gRPC: " + collected_ : "";
+    const std::string text = services_.context.grpc ? ", no gRPC: " + std::string(collected()) : "";
     return fail("status." + status,
                 events_.failed() ? events_.error_message() : "HTTP status " + status + text, end_ns);
   }
   if (stray_) {
     const std::string what = services_.context.grpc ? "no gRPC" : "an HTML page";
-    return fail("content_type",
-                what + " came where a stream was asked: " + collected_.substr(0, kErrorTextBytes), end_ns);
+    return fail(
+        "content_type",
+        what + " came where a stream was asked: " + std::string(collected().substr(0, kErrorTextBytes)),
+        end_ns);
   }
   if (events_.failed()) {
     return fail(failure_class(events_.error_kind(), events_.error_message()), events_.error_message(),

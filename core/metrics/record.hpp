@@ -65,14 +65,20 @@ struct RequestRecord {
   std::string model;
   std::string adapter;
 
-  // outcome
+  // outcome; first the small fields of all groups, for a stream in flight has one record
   Status status = Status::not_issued;
+  TokenSource token_source = TokenSource::none;
+  bool prompt_from_dataset = false;  // prompt_tokens is the dataset's declared length, not the server's count
+  bool reused = false;               // the connection
+  bool stamp_kernel = false;
+  bool has_text_crc = false;
+  uint32_t text_crc = 0;  // CRC-32C of choice 0's text
+  uint32_t flags = 0;     // Flag bits
   std::string cls;  // "class" in JSON: "" when ok, else "connect", "status.503", "drain", "overload", ...
   int64_t http_status = kAbsent;
   std::string finish_reason;
   std::string error;           // at most 256 bytes, already escaped
   int64_t attempts = kAbsent;  // only with retries
-  uint32_t flags = 0;          // Flag bits
 
   // instants
   int64_t scheduled_ns = kAbsent;     // S
@@ -98,19 +104,13 @@ struct RequestRecord {
   int64_t asked_output_tokens = kAbsent;
   int64_t per_event_tokens =
       kAbsent;  // sum of the counts the server gave per event, whatever the headline source
-  TokenSource token_source = TokenSource::none;
-  bool prompt_from_dataset = false;  // prompt_tokens is the dataset's declared length, not the server's count
 
   // stream
   std::string endpoint;
   int64_t conn = kAbsent;
-  bool reused = false;
   int64_t events = 0;                    // token events (T1 .. Tn); 0 is not written
   int64_t first_event_tokens = kAbsent;  // k1, where stated by the server
   Timeline timeline;                     // one entry a token event
-  bool has_text_crc = false;
-  uint32_t text_crc = 0;  // CRC-32C of choice 0's text
-  bool stamp_kernel = false;
   int64_t client_lag_max_ns = kAbsent;
   int64_t bytes_sent = 0;
   int64_t bytes_received = 0;

@@ -51,8 +51,8 @@ Parsed& begin_parsed(std::string_view head) {
 
 }  // namespace
 
-// Whole lines are gathered here before Beast sees them, so that a response is judged alike however it was
-// cut. Beast is fed one element at a time, not eagerly, for our own checks stand between the elements.
+// Whole heads and trailers are gathered here before Beast sees them, so that a response is judged alike
+// however it was cut. What is between them, chunks or bytes up to a length or the end, is counted here.
 class Http1Reader::State {
  public:
   explicit State(const HttpLimits& limits) : limits_(limits) { reset(); }
@@ -99,11 +99,11 @@ class Http1Reader::State {
  private:
   enum class Part { head, body, chunk_line, chunk_data, trailers, over };
 
-  // Beast's parser, made anew for each head.
+  // Beast's parser, which lives while it reads a head, or trailers.
   class Parser final : public http::basic_parser<false> {
    public:
-    explicit Parser(State& reader) : reader_(reader) {
-      header_limit(static_cast<std::uint32_t>(reader.limits_.head_bytes + 1));
+    Parser(State& reader, size_t limit_bytes) : reader_(reader) {
+      header_limit(static_cast<std::uint32_t>(limit_bytes));
       body_limit(boost::none);  // checked by us, before a byte of it comes
     }
 
@@ -117,15 +117,9 @@ class Http1Reader::State {
     }
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-    std::size_t on_body_impl(BeastView body, error_code& error) override {
-      reader_.take_body(to_view(body));
-      if (reader_.stopped_ || reader_.failed_) error = http::error::end_of_chunk;
-      return body.size();
-    }
+    std::size_t on_body_impl(BeastView, error_code&) override { return 0; }
     void on_chunk_header_impl(std::uint64_t, BeastView, error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, BeastView body, error_code&) override {
-      return body.size();
-    }
+    std::size_t on_chunk_body_impl(std::uint64_t, BeastView, error_code&) override { return 0; }
     void on_finish_impl(error_code&) override {}
 
     State& reader_;
@@ -150,7 +144,6 @@ class Http1Reader::State {
 
   void begin_head() {
     part_ = Part::head;
-    parser_.emplace(*this);
     if (carry_.capacity() > kCarryToKeep) std::string().swap(carry_);
     carry_.clear();
     block_ = LineBlock(limits_.head_bytes);
@@ -189,12 +182,13 @@ class Http1Reader::State {
     std::string_view head = bytes.substr(0, size);
     if (!carry_.empty()) head = carry_.append(head);
     parsed_ = &begin_parsed(head);
-    put(head, "response head");
+    Parser parser(*this, limits_.head_bytes + 1);
+    put(parser, head, "response head");
     if (failed_) return 0;
     const bool interim = status_ < 200;
     if (interim && status_ == 101) return fail("framing", "101 Switching Protocols, which nobody asked for");
     if (interim) return finish_interim(size);
-    return report_head() ? size : 0;
+    return report_head(parser) ? size : 0;
   }
 
   size_t finish_interim(size_t size) {
@@ -204,16 +198,17 @@ class Http1Reader::State {
     return size;
   }
 
-  bool report_head() {
-    const auto length = parser_->content_length();
+  bool report_head(const Parser& parser) {
+    const auto length = parser.content_length();
     ResponseHead head;
     head.status = status_;
     head.fields = parsed_->fields;
     if (const std::string_view* type = head.find("content-type")) head.content_type = *type;
     if (length) head.content_length = *length;
-    head.keep_alive = keep_alive_ = parser_->keep_alive();
-    part_ = parser_->is_done() ? Part::over : parser_->chunked() ? Part::chunk_line : Part::body;
-    until_eof_ = parser_->need_eof();
+    head.keep_alive = keep_alive_ = parser.keep_alive();
+    part_ = parser.is_done() ? Part::over : parser.chunked() ? Part::chunk_line : Part::body;
+    until_eof_ = parser.need_eof();
+    left_ = length ? *length : UINT64_MAX;
     if (part_ == Part::chunk_line) begin_chunk_line(false);
     got_head_ = true;
     if (!check_encoding(head)) return false;
@@ -269,9 +264,17 @@ class Http1Reader::State {
   // --- body ---
 
   size_t feed_body(std::string_view bytes) {
-    const size_t taken = put(bytes, "response body");
-    if (!failed_ && !stopped_ && parser_->is_done()) part_ = Part::over;
+    const size_t taken = take_left(bytes);
+    if (left_ == 0 && !failed_ && !stopped_) part_ = Part::over;
     return taken;
+  }
+
+  // What of the bytes belongs to the chunk, or to the body.
+  size_t take_left(std::string_view bytes) {
+    const std::string_view piece = bytes.substr(0, std::min<uint64_t>(bytes.size(), left_));
+    if (!until_eof_) left_ -= piece.size();
+    take_body(piece);
+    return piece.size();
   }
 
   void take_body(std::string_view piece) {
@@ -296,7 +299,7 @@ class Http1Reader::State {
     body_bytes_ += bytes;
   }
 
-  // --- chunks: a token's way, so Beast sees the last one only, with the trailers ---
+  // --- chunks: a token's way ---
 
   void begin_chunk_line(bool after_data) {
     part_ = Part::chunk_line;
@@ -323,16 +326,15 @@ class Http1Reader::State {
   }
 
   void take_chunk_line(const ChunkLine::Line& line) {
+    check_extension(line);
     if (line.is_last()) {
       part_ = Part::trailers;
-      // Beast wants it together with the trailers. It may lie in carry_ already.
-      carry_ = std::string(line.digits.data(), line.text.data() + line.text.size());
+      carry_.clear();
       block_ = LineBlock(limits_.trailer_bytes);
       return;
     }
-    check_extension(line);
-    chunk_left_ = line.chunk_bytes();
-    if (counts_announced_) count_announced(chunk_left_);
+    left_ = line.chunk_bytes();
+    if (counts_announced_) count_announced(left_);
     part_ = Part::chunk_data;
   }
 
@@ -344,11 +346,9 @@ class Http1Reader::State {
   }
 
   size_t feed_chunk_data(std::string_view bytes) {
-    const std::string_view piece = bytes.substr(0, std::min<uint64_t>(bytes.size(), chunk_left_));
-    chunk_left_ -= piece.size();
-    take_body(piece);
-    if (!failed_ && !stopped_ && chunk_left_ == 0) begin_chunk_line(true);
-    return piece.size();
+    const size_t taken = take_left(bytes);
+    if (left_ == 0 && !failed_ && !stopped_) begin_chunk_line(true);
+    return taken;
   }
 
   size_t feed_trailers(std::string_view bytes) {
@@ -359,10 +359,19 @@ class Http1Reader::State {
       return fail("framing", "a trailer line ends without a carriage return");
     carry_.append(bytes.substr(0, size));
     if (found == LineBlock::Found::more) return size;
-    parsed_ = &begin_parsed({});
-    put(carry_, "trailers");
+    if (carry_ != "\r\n") read_trailers();
     if (!failed_) part_ = Part::over;
     return size;
+  }
+
+  // Beast knows trailers as the end of a chunked response only, so it is given one.
+  void read_trailers() {
+    constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    Parser parser(*this, kHead.size() + limits_.trailer_bytes + 1);
+    parsed_ = &begin_parsed({});
+    put(parser, kHead, "trailers");
+    parsed_ = &begin_parsed({});
+    put(parser, carry_.insert(0, "0\r\n"), "trailers");
   }
 
   // --- the end of the stream ---
@@ -390,13 +399,12 @@ class Http1Reader::State {
 
   // --- Beast, faults ---
 
-  size_t put(std::string_view bytes, const char* where) {
+  void put(Parser& parser, std::string_view bytes, const char* where) {
     error_code error;
-    const size_t taken = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
-    if (error && !failed_ && !stopped_) {
+    parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+    if (error && !failed_) {
       fail("framing", std::string(where) + ": " + error.message() + " in " + quote(bytes.substr(0, 1024)));
     }
-    return taken;
   }
 
   size_t fail(const char* cls, std::string message) {
@@ -412,17 +420,16 @@ class Http1Reader::State {
   static constexpr size_t kCarryToKeep = 1024;
 
   const HttpLimits& limits_;
-  std::optional<Parser> parser_;
   Http1Sink* sink_ = nullptr;
   Part part_ = Part::head;
   Parsed* parsed_ = nullptr;  // while Beast parses a head or trailers
-  std::string carry_;         // an unfinished head or chunk line; the last chunk line and its trailers
+  std::string carry_;         // an unfinished head or chunk line, or the trailers
   int status_ = 0;
   int version_ = 0;
   uint32_t interim_ = 0;
   ChunkLine chunk_line_;
-  LineBlock block_;  // the head's or the trailers'
-  uint64_t chunk_left_ = 0;
+  LineBlock block_;          // the head's or the trailers'
+  uint64_t left_ = 0;        // bytes of the chunk, or of the body; UINT64_MAX: until the end
   uint64_t body_bytes_ = 0;  // announced or received
   size_t consumed_ = 0;
   bool counts_announced_ = false;
