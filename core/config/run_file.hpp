@@ -107,6 +107,14 @@ struct RunFile {
     int64_t max_total = INT64_MAX;
   };
 
+  // A length in tokens: always the mean, or drawn for each row and cut to min and max.
+  struct TokenLength {
+    enum class Kind { fixed, uniform, normal, lognormal };
+    Kind kind = Kind::fixed;
+    double mean = 1, stddev = 0;
+    int64_t min = 1, max = 10'000'000;
+  };
+
   struct Rows {
     enum class Order { sequential, shuffle };
     enum class OnEnd { repeat, stop, error };
@@ -116,6 +124,8 @@ struct RunFile {
     OnEnd on_end = OnEnd::repeat;
     OnBad on_bad = OnBad::error;
     RowFilter filter;
+    // Prompts are cut or repeated to this length; answers are asked for at this one. None: as the data are.
+    std::optional<TokenLength> input_tokens, output_tokens;
   };
 
   // A warm-up or a cool-down.

@@ -38,6 +38,7 @@ struct Preflight {
   std::string server;             // what the info probes answered, in short; may be empty
   std::string info_json = "{}";   // their answers, by probe
   std::optional<tkm_calibration> calibration;
+  FitScale fit_scale;  // of rows.input_tokens
   struct Loaded {
     size_t server = 0;  // of `servers`
     std::string adapter;

@@ -96,6 +96,33 @@ Result<RowSize> SampleBuilder::fit_lengths(RunTokenizer* tokenizer) {
   return row;
 }
 
+Result<void> SampleBuilder::fit_row(PromptFit& fit) {
+  if (const auto output = fit.draw_output()) {
+    sample_->output_tokens = *output;
+    sample_->output_mode = TKM_OUTPUT_EXACT;
+  }
+  const auto input = fit.draw_input();
+  if (!input) return {};
+  if (sample_->form == TKM_FORM_TOKENS) {
+    fit.fit(sample_->tokens, *input);
+    sample_->prompt_tokens = *input;
+    return {};
+  }
+  std::string* text = last_text();
+  if (text == nullptr || text->empty()) return Error{"has no text to cut or repeat"};
+  auto others = count_texts_but(*text, fit);
+  if (!others) return others.errors();
+  const int64_t rest = *others + fit.overhead_tokens();
+  if (rest >= *input) {
+    return Error{"has " + std::to_string(rest) + " tokens in front of its last text already, of " +
+                 std::to_string(*input) + " that dataset.rows.input_tokens asks"};
+  }
+  auto tokens = fit.fit(*text, *input - rest);
+  if (!tokens) return tokens.errors();
+  sample_->prompt_tokens = fit.counts_exactly() ? rest + *tokens : -1;
+  return {};
+}
+
 std::shared_ptr<Sample> SampleBuilder::finish(uint64_t index, const SampleRules& rules) {
   sample_->index = index;
   if (!sample_->owned_.empty()) sample_->form = TKM_FORM_CHAT;
@@ -173,6 +200,30 @@ std::string* SampleBuilder::first_text() {
     if (part.kind == TKM_PART_TEXT) return &bytes;
   }
   return nullptr;
+}
+
+// The text that is asked for: what stands in front of it is instruction or example.
+std::string* SampleBuilder::last_text() {
+  if (sample_->owned_.empty()) return &sample_->text_;
+  for (auto message = sample_->owned_.rbegin(); message != sample_->owned_.rend(); ++message) {
+    for (auto part = message->parts.rbegin(); part != message->parts.rend(); ++part) {
+      if (part->first.kind == TKM_PART_TEXT) return &part->second;
+    }
+  }
+  return nullptr;
+}
+
+Result<int64_t> SampleBuilder::count_texts_but(const std::string& one, const PromptFit& fit) const {
+  int64_t all = 0;
+  for (const Sample::Message& message : sample_->owned_) {
+    for (const auto& [part, text] : message.parts) {
+      if (part.kind != TKM_PART_TEXT || &text == &one) continue;
+      const auto tokens = fit.count(text);
+      if (!tokens) return tokens;
+      all += *tokens;
+    }
+  }
+  return all;
 }
 
 void SampleBuilder::build_views() {

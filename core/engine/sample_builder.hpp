@@ -28,6 +28,9 @@ class SampleBuilder {
   // before finish(). `tokenizer` may be null; error: it cannot encode a text.
   Result<RowSize> fit_lengths(RunTokenizer* tokenizer);
 
+  // Makes the prompt as long as `fit` wants it, and asks for its answer. Error: it cannot be.
+  Result<void> fit_row(PromptFit& fit);
+
   std::shared_ptr<Sample> finish(uint64_t index, const SampleRules& rules);
 
   // Of the answers, those stay that a later turn sends.
@@ -41,6 +44,8 @@ class SampleBuilder {
   Result<int64_t> count_prompt(RunTokenizer& tokenizer) const;
   void text_to_message();
   std::string* first_text();
+  std::string* last_text();
+  Result<int64_t> count_texts_but(const std::string& one, const PromptFit& fit) const;
   void build_views();
 
   std::shared_ptr<Sample> sample_;

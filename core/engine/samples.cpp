@@ -84,6 +84,12 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
       if (builder.in_session()) return Error{sentence};
       status = TKM_E_INPUT;
     }
+    const bool plain = status == TKM_OK && !builder.in_session();
+    if (plain && !filter_.passes(*size)) continue;
+    if (auto fitted = plain ? builder.fit_row(fit_) : Result<void>(); !fitted) {
+      sentence = record_name(index_ + 1) + ": " + fitted.error().message;
+      status = TKM_E_INPUT;
+    }
     if (status == TKM_OK) {
       if (builder.in_session() && builder.turn() != 0) {
         return Error{"the dataset's session \"" + escape_terminal(builder.session(), kNameBytes) +
@@ -95,7 +101,7 @@ Result<std::shared_ptr<const Sample>> SampleSource::read_one() {
       if (goes_on) {
         if (auto read = read_turns(*sample, session, *size); !read) return read.errors();
       }
-      if (!filter_.passes(*size)) continue;
+      if (!plain && !filter_.passes(*size)) continue;
       ++index_;
       if (!rules_.needs_arrivals) return std::shared_ptr<const Sample>(sample);
       auto due = check_arrival(*sample);
@@ -177,6 +183,7 @@ Feeder::Feeder(std::unique_ptr<SampleSource> source)
     : source_(std::move(source)),
       skipped_at_start_(source_->skipped()),
       filtered_at_start_(source_->filter().report()),
+      fitted_at_start_(source_->fit().report()),
       thread_([this] { feed(); }) {}
 
 Feeder::~Feeder() {
