@@ -417,11 +417,11 @@ class Keys(Case):
         self.assertEqual(run.summary["totals"]["ok"], 40)
         self.assertLess(max(r["sent_ns"] - r["scheduled_ns"] for r in run.requests), 400_000_000, "the schedule is shifted")
 
-    def rows(self, rows, count=6, phase="", load="{use: synchronous}"):
+    def rows(self, rows, count=6, phase="", load="{use: synchronous}", more=""):
         data = self.write("rows.jsonl", "".join(json.dumps({"prompt": f"row {i}", "output_tokens": 2}) + "\n" for i in range(count)))
         sim = self.fast()
         return self.run_file(run_text(sim.url, dataset=f"{{use: jsonl, options: {{file: {data}}}, rows: {rows}}}", load=load,
-                                      phase=phase or "requests: 15"))
+                                      phase=phase or "requests: 15", more=more))
 
     def samples(self, run):
         return [r["sample"] for r in sorted(run.requests, key=lambda r: r["seq"]) if "sample" in r]
@@ -443,6 +443,18 @@ class Keys(Case):
         text = run_text(sim.url, dataset=f"{{use: jsonl, options: {{file: {data}}}, rows: {{on_end: stop}}}}", load="{use: synchronous}")
         text = "\n".join(line for line in text.splitlines() if not line.startswith("phases"))
         self.assertEqual(self.samples(self.run_ok(text)), list(range(6)))
+
+    def test_the_end_of_the_data_is_no_request(self):
+        stop = "{on_end: stop}"
+        for load, phase in (("{use: concurrency, options: {users: 4}}", "requests: 50"), ("{use: throughput, options: {users: 9}}", "duration: 20s"),
+                            ("{use: constant, options: {rate: 200}}", "duration: 20s")):
+            with self.subTest(load):
+                run = self.rows(stop, load=load, phase=phase)
+                self.assert_law(run)
+                self.assertEqual((run.summary["totals"]["planned"], run.summary["totals"]["ok"]), (6, 6))
+        # What waits for the cap when the data end is sent all the same.
+        run = self.rows(stop, load="{use: concurrency, options: {users: 4}}", phase="requests: 50", more="limits: {max_in_flight: 1}\n")
+        self.assertEqual(run.summary["totals"]["ok"], 6, run.show())
 
     def test_rows_too_few(self):
         run = self.rows("{on_end: error}")

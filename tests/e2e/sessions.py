@@ -135,6 +135,15 @@ class Sessions(Case):
                                                  "cancelled": 0, **self.other_totals(run)})
         self.assertEqual(run.summary["phases"][0]["sessions"]["completed"], 1)
 
+    def test_the_end_of_the_data_cuts_no_session(self):
+        server = self.echo()
+        data = self.talks()
+        text = self.text(server.url, data, phase="duration: 30s", options=", think_time: 20ms").replace(
+            f"file: {data}, sessions: true, think_time: 20ms}}", f"file: {data}, sessions: true, think_time: 20ms}}, rows: {{on_end: stop}}")
+        run = self.run_ok(text)
+        self.assertEqual(len(self.by_session(run)), 3)
+        self.assertEqual((run.summary["totals"]["planned"], run.summary["totals"]["ok"]), (8, 8), run.show())
+
     def other_totals(self, run):
         known = {"planned", "issued", "not_issued", "ok", "failed", "cancelled"}
         return {key: value for key, value in run.summary["totals"].items() if key not in known}
