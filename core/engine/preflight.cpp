@@ -544,6 +544,20 @@ Result<void> check_inputs(const Plan& plan) {
   return first ? Result<void>() : Result<void>(first.errors());
 }
 
+Result<void> check_arrivals(const Plan& plan) {
+  const auto follows = [](const PhasePlan& phase) { return phase.follows_data; };
+  const auto is_missing = [](const Manifest::DataFile& file) { return file.sha256.empty(); };
+  if (std::none_of(plan.phases.begin(), plan.phases.end(), follows) ||
+      std::any_of(plan.data_files.begin(), plan.data_files.end(), is_missing))
+    return {};
+  auto dataset = make_dataset(plan, nullptr);
+  if (!dataset) return dataset.errors();
+  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, Profile(), ""));
+  if (!source) return source.errors();
+  auto first = (*source)->next();
+  return first ? Result<void>() : Result<void>(first.errors());
+}
+
 Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
                                 const std::string& salt, const Clock& clock, const Redactor& redactor) {
   return PreflightRun(plan, salt, clock, redactor).run(urls);

@@ -56,6 +56,10 @@ struct Preflight {
 // finite dataset is read whole).
 Result<void> check_inputs(const Plan& plan);
 
+// Where a load takes its times from the data: does each record have one? Not known, and no error, where the
+// data's file is not here to be read.
+Result<void> check_arrivals(const Plan& plan);
+
 // `salt`: a hex word of this run's own. Errors say which step failed and what the server said.
 Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
                                 const std::string& salt, const Clock& clock, const Redactor& redactor);

@@ -532,7 +532,7 @@ class Traces(Case):
         self.assertEqual(self.scheduled(run)[6:], [300_000_000, 350_000_000, 350_000_000], "goes on at the mean rate")
 
     def refused(self, text, *words):
-        for verb in ("plan", "run"):
+        for verb in ("validate", "plan", "run"):
             code, _, err = self.tokometer(verb, self.write("run.yaml", text))
             self.assertEqual(code, 2, err)
             for word in words:
@@ -545,6 +545,14 @@ class Traces(Case):
         self.refused(self.text(url, options="timestamp_unit: ms"), "trace.jsonl: record 1 has no arrival time")
         self.refused(self.text(url, times=[5, 9, 8]), "trace.jsonl: record 3 arrives 1ms before the record in front of it")
         self.refused(run_text(url, load="{use: trace}"), "dataset.use: \"synthetic\" has no arrival times")
+        both = run_text(url, more="matrix: [{load: [{use: synchronous}, {use: trace}]}]\n", load="synchronous")
+        code, _, err = self.tokometer("validate", self.write("matrix.yaml", both))
+        self.assertEqual((code, "has no arrival times" in err), (2, True), err)
+
+    def test_validate_without_the_data(self):
+        file = self.write("run.yaml", run_text("http://127.0.0.1:1", load="{use: trace}", dataset="{use: jsonl, options: {file: no.jsonl, timestamp: at}}"))
+        code, out, err = self.tokometer("validate", file)
+        self.assertEqual(code, 0, err)
 
 
 class Plans(Case):
