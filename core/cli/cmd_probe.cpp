@@ -123,6 +123,7 @@ std::string guess_processor(Registry& registry, const RunFile::Target& target) {
   for (const Component* component : all_processors(registry)) {
     auto profile = profile_of(*component);
     if (!profile) continue;
+    for (const auto& [name, number] : target.ports) profile->ports[name] = number;
     const auto port = profile->ports.find("http");
     auto url = parse_url(target_url, static_cast<uint16_t>(port == profile->ports.end() ? 0 : port->second));
     if (!url) continue;

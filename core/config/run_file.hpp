@@ -56,6 +56,7 @@ struct RunFile {
     bool simulate = false;                // target: sim
     std::string sim_options_json = "{}";  // as in Component::options_json, by share/schema/sim-1.schema.json
     Secret api_key;                       // empty: none
+    std::map<std::string, int> ports;     // in place of the processor's own: "http", "grpc", "metrics"
     std::vector<std::pair<std::string, std::string>>
         headers;  // values may be secret: never print them unredacted
     Timeouts timeouts;

@@ -206,6 +206,7 @@ Result<void> PreflightRun::discover(Processor& processor) {
     auto profile = parse_profile(*described);
     if (!profile) return profile.errors();
     found_.profile = std::move(*profile);
+    for (const auto& [name, port] : plan_.file.target.ports) found_.profile.ports[name] = port;
     if (found_.servers.empty())
       return {};  // the target is not known yet: the caller resolves it and comes again
     bool learned = false;

@@ -131,6 +131,18 @@ class Servers(Case):
         self.assertIn("probed-model", json.dumps(json.loads(out)))
         self.assertEqual(self.tokometer("probe", self.write("p.yaml", run_text(sim.url)))[0], 0)
 
+    def test_ports(self):
+        sim = self.sim("--ttft", "1ms", "--itl", "1ms")
+        port = sim.url.rsplit(":", 1)[1]
+        run = self.run_ok(run_text("http://127.0.0.1", target=f"ports: {{http: {port}}}"))
+        self.assertEqual(run.manifest["target"]["url"], sim.url)
+        text = run_text("grpc://127.0.0.1", processor="{use: triton, options: {api: grpc}}", target=f"ports: {{grpc: {port}, metrics: {port}}}",
+                        more="model: {name: sim-model}\n")
+        self.assertEqual(self.run_ok(text).summary["totals"]["ok"], 10)
+        code, out, err = self.tokometer("probe", self.write("probe.yaml", text), "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual([page["url"] for page in json.loads(out)["metrics_pages"]], [sim.url + "/metrics"])
+
     def test_adapters(self):
         sim = self.sim("--adapters", "ada,bob", "--ttft", "1ms", "--itl", "1ms")
         run = self.run_ok(run_text(sim.url, processor="vllm", phase="requests: 400", load="{use: concurrency, options: {users: 8}}",
