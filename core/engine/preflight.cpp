@@ -256,6 +256,11 @@ Result<void> PreflightRun::check_name(const std::vector<ModelName>& models, cons
 Result<std::vector<ModelName>> PreflightRun::list_models() {
   std::vector<ModelName> none;
   if (!found_.profile.models) return none;
+  if (found_.profile.models->is_told()) {
+    std::vector<ModelName> told;
+    for (const std::string& name : found_.profile.models->listed) told.push_back({name, -1});
+    return told;
+  }
   auto answer = ask(found_.profile.models->probe);
   if (!answer) return answer.errors();
   if (answer->status == 200) return read_models(*found_.profile.models, answer->body);

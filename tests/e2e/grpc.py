@@ -181,7 +181,9 @@ class GrpcRefused(GrpcCase):
     def test_the_model(self):
         sim = self.sim("--model", "llama")
         self.refused(sim.url, 'the server has no model "sim-model". It lists: llama')
-        self.refused(sim.url, "set model.name", model="")
+        run = self.run_ok(run_text(sim.url, processor=grpc()))     # the only one that is ready
+        self.assertEqual({line["model"] for line in sim.requests().values()}, {"llama"})
+        self.assertEqual(run.manifest["workloads"][0]["model"], "llama")
 
     def test_tensors(self):
         sim = self.sim()
