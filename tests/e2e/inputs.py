@@ -43,6 +43,11 @@ class Refused(Case):
         self.refused(["run", file, "--set", "noequals"], "noequals")
         self.refused(["report", self.tmp / "nowhere"], "nowhere")
 
+    def test_url_of_init(self):
+        for url, words in (("localhost:8000", "must begin with http://"), ("ftp://h", "must begin with http://"), ("http://h:99999", "port must be 1-65535"),
+                           ("http://me:key@h", "a user name or password does not belong here"), ("http://h/?a=b", "a query (?)"), ("http://", "the host is missing")):
+            self.refused(["init", "chat", "--url", url], "--url: ", words)
+
     def test_unset_variable(self):
         file = self.write("run.yaml", run_text("http://127.0.0.1:${TKM_NO_SUCH_PORT}"))
         self.refused(["run", file], "run.yaml:3:", "TKM_NO_SUCH_PORT", "not set")
