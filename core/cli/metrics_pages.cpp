@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "engine/server_probe.hpp"
+
 namespace tokometer {
 namespace {
 
@@ -19,10 +21,7 @@ bool has_metric(const std::string& page, const std::string& metric) {
 }  // namespace
 
 PageFacts MetricsPages::look(const Url& server, const Profile& profile, const MetricsPage& page) {
-  Url url = server;
-  const auto port = profile.ports.find(page.port);
-  if (!page.port.empty() && port != profile.ports.end()) url.port = static_cast<uint16_t>(port->second);
-  if (profile.is_grpc()) url.scheme = url.tls ? "https" : "http";
+  const Url url = page_url(server, profile, page);
   const std::string name = url.text() + page.path;
   auto found = texts_.find(name);
   if (found == texts_.end())

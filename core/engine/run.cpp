@@ -10,6 +10,7 @@
 #include <tokometer/json.hpp>
 
 #include "base/file.hpp"
+#include "engine/server_load.hpp"
 #include "metrics/summary.hpp"
 #include "plugin/crash.hpp"
 
@@ -125,8 +126,10 @@ Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& 
   if (!feeder_->filtered_at_start().empty())
     warnings.emplace_back("rows_filtered", feeder_->filtered_at_start());
   if (!feeder_->fitted_at_start().empty()) warnings.emplace_back("rows_fitted", feeder_->fitted_at_start());
-  driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_,
-                                         std::move(warnings), judge_of(settings.directory));
+  driver_ = std::make_unique<LoadDriver>(
+      plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_, std::move(warnings),
+      judge_of(settings.directory),
+      [&file = plan_.file, preflight] { return requests_at_servers(file, preflight); });
   start_threads();
   return {};
 }

@@ -41,9 +41,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.reply(200, "text/event-stream", text.encode())
 
 
-class Sessions(Case):
-    def echo(self):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+class EchoCase(Case):
+    def echo(self, handler=Echo):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         server.seen = {}
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -54,6 +54,8 @@ class Sessions(Case):
         server.url = f"http://127.0.0.1:{server.server_address[1]}"
         return server
 
+
+class Sessions(EchoCase):
     def talks(self, talks=TALKS):
         rows = [{"messages": [message for i, question in enumerate(talk)
                               for message in ({"role": "user", "content": question},
