@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <tokometer/json.hpp>
 
 #include "base/text.hpp"
@@ -83,7 +84,10 @@ class Parser {
     if (flag == "--options") return merge(text);
     std::string key;
     const Json* schema = property(flag, &key);
-    put(key, value_of(*schema, text));
+    Json value = value_of(*schema, text);
+    const bool is_repeated = !given_.insert(key).second;
+    if (is_repeated && value.IsArray() && options_[key.c_str()].IsArray()) return append(key, value);
+    put(key, std::move(value));
   }
 
   void set_port(const std::string& text) {
@@ -130,6 +134,12 @@ class Parser {
     options_.AddMember(Json(key.c_str(), memory()), value, memory());
   }
 
+  // A list may be given in pieces: --adapters a --adapters b,c.
+  void append(const std::string& key, Json& items) {
+    Json& list = options_[key.c_str()];
+    for (Json& item : items.GetArray()) list.PushBack(item, memory());
+  }
+
   void fill_defaults() {
     for (const auto& item : properties().GetObject()) {
       const Json* standard = tkm::find(item.value, "default");
@@ -141,6 +151,7 @@ class Parser {
 
   JsonDocument schema_, options_;
   std::vector<std::string> flags_;
+  std::set<std::string> given_;  // keys that came as flags
   CommandLine line_;
   Errors errors_;
 };

@@ -13,7 +13,7 @@
 #include "cli/input.hpp"
 #include "cli/print.hpp"
 #include "config/presets.hpp"
-#include "net/url.hpp"
+#include "config/url_fault.hpp"
 
 namespace tokometer {
 namespace {
@@ -88,8 +88,8 @@ int init_command(const CommandLine& line) {
   if (preset == nullptr) return complain({no_such_preset(name)}), kRefused;
   std::string text = preset_text(*preset, "");
   if (!line.url.empty()) {
-    if (auto url = parse_url(line.url, 0); !url)
-      return complain({Error{"--url: " + url.error().message}}), kRefused;
+    if (const std::string fault = url_fault(line.url); !fault.empty())
+      return complain({Error{"--url: " + fault}}), kRefused;
     text = preset_text(*preset, line.url);
     if (auto facts = look_at(line.url, line); facts) {
       fill_in(text, *facts);

@@ -32,6 +32,12 @@ Result<Plan> read_plan(Input& input) {
   return plan;
 }
 
+// What the parts of a run file say only together.
+Result<void> check_together(RunFile file, Registry& registry) {
+  auto plan = make_plan(std::move(file), registry);
+  return plan ? check_arrivals(*plan) : Result<void>(plan.errors());
+}
+
 // The points of a sweep in their order, each once.
 class PointValues final : public RecordVisitor {
  public:
@@ -140,8 +146,12 @@ Result<std::string> schema_with(const CommandLine& line) {
 }  // namespace
 
 int validate_command(const CommandLine& line) {
-  auto input = read_input(line);
+  auto input = read_matrix_input(line);
   if (!input) return complain(input.errors()), kRefused;
+  for (MatrixInput::Cell& cell : input->cells) {
+    if (auto usable = check_together(std::move(cell.file), *input->registry); !usable)
+      return complain(usable.errors()), kRefused;
+  }
   std::string names;
   for (const std::string& name : line.inputs)
     names += (names.empty() ? "" : ", ") + escape_terminal(name, 120);

@@ -1,26 +1,21 @@
 #include <tokometer/json.hpp>
 
 #include <cstdio>
-#include <map>
 #include <variant>
 
 #include "base/secret.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/guess_processor.hpp"
 #include "cli/host.hpp"
 #include "cli/input.hpp"
+#include "cli/metrics_pages.hpp"
 #include "cli/print.hpp"
-#include "config/schema.hpp"
 #include "engine/preflight.hpp"
 #include "engine/target.hpp"
-#include "net/fetch.hpp"
-#include "plugin/handles.hpp"
 
 namespace tokometer {
 namespace {
-
-constexpr int64_t kPageTimeoutNs = 5'000'000'000;
-constexpr const char* kFallback = "openai";
 
 // What `probe URL` sends: one short request.
 constexpr std::string_view kFirstLook = R"(version: 1
@@ -28,110 +23,6 @@ dataset: {use: synthetic, options: {input_tokens: 16, output_tokens: 8}}
 load: synchronous
 phases: [{name: probe, requests: 1, warmup: none}]
 )";
-
-bool has_metric(const std::string& page, const std::string& metric) {
-  for (size_t at = page.find(metric); at != std::string::npos; at = page.find(metric, at + 1)) {
-    const bool starts_line = at == 0 || page[at - 1] == '\n';
-    const size_t end = at + metric.size();
-    if (starts_line && end < page.size() && (page[end] == '{' || page[end] == ' ')) return true;
-  }
-  return false;
-}
-
-struct PageFacts {
-  std::string url;
-  std::string fault;            // empty: it answered
-  size_t known = 0, asked = 0;  // quantities
-};
-
-// Fetches each page once, whoever asks.
-class MetricsPages {
- public:
-  MetricsPages(std::shared_ptr<const TlsContext> tls, bool http2) : tls_(std::move(tls)), http2_(http2) {}
-
-  PageFacts look(const Url& server, const Profile& profile, const MetricsPage& page) {
-    Url url = server;
-    const auto port = profile.ports.find(page.port);
-    if (!page.port.empty() && port != profile.ports.end()) url.port = static_cast<uint16_t>(port->second);
-    if (profile.is_grpc()) url.scheme = url.tls ? "https" : "http";
-    const std::string name = url.text() + page.path;
-    auto found = texts_.find(name);
-    if (found == texts_.end())
-      found = texts_
-                  .emplace(name, fetch({.url = url,
-                                        .path = page.path,
-                                        .timeout_ns = kPageTimeoutNs,
-                                        .http2 = http2_,
-                                        .tls = tls_}))
-                  .first;
-    PageFacts facts{.url = name, .fault = {}, .known = 0, .asked = page.quantities.size()};
-    const Result<Answer>& answer = found->second;
-    if (!answer) return facts.fault = answer.error().message, facts;
-    if (answer->status != 200) return facts.fault = "HTTP " + std::to_string(answer->status), facts;
-    for (const Quantity& quantity : page.quantities) {
-      for (const Candidate& candidate : quantity.candidates) {
-        if (!has_metric(answer->body, candidate.metric)) continue;
-        ++facts.known;
-        break;
-      }
-    }
-    return facts;
-  }
-
- private:
-  std::shared_ptr<const TlsContext> tls_;
-  bool http2_;
-  std::map<std::string, Result<Answer>> texts_;
-};
-
-// What a processor says of itself before it has met a server, with the defaults of its options.
-Result<Profile> profile_of(const Component& component) {
-  auto schema = Schema::parse(component.config_schema());
-  if (!schema) return schema.errors();
-  Node nothing;
-  nothing.kind = Node::Kind::map;
-  const Checked options = schema->check(nothing);
-  if (!options.faults.empty()) return options.faults;  // it cannot work without being told more
-  auto processor = Processor::create(component, {.config_json = options.canonical_json});
-  if (!processor) return processor.errors();
-  auto described = processor->describe();
-  if (!described) return described.errors();
-  return parse_profile(*described);
-}
-
-std::vector<const Component*> all_processors(Registry& registry) {
-  std::vector<const Component*> processors;
-  for (const ModuleInfo& module : registry.list()) {
-    if (!module.problem.empty() || !module.shadowed_by.empty()) continue;
-    auto components = registry.find_any(module.name);
-    if (!components) continue;
-    for (const Component* component : *components) {
-      if (component->kind() == TKM_KIND_PROCESSOR) processors.push_back(component);
-    }
-  }
-  return processors;
-}
-
-// The processor that knows most of the server's metrics page.
-std::string guess_processor(Registry& registry, const RunFile::Target& target) {
-  auto tls = make_tls(target, target.connections.http2);
-  if (!tls || target.urls.empty()) return kFallback;  // the look itself will say why
-  MetricsPages pages(*tls, target.connections.http2);
-  const std::string& target_url = target.urls.front();
-  std::string best = kFallback;
-  size_t most = 0;
-  for (const Component* component : all_processors(registry)) {
-    auto profile = profile_of(*component);
-    if (!profile) continue;
-    const auto port = profile->ports.find("http");
-    auto url = parse_url(target_url, static_cast<uint16_t>(port == profile->ports.end() ? 0 : port->second));
-    if (!url) continue;
-    size_t known = 0;
-    for (const MetricsPage& page : profile->telemetry) known += pages.look(*url, *profile, page).known;
-    if (known > most) most = known, best = component->name();
-  }
-  return best;
-}
 
 bool is_url(const std::string& input) {
   return input.find("://") != std::string::npos;
@@ -142,16 +33,20 @@ Result<Input> input_for(const std::string& url, const CommandLine& line) {
   Registry registry(Registry::default_search_path(line.plugins));
   Sources sources{.files = {{url, std::string(kFirstLook)}}, .sets = {}, .environment = {}};
   sources.sets.push_back({SetOption::Kind::text, "target.url=" + url});
-  const auto read_with = [&](const std::string& processor) {
+  const auto read_with = [&](const ProcessorGuess& processor) {
     Sources all = sources;
-    all.sets.push_back({SetOption::Kind::text, "processor=" + processor});
+    all.sets.push_back({SetOption::Kind::text, "processor.use=" + processor.use});
+    if (const auto& option = processor.option)
+      all.sets.push_back(
+          {SetOption::Kind::text, "processor.options." + option->first + "=" + option->second});
     all.sets.insert(all.sets.end(), line.sets.begin(), line.sets.end());
     return read_input(line, all);
   };
-  auto input = read_with(kFallback);
+  const ProcessorGuess fallback;
+  auto input = read_with(fallback);
   if (!input) return input;
-  const std::string guess = guess_processor(registry, input->file.target);
-  return guess == kFallback ? std::move(input) : read_with(guess);
+  const ProcessorGuess guess = guess_processor(registry, input->file);
+  return guess.use == fallback.use && !guess.option ? std::move(input) : read_with(guess);
 }
 
 struct Look {
@@ -200,11 +95,15 @@ std::string in_quotes(const std::string& text) {
   return json;
 }
 
+std::string processor_of(const Look& look) {
+  return processor_text(*look.plan.processor, look.plan.file.processor.options_json);
+}
+
 std::string run_file_lines(const Look& look) {
   const std::string target =
       look.plan.file.target.simulate ? "sim" : "{url: " + in_quotes(look.urls.front()) + "}";
   return "target: " + target + "\nmodel: {name: " + in_quotes(look.preflight.model) +
-         "}\nprocessor: " + look.plan.file.processor.use + "\n";
+         "}\nprocessor: " + processor_of(look) + "\n";
 }
 
 std::string line_of(std::string name, const std::string& value) {
@@ -297,7 +196,7 @@ Result<ServerFacts> look_at(const std::string& url, const CommandLine& line) {
   const auto answer = ask_server(*input);
   if (const Failure* failure = std::get_if<Failure>(&answer)) return failure->errors;
   const Look& look = std::get<Look>(answer);
-  return ServerFacts{look.plan.file.processor.use, look.preflight.model};
+  return ServerFacts{processor_of(look), look.preflight.model};
 }
 
 }  // namespace tokometer

@@ -29,7 +29,7 @@ int plugin_doctor_command(const CommandLine& line);
 
 // The run file of a first look at a server, and what one look found.
 struct ServerFacts {
-  std::string processor, model;
+  std::string processor, model;  // the processor as a run file says it
 };
 // Guesses the processor and asks the server, as `probe URL` does. Errors: not reachable, several models, ...
 Result<ServerFacts> look_at(const std::string& url, const CommandLine& line);  // cmd_probe.cpp

@@ -45,9 +45,11 @@ constexpr std::array kVerbs{
              "Equal plan hashes mean equal load, whatever the server.", "tokometer plan run.yaml"},
     VerbInfo{Verb::probe, "probe", "FILE|URL",
              "reach the server once: version, models, metrics page, one timed request",
-             "With a URL, the processor is guessed from the server's metrics page. Exit code 3 if the server "
-             "is not ready.",
-             "tokometer probe http://localhost:8000\ntokometer probe run.yaml --set target.wait_ready=60s"},
+             "With a URL, the processor is guessed: from the server's metrics page, or by who gets an answer "
+             "over gRPC.\n"
+             "Exit code 3 if the server is not ready.",
+             "tokometer probe http://localhost:8000\ntokometer probe grpc://localhost:8001\ntokometer probe "
+             "run.yaml --set target.wait_ready=60s"},
     VerbInfo{Verb::report, "report", "DIR",
              "rebuild summary and console from the records; exits as the run did", "",
              "tokometer report runs/chat-20261122T043601Z-3f9c1a\n"

@@ -56,6 +56,7 @@ struct RunFile {
     bool simulate = false;                // target: sim
     std::string sim_options_json = "{}";  // as in Component::options_json, by share/schema/sim-1.schema.json
     Secret api_key;                       // empty: none
+    std::map<std::string, int> ports;     // in place of the processor's own: "http", "grpc", "metrics"
     std::vector<std::pair<std::string, std::string>>
         headers;  // values may be secret: never print them unredacted
     Timeouts timeouts;
@@ -107,6 +108,14 @@ struct RunFile {
     int64_t max_total = INT64_MAX;
   };
 
+  // A length in tokens: always the mean, or drawn for each row and cut to min and max.
+  struct TokenLength {
+    enum class Kind { fixed, uniform, normal, lognormal };
+    Kind kind = Kind::fixed;
+    double mean = 1, stddev = 0;
+    int64_t min = 1, max = 10'000'000;
+  };
+
   struct Rows {
     enum class Order { sequential, shuffle };
     enum class OnEnd { repeat, stop, error };
@@ -116,6 +125,8 @@ struct RunFile {
     OnEnd on_end = OnEnd::repeat;
     OnBad on_bad = OnBad::error;
     RowFilter filter;
+    // Prompts are cut or repeated to this length; answers are asked for at this one. None: as the data are.
+    std::optional<TokenLength> input_tokens, output_tokens;
   };
 
   // A warm-up or a cool-down.

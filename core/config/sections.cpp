@@ -87,6 +87,12 @@ class SectionReader {
     read_word(json, "on_end", std::array<std::string_view, 3>{"repeat", "stop", "error"}, out_.rows.on_end);
     read_word(json, "on_bad", std::array<std::string_view, 2>{"error", "skip"}, out_.rows.on_bad);
     if (const Json* filter = tkm::find(json, "filter")) row_filter(*filter);
+    const Node* output = node_at(root_, {"dataset", "rows", "output_tokens"});
+    out_.rows.input_tokens =
+        read_token_length(json, node_at(root_, {"dataset", "rows", "input_tokens"}), faults_);
+    out_.rows.output_tokens = read_token_length(json, output, faults_);
+    if (out_.request.output_tokens >= 0)
+      fault_at(output, "give only one of request.output_tokens, dataset.rows.output_tokens");
   }
 
   // The words are what other clients do with their data (docs/run-file.md).

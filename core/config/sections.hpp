@@ -2,6 +2,7 @@
 // Contradictions between keys are found here. Used by run_file.cpp alone.
 #pragma once
 
+#include <optional>
 #include <tokometer/json.hpp>
 #include <vector>
 
@@ -20,6 +21,10 @@ void read_sections(const tkm::Json& canonical, const Node& root, RunFile& out, s
 void read_target(const tkm::Json& target, const Node& root, RunFile::Target& out, std::vector<Error>& faults);
 void read_phases(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
 void read_sweep(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
+
+// A length in tokens, `node` in checked `rows`; none: it is not written there, or faulty.
+std::optional<RunFile::TokenLength> read_token_length(const tkm::Json& rows, const Node* node,
+                                                      std::vector<Error>& faults);
 
 // What a phase and a point have in common: duration, warm-up, cool-down, drain.
 void read_phase_spans(const tkm::Json& json, const Node& node, RunFile::Phase& phase,

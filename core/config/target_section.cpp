@@ -29,6 +29,7 @@ class TargetReader {
     }
     out_.simulate = has_sim;
     urls(node_at(root_, {"target", "url"}));
+    ports(child(json, "ports"));
     out_.api_key = Secret(std::string(tkm::get_string(json, "api_key")));
     headers(child(json, "headers"));
     timeouts(child(json, "timeouts"));
@@ -66,6 +67,30 @@ class TargetReader {
     const std::string sentence = url_fault(node.text);
     if (!sentence.empty()) fault_at(&node, sentence);
     out_.urls.push_back(node.text);
+  }
+
+  void ports(const Json& json) {
+    for (const auto& port : json.GetObject()) {
+      if (port.value.IsInt()) out_.ports.emplace(tkm::text_of(port.name), port.value.GetInt());
+    }
+    if (!out_.ports.empty() && out_.simulate)
+      fault_at(node_at(root_, {"target", "ports"}),
+               "needs target.url: the simulator has one port, a free one");
+    const char* const own = is_grpc() ? "grpc" : "http";
+    const auto has_port =
+        [](const std::string& url) {  // said behind the host, which may be an IPv6 address in [ ]
+          const size_t host = url.find("://") + 3, end = std::min(url.find('/', host), url.size());
+          const size_t colon = url.rfind(':', end - 1);
+          return colon != std::string::npos && colon >= host && url.find(']', colon) >= end;
+        };
+    if (out_.ports.contains(own) && std::all_of(out_.urls.begin(), out_.urls.end(), has_port) &&
+        !out_.urls.empty())
+      fault_at(node_at(root_, {"target", "ports", own}), "is not used: target.url has a port");
+  }
+
+  bool is_grpc() const {
+    return std::any_of(out_.urls.begin(), out_.urls.end(),
+                       [](const std::string& url) { return url.starts_with("grpc"); });
   }
 
   void headers(const Json& json) {
@@ -114,9 +139,7 @@ class TargetReader {
   }
 
   void check_streams() {
-    const bool is_grpc = std::any_of(out_.urls.begin(), out_.urls.end(),
-                                     [](const std::string& url) { return url.starts_with("grpc"); });
-    if (out_.connections.http2 || is_grpc || out_.connections.streams == 1) return;
+    if (out_.connections.http2 || is_grpc() || out_.connections.streams == 1) return;
     fault_at(node_at(root_, {"target", "connections", "streams_per_connection"}),
              "needs target.connections.http: \"2\"; an HTTP/1.1 connection carries one request at a time");
   }

@@ -1,6 +1,6 @@
 // What is wrong with a target's URL, as a sentence; empty if nothing is. Only the form is looked at: no name
-// is resolved. User names and passwords are refused here and never shown. Used by config alone; net/url.hpp
-// parses.
+// is resolved. User names and passwords are refused here and never shown. Called for run files and for
+// `init --url`; net/url.hpp parses.
 #pragma once
 
 #include <string>

@@ -26,7 +26,8 @@ constexpr int64_t kTickAnswerNs = 20'000'000;   // for the workers' part of a ti
 LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
                        std::vector<std::unique_ptr<Worker>>& workers, Feeder& feeder, WriterThread& writer,
                        Mailbox<Completion>& completions, TickCollector& ticks,
-                       std::vector<std::pair<std::string, std::string>> warnings, PointJudge judge)
+                       std::vector<std::pair<std::string, std::string>> warnings, PointJudge judge,
+                       ServerLoad servers_have)
     : plan_(plan),
       context_(context),
       workers_(workers),
@@ -37,6 +38,7 @@ LoadDriver::LoadDriver(const Plan& plan, const RunContext& context,
       ticks_(ticks),
       warnings_(std::move(warnings)),
       judge_(std::move(judge)),
+      servers_have_(std::move(servers_have)),
       draws_(plan.file),
       drain_limit_ns_(plan.file.limits.drain_timeout_ns) {}
 
@@ -122,6 +124,8 @@ void LoadDriver::run_sweep() {
   while (!no_more_load_) {
     const auto point = planner.next();
     if (!point) break;
+    if (!points_.empty()) wait_for_servers();
+    if (no_more_load_) break;
     const uint64_t from_byte = writer_.file_bytes();
     points_.push_back(plan_point(plan_, *point));
     run_phase(points_.back(), false);

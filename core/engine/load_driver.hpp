@@ -54,13 +54,17 @@ struct Progress {
 // Reads the records of a point, from this byte of the file on. It takes its time; on a thread of its own.
 using PointJudge = std::function<Result<PointResult>(const std::string& point, uint64_t from_byte)>;
 
+// How many requests the servers say they have; none: they do not say. Blocks; on a thread of its own.
+using ServerLoad = std::function<std::optional<double>()>;
+
 class LoadDriver {
  public:
-  // All references outlive the driver. `judge`: how a point of a sweep ended; needed by sweeps alone.
+  // All references outlive the driver. `judge`: how a point of a sweep ended; `servers_have`: is the next one
+  // to wait? Both are for sweeps alone.
   LoadDriver(const Plan& plan, const RunContext& context, std::vector<std::unique_ptr<Worker>>& workers,
              Feeder& feeder, WriterThread& writer, Mailbox<Completion>& completions, TickCollector& ticks,
              std::vector<std::pair<std::string, std::string>> warnings,  // id and text, for the records
-             PointJudge judge);
+             PointJudge judge, ServerLoad servers_have);
 
   ~LoadDriver();
 
@@ -88,6 +92,8 @@ class LoadDriver {
   void run_sweep();
   std::optional<PointResult> result_of(const std::string& point, uint64_t from_byte);
   void wait_for_records();
+  void wait_for_servers();
+  std::optional<double> requests_at_servers();
   void pass_time(int64_t until_ns);
   Result<std::unique_ptr<Active>> open_phase(const PhasePlan& phase);
   void preconnect(const PhasePlan& phase);
@@ -141,6 +147,7 @@ class LoadDriver {
   std::deque<PhasePlan> points_;                 // of a sweep, as they are chosen; addresses stay
   uint64_t most_points_ = 0;                     // of a sweep, at most; 0: not known
   const PointJudge judge_;
+  const ServerLoad servers_have_;
   RequestDraws draws_;
   FailureBudget budget_;
   uint64_t next_seq_ = 0;

@@ -33,10 +33,9 @@ bool LoadDriver::plan_release(Active& active, int64_t at_ns) {
   auto sample = next_sample();
   if (sample == nullptr) {
     const std::string fault = feeder_.fault();
-    if (!fault.empty()) {
-      not_issued(active, scheduled_ns, "dataset");
-      end_run("dataset", fault);
-    }
+    if (fault.empty()) return active.scheduler.data_ended(at_ns), false;
+    not_issued(active, scheduled_ns, "dataset");
+    end_run("dataset", fault);
     stop_load(active, "dataset");
     return false;
   }

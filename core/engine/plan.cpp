@@ -214,6 +214,8 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
   if (auto usable = check_trace(plan); !usable) return usable.errors();
   if (auto usable = check_sessions(plan); !usable) return usable.errors();
+  if (auto usable = check_fit(plan.file, *plan.dataset, plays_sessions(plan)); !usable)
+    return usable.errors();
   plan.data_files = find_data_files(*plan.dataset, plan.file.dataset.options_json);
   std::vector<std::vector<int64_t>> arrivals;
   for (const PhasePlan& phase : plan.phases) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -26,6 +27,7 @@ constexpr int kDiscoverRounds = 4;
 constexpr auto kPollPause = std::chrono::milliseconds(250);
 constexpr size_t kForeignTextBytes = 256;
 constexpr size_t kCalibrationWords = 8;  // the second calibration request has at least this many fewer words
+constexpr int64_t kCalibrationTokens = 16;  // a shorter prompt says nothing about bytes per token
 constexpr size_t kSpareBytes = 64;
 constexpr const char* kUnverified =
     "TLS: the server's certificate is NOT verified (target.tls.verify: false): anybody may have answered";
@@ -94,8 +96,10 @@ class PreflightRun {
   Result<void> send_first_sample(RequestEncoder& encoder, Processor& processor, const RunContext& context,
                                  const Sample& sample);
   Result<void> calibrate(RequestEncoder& encoder, Processor& processor, const RunContext& context);
-  void compare_tokenizer(const Sample& whole, const Sample& half, int64_t server_tokens);
-  Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit);
+  Result<void> calibrate_fit(RequestEncoder& encoder, Processor& processor, const RunContext& context);
+  void compare_tokenizer(const Result<int64_t>& whole, const Result<int64_t>& half, int64_t server_tokens);
+  Result<std::shared_ptr<const Sample>> first_sample(const std::string& nonce_salt, size_t word_limit,
+                                                     std::optional<int64_t> input_tokens = std::nullopt);
   Result<Answer> ask(const Probe& probe);
 
   const Plan& plan_;
@@ -111,6 +115,16 @@ class PreflightRun {
 std::string_view made_text(const Sample& sample) {
   const tkm_str text = sample.messages().empty() ? sample.text() : sample.messages()[0].parts[0].data;
   return {text.data, text.size};
+}
+
+int64_t count_text_bytes(const Sample& sample) {
+  size_t bytes = sample.text().size;
+  for (const tkm_message& message : sample.messages()) {
+    for (size_t at = 0; at < message.part_count; ++at) {
+      if (message.parts[at].kind == TKM_PART_TEXT) bytes += message.parts[at].data.size;
+    }
+  }
+  return static_cast<int64_t>(bytes);
 }
 
 size_t count_words(const Sample& sample) {
@@ -192,6 +206,7 @@ Result<void> PreflightRun::discover(Processor& processor) {
     auto profile = parse_profile(*described);
     if (!profile) return profile.errors();
     found_.profile = std::move(*profile);
+    for (const auto& [name, port] : plan_.file.target.ports) found_.profile.ports[name] = port;
     if (found_.servers.empty())
       return {};  // the target is not known yet: the caller resolves it and comes again
     bool learned = false;
@@ -241,6 +256,11 @@ Result<void> PreflightRun::check_name(const std::vector<ModelName>& models, cons
 Result<std::vector<ModelName>> PreflightRun::list_models() {
   std::vector<ModelName> none;
   if (!found_.profile.models) return none;
+  if (found_.profile.models->is_told()) {
+    std::vector<ModelName> told;
+    for (const std::string& name : found_.profile.models->listed) told.push_back({name, -1});
+    return told;
+  }
   auto answer = ask(found_.profile.models->probe);
   if (!answer) return answer.errors();
   if (answer->status == 200) return read_models(*found_.profile.models, answer->body);
@@ -294,13 +314,18 @@ void PreflightRun::read_info() {
 }
 
 Result<std::shared_ptr<const Sample>> PreflightRun::first_sample(const std::string& nonce_salt,
-                                                                 size_t word_limit) {
+                                                                 size_t word_limit,
+                                                                 std::optional<int64_t> input_tokens) {
   auto dataset = make_dataset(plan_, nullptr);
   if (!dataset) return dataset.errors();
   SampleRules rules = sample_rules(plan_, found_.profile, nonce_salt);
   rules.rows.order = RunFile::Rows::Order::sequential;
   rules.rows.limit = 1;
   rules.word_limit = word_limit;
+  if (input_tokens) {
+    rules.rows.input_tokens = RunFile::TokenLength{};
+    rules.rows.input_tokens->mean = static_cast<double>(*input_tokens);
+  }
   auto source = SampleSource::open(std::move(*dataset), std::move(rules));
   if (!source) return source.errors();
   auto row = (*source)->next();
@@ -359,11 +384,11 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
 }
 
 // By how many tokens two texts differ: with another model's tokenizer, lengths would only seem to be exact.
-void PreflightRun::compare_tokenizer(const Sample& whole, const Sample& half, int64_t server_tokens) {
+void PreflightRun::compare_tokenizer(const Result<int64_t>& whole, const Result<int64_t>& half,
+                                     int64_t server_tokens) {
   constexpr int64_t kNear = 2;
-  const auto all = plan_.tokenizer->count(made_text(whole)), some = plan_.tokenizer->count(made_text(half));
-  if (!all || !some) return;
-  const int64_t own_tokens = *all - *some;
+  if (!whole || !half) return;
+  const int64_t own_tokens = *whole - *half;
   if (std::abs(own_tokens - server_tokens) <= std::max(kNear, server_tokens / 100)) return;
   found_.warnings.push_back("model.tokenizer is not the server's: it counts " + std::to_string(own_tokens) +
                             " tokens where the server counts " + std::to_string(server_tokens) +
@@ -388,7 +413,10 @@ Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& process
   const auto less_words = static_cast<double>(words + nonce_words - count_words(**half));
   if (*tokens < 0 || *fewer < 0 || *tokens <= *fewer || less_words <= 0) return {};
   const double per_word = static_cast<double>(*tokens - *fewer) / less_words;
-  if (plan_.tokenizer != nullptr) compare_tokenizer(**whole, **half, *tokens - *fewer);
+  if (plan_.tokenizer != nullptr) {
+    compare_tokenizer(plan_.tokenizer->count(made_text(**whole)), plan_.tokenizer->count(made_text(**half)),
+                      *tokens - *fewer);
+  }
   // With a tokenizer the text's own tokens are known.
   const double own = plan_.tokenizer != nullptr ? static_cast<double>((*whole)->prompt_tokens)
                                                 : per_word * static_cast<double>(words);
@@ -398,6 +426,30 @@ Result<void> PreflightRun::calibrate(RequestEncoder& encoder, Processor& process
       .reserved = 0,
       .tokens_per_word = per_word,
       .overhead_tokens = static_cast<int64_t>(overhead < 0 ? overhead - 0.5 : overhead + 0.5)};
+  return {};
+}
+
+// The first prompt of the data at the wanted length and at half of it. What cannot be learned from them stays
+// an estimate.
+Result<void> PreflightRun::calibrate_fit(RequestEncoder& encoder, Processor& processor,
+                                         const RunContext& context) {
+  const RunFile::TokenLength& wanted = *plan_.file.rows.input_tokens;
+  const bool uniform = wanted.kind == RunFile::TokenLength::Kind::uniform;
+  const int64_t length =
+      uniform ? (wanted.min + wanted.max) / 2 : static_cast<int64_t>(std::llround(wanted.mean));
+  auto whole = first_sample(salt_, 0, length), half = first_sample(salt_, 0, length / 2);
+  if (length < kCalibrationTokens || !whole || !half || (*whole)->form == TKM_FORM_TOKENS) return {};
+  const auto tokens = send_sample(encoder, processor, context, **whole, "");
+  if (!tokens) return tokens.errors();
+  const auto fewer = send_sample(encoder, processor, context, **half, "");
+  if (!fewer) return fewer.errors();
+  const auto scale =
+      scale_of(count_text_bytes(**whole), *tokens, count_text_bytes(**half), std::max<int64_t>(*fewer, 0));
+  if (*tokens < 0 || *fewer < 0 || !scale) return {};
+  found_.fit_scale = *scale;
+  if (plan_.tokenizer == nullptr) return {};
+  found_.fit_scale.overhead_tokens = std::max<int64_t>(*tokens - (*whole)->prompt_tokens, 0);
+  compare_tokenizer((*whole)->prompt_tokens, (*half)->prompt_tokens, *tokens - *fewer);
   return {};
 }
 
@@ -422,6 +474,7 @@ Result<void> PreflightRun::first_requests(Processor& processor) {
   const auto sent = on_each_server([&] { return send_first_sample(encoder, processor, context, **sample); });
   if (!sent) return sent;
   const bool made_text = plan_.dataset->has_capability("made-text") && (*sample)->form != TKM_FORM_TOKENS;
+  if (plan_.file.rows.input_tokens) return calibrate_fit(encoder, processor, context);
   return made_text ? calibrate(encoder, processor, context) : Result<void>();
 }
 
@@ -492,6 +545,20 @@ Result<void> check_inputs(const Plan& plan) {
   auto dataset = make_dataset(plan, nullptr);
   if (!dataset) return dataset.errors();
   auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, *profile, ""));
+  if (!source) return source.errors();
+  auto first = (*source)->next();
+  return first ? Result<void>() : Result<void>(first.errors());
+}
+
+Result<void> check_arrivals(const Plan& plan) {
+  const auto follows = [](const PhasePlan& phase) { return phase.follows_data; };
+  const auto is_missing = [](const Manifest::DataFile& file) { return file.sha256.empty(); };
+  if (std::none_of(plan.phases.begin(), plan.phases.end(), follows) ||
+      std::any_of(plan.data_files.begin(), plan.data_files.end(), is_missing))
+    return {};
+  auto dataset = make_dataset(plan, nullptr);
+  if (!dataset) return dataset.errors();
+  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, Profile(), ""));
   if (!source) return source.errors();
   auto first = (*source)->next();
   return first ? Result<void>() : Result<void>(first.errors());

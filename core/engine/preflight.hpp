@@ -38,6 +38,7 @@ struct Preflight {
   std::string server;             // what the info probes answered, in short; may be empty
   std::string info_json = "{}";   // their answers, by probe
   std::optional<tkm_calibration> calibration;
+  FitScale fit_scale;  // of rows.input_tokens
   struct Loaded {
     size_t server = 0;  // of `servers`
     std::string adapter;
@@ -54,6 +55,10 @@ struct Preflight {
 // refuses, certificates that cannot be read, what the processor cannot do, data that is missing or bad (a
 // finite dataset is read whole).
 Result<void> check_inputs(const Plan& plan);
+
+// Where a load takes its times from the data: does each record have one? Not known, and no error, where the
+// data's file is not here to be read.
+Result<void> check_arrivals(const Plan& plan);
 
 // `salt`: a hex word of this run's own. Errors say which step failed and what the server said.
 Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>& urls,

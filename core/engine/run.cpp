@@ -13,6 +13,7 @@
 #include <tokometer/json.hpp>
 
 #include "base/file.hpp"
+#include "engine/server_load.hpp"
 #include "metrics/summary.hpp"
 #include "plugin/crash.hpp"
 
@@ -26,7 +27,9 @@ Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& p
                                             const std::string& salt) {
   auto dataset = make_dataset(plan, preflight.calibration ? &*preflight.calibration : nullptr);
   if (!dataset) return dataset.errors();
-  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, preflight.profile, salt));
+  SampleRules rules = sample_rules(plan, preflight.profile, salt);
+  rules.fit_scale = preflight.fit_scale;
+  auto source = SampleSource::open(std::move(*dataset), std::move(rules));
   if (!source) return source.errors();
   return std::make_unique<Feeder>(std::move(*source));
 }
@@ -129,8 +132,11 @@ Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& 
   }
   if (!feeder_->filtered_at_start().empty())
     warnings.emplace_back("rows_filtered", feeder_->filtered_at_start());
-  driver_ = std::make_unique<LoadDriver>(plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_,
-                                         std::move(warnings), judge_of(settings.directory));
+  if (!feeder_->fitted_at_start().empty()) warnings.emplace_back("rows_fitted", feeder_->fitted_at_start());
+  driver_ = std::make_unique<LoadDriver>(
+      plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_, std::move(warnings),
+      judge_of(settings.directory),
+      [&file = plan_.file, preflight] { return requests_at_servers(file, preflight); });
   start_threads();
   return {};
 }

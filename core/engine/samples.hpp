@@ -18,6 +18,7 @@
 
 #include "base/error.hpp"
 #include "config/run_file.hpp"
+#include "engine/prompt_fit.hpp"
 #include "engine/row_filter.hpp"
 #include "engine/run_tokenizer.hpp"
 #include "plugin/handles.hpp"
@@ -76,6 +77,7 @@ struct SampleRules {
   size_t word_limit = 0;        // cuts texts to this many words, for calibration; 0: whole
   bool needs_arrivals = false;  // a phase's load takes the times of its requests from the data
   std::string data_name;        // the dataset's file, for sentences; empty: it has none
+  FitScale fit_scale;           // of rows.input_tokens
   std::shared_ptr<RunTokenizer> tokenizer;  // counts what the dataset does not state; null: nobody does
 };
 
@@ -96,12 +98,14 @@ class SampleSource {
 
   uint64_t skipped() const noexcept { return skipped_; }  // bad records left out
   const RowFilter& filter() const noexcept { return filter_; }
+  const PromptFit& fit() const noexcept { return fit_; }
 
  private:
   SampleSource(Dataset dataset, SampleRules rules)
       : dataset_(std::move(dataset)),
         rules_(std::move(rules)),
-        filter_(rules_.rows.filter, rules_.output_tokens, rules_.tokenizer != nullptr) {}
+        filter_(rules_.rows.filter, rules_.output_tokens, rules_.tokenizer != nullptr),
+        fit_(rules_.rows, rules_.seed, rules_.tokenizer.get(), rules_.fit_scale) {}
   Result<void> read_all();
   Result<std::shared_ptr<const Sample>> read_one();
   Result<void> read_turns(Sample& first, const std::string& session, RowSize& size);
@@ -112,6 +116,7 @@ class SampleSource {
   Dataset dataset_;
   SampleRules rules_;
   RowFilter filter_;
+  PromptFit fit_;
   std::vector<std::shared_ptr<const Sample>> rows_;  // finite or limited datasets
   bool stored_ = false;
   size_t position_ = 0;
@@ -147,6 +152,9 @@ class Feeder {
   // What rows.filter left out before the run, one sentence; empty: there is none.
   const std::string& filtered_at_start() const noexcept { return filtered_at_start_; }
 
+  // What was done to the prompts for rows.input_tokens, one sentence; empty: nothing.
+  const std::string& fitted_at_start() const noexcept { return fitted_at_start_; }
+
   // What ended the data early; empty if nothing did.
   std::string fault() const;
 
@@ -155,7 +163,7 @@ class Feeder {
 
   std::unique_ptr<SampleSource> source_;
   const uint64_t skipped_at_start_;
-  const std::string filtered_at_start_;
+  const std::string filtered_at_start_, fitted_at_start_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Row> ready_;

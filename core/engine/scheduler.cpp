@@ -164,6 +164,17 @@ void PhaseScheduler::drop_if_enough() {
   committed_ = {};
 }
 
+void PhaseScheduler::data_ended(int64_t at_ns) {
+  done_ = said_done_ = true;
+  latest_ns_ = at_ns;
+  wait_until_ns_ = -1;
+  --released_;
+  --in_flight_;
+  active_ -= static_cast<uint32_t>(1 + committed_.size());
+  committed_ = {};
+  if (limits_.duration_ns) --(at_ns < *limits_.duration_ns ? open_in_window_ : taken_in_cooldown_);
+}
+
 void PhaseScheduler::session_taken(uint64_t turns) {
   later_turns_ += turns - 1;
   turns_to_come_ += turns - 1;

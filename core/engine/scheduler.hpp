@@ -61,7 +61,11 @@ class PhaseScheduler {
   void turn_ended(int64_t scheduled_ns, int64_t end_ns);
   uint64_t turns_to_come() const noexcept { return turns_to_come_; }
 
-  // No samples are left, or the run is being stopped: nothing more is released.
+  // There is no sample for what was just taken at `at_ns`: it is no request, nor is what was committed to
+  // behind it. The load ends when the turns of the sessions that have begun are taken.
+  void data_ended(int64_t at_ns);
+
+  // The run is being stopped: nothing more is released.
   // Returns the commitments that were inside the phase and not yet taken.
   std::vector<int64_t> stop();
 

@@ -34,6 +34,14 @@ FetchRequest request_to(const RunFile& file, const Preflight& found, const Targe
           .tls = found.tls};
 }
 
+Url page_url(const Url& server, const Profile& profile, const MetricsPage& page) {
+  Url url = server;
+  const auto port = profile.ports.find(page.port);
+  if (!page.port.empty() && port != profile.ports.end()) url.port = static_cast<uint16_t>(port->second);
+  if (profile.is_grpc()) url.scheme = url.tls ? "https" : "http";
+  return url;
+}
+
 Result<Answer> ask_server(const RunFile& file, const Preflight& found, const TargetServer& server,
                           const Probe& probe, const FillValues& values) {
   const Probe filled = fill(probe, values);

@@ -24,6 +24,9 @@ std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& f
 // To this server; what to ask is the caller's to fill in.
 FetchRequest request_to(const RunFile& file, const Preflight& found, const TargetServer& server);
 
+// Where a metrics page is, on a port of its own or the server's.
+Url page_url(const Url& server, const Profile& profile, const MetricsPage& page);
+
 // One probe. What the answer means is check_answer()'s; of gRPC it has the call's status and one message, or
 // why there is none.
 Result<Answer> ask_server(const RunFile& file, const Preflight& found, const TargetServer& server,

@@ -38,9 +38,11 @@ struct Probe {
 
 struct ModelsProbe {
   Probe probe;
-  std::string names;           // pointer to the model names
-  std::string context;         // pointer to the context lengths, in the same order; empty: not told
-  bool lists_adapters = true;  // false: only base models stand there
+  std::string names;                // pointer to the model names
+  std::string context;              // pointer to the context lengths, in the same order; empty: not told
+  bool lists_adapters = true;       // false: only base models stand there
+  std::vector<std::string> listed;  // the names, told by the processor, which has learned them
+  bool is_told() const { return probe.path.empty(); }  // there is nothing to ask
 };
 struct ModelName {
   std::string name;

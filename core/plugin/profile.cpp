@@ -173,8 +173,17 @@ std::optional<ModelsProbe> read_models_probe(ProfileReader& reader) {
   const Json* value = reader.get("models");
   if (value == nullptr) return std::nullopt;
   ProfileReader inner(reader.findings(), *value, reader.path_of("models"));
-  ModelsProbe models{read_probe(inner), read_pointer(inner, "names"), read_pointer(inner, "context"),
-                     inner.flag("lists_adapters").value_or(true)};
+  if (value->IsObject() && tkm::find(*value, "listed") != nullptr) {
+    ModelsProbe told;
+    told.listed = inner.texts("listed");
+    told.lists_adapters = inner.flag("lists_adapters").value_or(true);
+    return told;
+  }
+  ModelsProbe models{read_probe(inner),
+                     read_pointer(inner, "names"),
+                     read_pointer(inner, "context"),
+                     inner.flag("lists_adapters").value_or(true),
+                     {}};
   if (models.names.empty()) inner.fault("names", "is missing");
   return models;
 }

@@ -88,7 +88,13 @@ std::string Grpc::describe() const {
     probe("metadata", "ModelMetadata", request.SerializeAsString());
     probe("config", "ModelConfig", request.SerializeAsString());
   }
-  json.end_array().raw(kMembers).raw(kTelemetry).end_object();
+  json.end_array();
+  if (!models_.empty()) {
+    json.key("models").begin_object().key("listed").begin_array();
+    for (const std::string& model : models_) json.value(model);
+    json.end_array().end_object();
+  }
+  json.raw(kMembers).raw(kTelemetry).end_object();
   return text;
 }
 
@@ -105,15 +111,17 @@ void Grpc::learn_models(std::string_view body) {
   kserve::RepositoryIndexResponse index;
   if (!read(body, index)) return;
   for (const kserve::ModelIndex& model : index.models()) {
-    if (model.state() == "READY") models_ += (models_.empty() ? "" : ", ") + model.name();
+    if (model.state() == "READY") models_.push_back(model.name());
   }
+  if (model_.empty() && models_.size() == 1) model_ = models_.front();
 }
 
 void Grpc::learn_metadata(const tkm_answer& answer) {
   const std::string_view body = tkm::view(answer.body);
   if (answer.status == kNotFound) {
-    throw tkm::config_error("the server has no model \"" + model_ + "\"" +
-                            (models_.empty() ? "" : ". It lists: " + models_));
+    std::string listed;
+    for (const std::string& model : models_) listed += (listed.empty() ? ". It lists: " : ", ") + model;
+    throw tkm::config_error("the server has no model \"" + model_ + "\"" + listed);
   }
   if (answer.status == kUnauthenticated || answer.status == kPermissionDenied) {
     throw tkm::config_error("the target answered " + std::to_string(answer.status) + " to ModelMetadata: " +

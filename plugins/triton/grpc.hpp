@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "grpc_reply.hpp"
 #include "grpc_request.hpp"
@@ -37,8 +38,9 @@ class Grpc {
   void learn_metadata(const tkm_answer& answer);
 
   Options options_;
-  std::string model_, models_;  // models_: those that the server has ready
-  std::string unread_;          // why the metadata could not be read
+  std::string model_;                // empty: not known yet
+  std::vector<std::string> models_;  // that the server has ready
+  std::string unread_;               // why the metadata could not be read
   bool is_decoupled_ = true;
   Tensors tensors_;
   GrpcRequest request_;

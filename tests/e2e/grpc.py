@@ -2,6 +2,7 @@
 and each wrong setting with one clear sentence."""
 
 import contextlib
+import json
 import socket
 import threading
 
@@ -99,6 +100,39 @@ class Grpc(GrpcCase):
                 self.assertEqual(*found)
 
 
+class GrpcProbe(GrpcCase):
+    """`probe` and `init` find out by themselves who speaks gRPC, and write it down so that it runs."""
+
+    def test_probe(self):
+        sim = self.sim("--model", "llama")
+        code, out, err = self.tokometer("probe", sim.url)
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"(?m)^model +llama$")
+        self.assertIn("processor: {use: triton, options: {api: grpc}}", out)
+        self.assertEqual(json.loads(self.tokometer("probe", sim.url, "--json")[1])["processor"], "triton")
+        code, _, err = self.tokometer("probe", sim.http_url)
+        self.assertEqual(code, 0, err)
+
+    def test_init(self):
+        sim = self.sim("--model", "llama")
+        code, text, err = self.tokometer("init", "emulated-data", "--url", sim.url)
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("model: {name: \"llama\"}\nprocessor: {use: triton, options: {api: grpc}}\n", text)
+        self.assertEqual(self.run_ok(text, "--set", "phases=[{name: main, requests: 5, warmup: none}]").summary["totals"]["ok"], 5)
+
+    def test_nobody_there(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            url = f"grpc://127.0.0.1:{probe.getsockname()[1]}"
+        code, _, err = self.tokometer("probe", url)
+        self.assertEqual(code, 3, err)
+        self.assertIn(url, err)
+        code, text, err = self.tokometer("init", "chat", "--url", url)
+        self.assertEqual(code, 0, err)
+        self.assertIn("only the URL is filled in", err)
+        self.assertIn(f"url: {url}", text)
+
+
 class GrpcFaults(GrpcCase):
     def faulty(self, fault, target=""):
         sim = self.sim("--seed", "3", "--failure-rate", "0.3", "--failure", fault)
@@ -181,7 +215,9 @@ class GrpcRefused(GrpcCase):
     def test_the_model(self):
         sim = self.sim("--model", "llama")
         self.refused(sim.url, 'the server has no model "sim-model". It lists: llama')
-        self.refused(sim.url, "set model.name", model="")
+        run = self.run_ok(run_text(sim.url, processor=grpc()))     # the only one that is ready
+        self.assertEqual({line["model"] for line in sim.requests().values()}, {"llama"})
+        self.assertEqual(run.manifest["workloads"][0]["model"], "llama")
 
     def test_tensors(self):
         sim = self.sim()

@@ -43,6 +43,11 @@ class Refused(Case):
         self.refused(["run", file, "--set", "noequals"], "noequals")
         self.refused(["report", self.tmp / "nowhere"], "nowhere")
 
+    def test_url_of_init(self):
+        for url, words in (("localhost:8000", "must begin with http://"), ("ftp://h", "must begin with http://"), ("http://h:99999", "port must be 1-65535"),
+                           ("http://me:key@h", "a user name or password does not belong here"), ("http://h/?a=b", "a query (?)"), ("http://", "the host is missing")):
+            self.refused(["init", "chat", "--url", url], "--url: ", words)
+
     def test_unset_variable(self):
         file = self.write("run.yaml", run_text("http://127.0.0.1:${TKM_NO_SUCH_PORT}"))
         self.refused(["run", file], "run.yaml:3:", "TKM_NO_SUCH_PORT", "not set")
@@ -130,6 +135,18 @@ class Servers(Case):
         self.assertEqual(code, 0, err)
         self.assertIn("probed-model", json.dumps(json.loads(out)))
         self.assertEqual(self.tokometer("probe", self.write("p.yaml", run_text(sim.url)))[0], 0)
+
+    def test_ports(self):
+        sim = self.sim("--ttft", "1ms", "--itl", "1ms")
+        port = sim.url.rsplit(":", 1)[1]
+        run = self.run_ok(run_text("http://127.0.0.1", target=f"ports: {{http: {port}}}"))
+        self.assertEqual(run.manifest["target"]["url"], sim.url)
+        text = run_text("grpc://127.0.0.1", processor="{use: triton, options: {api: grpc}}", target=f"ports: {{grpc: {port}, metrics: {port}}}",
+                        more="model: {name: sim-model}\n")
+        self.assertEqual(self.run_ok(text).summary["totals"]["ok"], 10)
+        code, out, err = self.tokometer("probe", self.write("probe.yaml", text), "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual([page["url"] for page in json.loads(out)["metrics_pages"]], [sim.url + "/metrics"])
 
     def test_adapters(self):
         sim = self.sim("--adapters", "ada,bob", "--ttft", "1ms", "--itl", "1ms")
@@ -417,11 +434,11 @@ class Keys(Case):
         self.assertEqual(run.summary["totals"]["ok"], 40)
         self.assertLess(max(r["sent_ns"] - r["scheduled_ns"] for r in run.requests), 400_000_000, "the schedule is shifted")
 
-    def rows(self, rows, count=6, phase="", load="{use: synchronous}"):
+    def rows(self, rows, count=6, phase="", load="{use: synchronous}", more=""):
         data = self.write("rows.jsonl", "".join(json.dumps({"prompt": f"row {i}", "output_tokens": 2}) + "\n" for i in range(count)))
         sim = self.fast()
         return self.run_file(run_text(sim.url, dataset=f"{{use: jsonl, options: {{file: {data}}}, rows: {rows}}}", load=load,
-                                      phase=phase or "requests: 15"))
+                                      phase=phase or "requests: 15", more=more))
 
     def samples(self, run):
         return [r["sample"] for r in sorted(run.requests, key=lambda r: r["seq"]) if "sample" in r]
@@ -443,6 +460,18 @@ class Keys(Case):
         text = run_text(sim.url, dataset=f"{{use: jsonl, options: {{file: {data}}}, rows: {{on_end: stop}}}}", load="{use: synchronous}")
         text = "\n".join(line for line in text.splitlines() if not line.startswith("phases"))
         self.assertEqual(self.samples(self.run_ok(text)), list(range(6)))
+
+    def test_the_end_of_the_data_is_no_request(self):
+        stop = "{on_end: stop}"
+        for load, phase in (("{use: concurrency, options: {users: 4}}", "requests: 50"), ("{use: throughput, options: {users: 9}}", "duration: 20s"),
+                            ("{use: constant, options: {rate: 200}}", "duration: 20s")):
+            with self.subTest(load):
+                run = self.rows(stop, load=load, phase=phase)
+                self.assert_law(run)
+                self.assertEqual((run.summary["totals"]["planned"], run.summary["totals"]["ok"]), (6, 6))
+        # What waits for the cap when the data end is sent all the same.
+        run = self.rows(stop, load="{use: concurrency, options: {users: 4}}", phase="requests: 50", more="limits: {max_in_flight: 1}\n")
+        self.assertEqual(run.summary["totals"]["ok"], 6, run.show())
 
     def test_rows_too_few(self):
         run = self.rows("{on_end: error}")
@@ -520,7 +549,7 @@ class Traces(Case):
         self.assertEqual(self.scheduled(run)[6:], [300_000_000, 350_000_000, 350_000_000], "goes on at the mean rate")
 
     def refused(self, text, *words):
-        for verb in ("plan", "run"):
+        for verb in ("validate", "plan", "run"):
             code, _, err = self.tokometer(verb, self.write("run.yaml", text))
             self.assertEqual(code, 2, err)
             for word in words:
@@ -533,6 +562,14 @@ class Traces(Case):
         self.refused(self.text(url, options="timestamp_unit: ms"), "trace.jsonl: record 1 has no arrival time")
         self.refused(self.text(url, times=[5, 9, 8]), "trace.jsonl: record 3 arrives 1ms before the record in front of it")
         self.refused(run_text(url, load="{use: trace}"), "dataset.use: \"synthetic\" has no arrival times")
+        both = run_text(url, more="matrix: [{load: [{use: synchronous}, {use: trace}]}]\n", load="synchronous")
+        code, _, err = self.tokometer("validate", self.write("matrix.yaml", both))
+        self.assertEqual((code, "has no arrival times" in err), (2, True), err)
+
+    def test_validate_without_the_data(self):
+        file = self.write("run.yaml", run_text("http://127.0.0.1:1", load="{use: trace}", dataset="{use: jsonl, options: {file: no.jsonl, timestamp: at}}"))
+        code, out, err = self.tokometer("validate", file)
+        self.assertEqual(code, 0, err)
 
 
 class Plans(Case):

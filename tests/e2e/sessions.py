@@ -41,9 +41,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.reply(200, "text/event-stream", text.encode())
 
 
-class Sessions(Case):
-    def echo(self):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+class EchoCase(Case):
+    def echo(self, handler=Echo):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         server.seen = {}
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -54,6 +54,8 @@ class Sessions(Case):
         server.url = f"http://127.0.0.1:{server.server_address[1]}"
         return server
 
+
+class Sessions(EchoCase):
     def talks(self, talks=TALKS):
         rows = [{"messages": [message for i, question in enumerate(talk)
                               for message in ({"role": "user", "content": question},
@@ -134,6 +136,15 @@ class Sessions(Case):
         self.assertEqual(run.summary["totals"], {"planned": 6, "issued": 4, "not_issued": 2, "ok": 3, "failed": 1,
                                                  "cancelled": 0, **self.other_totals(run)})
         self.assertEqual(run.summary["phases"][0]["sessions"]["completed"], 1)
+
+    def test_the_end_of_the_data_cuts_no_session(self):
+        server = self.echo()
+        data = self.talks()
+        text = self.text(server.url, data, phase="duration: 30s", options=", think_time: 20ms").replace(
+            f"file: {data}, sessions: true, think_time: 20ms}}", f"file: {data}, sessions: true, think_time: 20ms}}, rows: {{on_end: stop}}")
+        run = self.run_ok(text)
+        self.assertEqual(len(self.by_session(run)), 3)
+        self.assertEqual((run.summary["totals"]["planned"], run.summary["totals"]["ok"]), (8, 8), run.show())
 
     def other_totals(self, run):
         known = {"planned", "issued", "not_issued", "ok", "failed", "cancelled"}

@@ -5,6 +5,7 @@ import json
 import re
 
 from harness import INT, ROOT, Case, main, send_signal
+from sessions import Echo, EchoCase
 
 
 def sweep_text(url, sweep, *, tokens=4, load="{use: constant}", more=""):
@@ -207,6 +208,38 @@ class Sweep(Case):
                                        load="concurrency"))
         self.assertEqual(self.names(run), ["concurrency@1", "concurrency@3"])
         self.assertEqual([p["users"] for p in self.points(run)], [1, 3])
+
+
+class Lingering(Echo):
+    """vLLM's page says that it goes on with three requests for a while: one less at each look. It answers all the same."""
+
+    def do_GET(self):
+        if self.path != "/metrics":
+            return super().do_GET()
+        self.server.log.append(self.server.left)
+        page = f"vllm:num_requests_running{{engine=\"0\"}} {self.server.left}.0\nvllm:num_requests_waiting{{engine=\"0\"}} 0.0\n"
+        self.server.left = max(self.server.left - 1, 0)
+        self.reply(200, "text/plain", page.encode())
+
+    def do_POST(self):
+        self.server.log.append("request")
+        self.server.left = 3
+        super().do_POST()
+
+
+class Between(EchoCase):
+    def test_a_point_waits_for_the_server(self):
+        server = self.echo(Lingering)
+        server.log, server.left = [], 0
+        text = sweep_text(server.url, f"{{method: list, values: [40, 80, 20], {POINT}}}").replace("processor: openai", "processor: vllm")
+        run = self.run_file(text)
+        self.assertIn(run.code, (0, 5), run.show())
+        self.assertEqual([p["value"] for p in self.points(run)], [40, 80, 20])
+        looks = "".join("r" if entry == "request" else str(entry) for entry in server.log)
+        self.assertRegex(looks, r"^r+3210r+3210r+$")
+
+    def points(self, run):
+        return [line for line in run.lines if line["t"] == "phase" and line["event"] == "begin"]
 
 
 def model_rate(prompt, output, slots):

@@ -101,5 +101,49 @@ class Tokenizer(Case):
         self.assertIn("file", condition["then"]["properties"]["model"]["properties"]["tokenizer"]["properties"]["options"]["properties"])
 
 
+class Fit(Case):
+    """dataset.rows.input_tokens and .output_tokens: real prompts at any length."""
+
+    def data(self, lengths):
+        rows = [{"conversations": [{"from": "human", "value": " ".join(["word"] * count)}, {"from": "gpt", "value": "an answer"}]}
+                for count in lengths]
+        return self.write("talks.json", json.dumps(rows))
+
+    def fitted(self, rows, more="", lengths=(3, 40, 250, 93), **sections):
+        sim = self.sim("--ttft", "1ms", "--itl", "100us")
+        dataset = f"{{use: sharegpt, options: {{file: {self.data(lengths)}}}, rows: {rows}}}"
+        run = self.run_ok(run_text(sim.url, dataset=dataset, more=more, phase="requests: 40", **sections))
+        self.assertEqual(self.assert_true_text(run, sim), 40)
+        return run
+
+    def test_by_the_servers_counts(self):
+        run = self.fitted("{input_tokens: 100, output_tokens: 6}")
+        self.assertEqual({r["prompt_tokens"] for r in run.requests}, {100})      # the server's template is counted off
+        self.assertEqual({(r["asked_output_tokens"], r["output_tokens"]) for r in run.requests}, {(6, 6)})
+        self.assertIn("prompts are fitted to dataset.rows.input_tokens by 5.00 bytes a token, as the server counted two of them: "
+                      "1 cut, 2 repeated, 1 as they were", run.out)
+
+    def test_by_a_tokenizer(self):
+        words = self.write("words.json", json.dumps(WORDS))
+        run = self.fitted("{input_tokens: {distribution: uniform, min: 20, max: 200}}",
+                          f"model: {{tokenizer: {{use: hf, options: {{file: {words}}}}}}}\n", lengths=range(1, 31))
+        counts = [r["prompt_tokens"] for r in run.requests]
+        self.assertTrue(20 <= min(counts) < 60 < 150 < max(counts) <= 200, counts)
+        self.assertGreater(len(set(counts)), 15)
+        self.assertEqual({r["asked_output_tokens"] for r in run.requests}, {2})
+        self.assertIn("dataset.rows.input_tokens by the tokenizer: ", run.out)
+
+    def test_refused(self):
+        def refused(dataset, sentence, **sections):
+            code, _, err = self.tokometer("validate", self.write("run.yaml", run_text("http://127.0.0.1:1", dataset=dataset, **sections)))
+            self.assertEqual(code, 2, err)
+            self.assertIn(sentence, err)
+        refused("{use: synthetic, options: {input_tokens: 8}, rows: {input_tokens: 9}}",
+                "dataset.rows.input_tokens: dataset \"synthetic\" makes its prompts by lengths of its own; set them in dataset.options")
+        data = self.data([3])
+        refused(f"{{use: sharegpt, options: {{file: {data}, sessions: true}}, rows: {{output_tokens: 9}}}}",
+                "dataset.rows.output_tokens: dataset \"sharegpt\" gives sessions, whose turns keep the lengths that they have")
+
+
 if __name__ == "__main__":
     main()

@@ -206,6 +206,38 @@ TEST_CASE("stop gives back what was committed to and not taken") {
   CHECK(take_all(scheduler, 50, 100).empty());
 }
 
+TEST_CASE("the end of the data ends the load: what has no sample is no request") {
+  Pattern pattern = fake_pattern(users(3));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000, .open_loop = false});
+  CHECK(take_all(scheduler, 0, 0).size() == 3);
+  scheduler.entry_ended(0, 10, true);
+  scheduler.entry_ended(0, 10, true);
+  REQUIRE(scheduler.take_due(10, 10) == 10);  // one of two that are due: the data have ended
+  scheduler.data_ended(10);
+  CHECK(scheduler.released() == 3);
+  CHECK(scheduler.active() == 1);
+  CHECK_FALSE(scheduler.take_due(11, 100));
+  CHECK(scheduler.load_ended());
+  scheduler.entry_ended(0, 20, true);
+  CHECK(scheduler.active() == 0);
+  CHECK(scheduler.stop().empty());
+}
+
+TEST_CASE("sessions that have begun are played to their end when the data have ended") {
+  Pattern pattern = fake_pattern(users(2));
+  PhaseScheduler scheduler(pattern, {.open_loop = false});
+  CHECK(scheduler.take_due(0, 0));
+  scheduler.session_taken(2);
+  CHECK(scheduler.take_due(0, 0));
+  scheduler.data_ended(0);
+  CHECK_FALSE(scheduler.take_due(1, 1));
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.turn_ended(0, 5);
+  scheduler.turn_taken(6);
+  CHECK_FALSE(scheduler.take_due(6, 6));
+  CHECK(scheduler.load_ended());
+}
+
 TEST_CASE("a blocked open loop shifts what is still to come") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.duration_ns = 1000});

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 namespace tokometer {
 namespace {
@@ -36,6 +37,14 @@ TEST_CASE("the profile of the design's example") {
   CHECK(profile->telemetry[0].quantities[0].candidates[0].fold == Fold::sum);
   CHECK(profile->auth.header == "authorization");
   CHECK(profile->auth.prefix == "Bearer ");
+}
+
+TEST_CASE("models that a processor has learned by itself are not asked for") {
+  const auto profile = parse_profile(R"({"profile": 1, "models": {"listed": ["a", "b"]}})");
+  REQUIRE(profile.ok());
+  CHECK(profile->warnings.empty());
+  CHECK(profile->models->is_told());
+  CHECK(profile->models->listed == std::vector<std::string>{"a", "b"});
 }
 
 TEST_CASE("everything that a probe can say") {
@@ -145,6 +154,7 @@ TEST_CASE("faults are named with their place and value") {
        "profile: ready[0].body_base64: must be base64"},
       {R"({"profile": 1, "ready": [{"post": "/a", "json": 1, "body_base64": "Zg=="}]})",
        "profile: ready[0].json: give one of \"json\", \"body_base64\""},
+      {R"({"profile": 1, "models": {"listed": "a"}})", "profile: models.listed: must be a list (got \"a\")"},
       {R"({"profile": 1, "models": {"get": "/v1/models"}})", "profile: models.names: is missing"},
       {R"({"profile": 1, "tokenize": {"post": "/t", "ids": "tokens"}})",
        "profile: tokenize.ids: must be a JSON pointer that begins with \"/\""},

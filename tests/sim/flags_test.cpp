@@ -35,6 +35,16 @@ TEST_CASE("defaults come from the schema") {
   CHECK_FALSE(options->jitter.has_value());
 }
 
+TEST_CASE("a list may be given in pieces, anything else is replaced") {
+  const auto options = options_of({"--adapters", "a", "--model", "m", "--adapters=b,c", "--model", "n"});
+  REQUIRE(options);
+  CHECK(options->adapters == std::vector<std::string>{"a", "b", "c"});
+  CHECK(options->model == "n");
+  const auto flag = options_of({"--options", R"({"adapters":["x"]})", "--adapters", "a"});
+  REQUIRE(flag);
+  CHECK(flag->adapters == std::vector<std::string>{"a"});
+}
+
 TEST_CASE("each key is a flag") {
   const auto options = options_of({"--ttft",
                                    "1.5s",
