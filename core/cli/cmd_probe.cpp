@@ -166,8 +166,9 @@ struct Failure {
   std::vector<Error> errors;
 };
 
-// Asks the server. `input` is used up.
+// Asks the server, with the first workload. `input` is used up.
 std::variant<Look, Failure> ask_server(Input& input) {
+  if (!input.file.workloads.empty()) input.file = RunFile(input.file.workloads.front());
   auto plan = make_plan(std::move(input.file), *input.registry);
   if (!plan) return Failure{kRefused, plan.errors()};
   if (auto usable = check_inputs(*plan); !usable) return Failure{kRefused, usable.errors()};
@@ -178,7 +179,7 @@ std::variant<Look, Failure> ask_server(Input& input) {
   const SteadyClock clock;
   auto preflight = run_preflight(*plan, target->urls(), random_hex(6), clock, redactor);
   if (!preflight) return Failure{kNotReady, preflight.errors()};
-  Look look{std::move(*plan), std::move(*preflight), {}, target->urls()};
+  Look look{std::move(*plan), std::move(preflight->front()), {}, target->urls()};
   const RunFile::Target& asked = look.plan.file.target;
   auto tls = look.preflight.tls;
   if (tls != nullptr && look.preflight.profile.is_grpc()) {  // its own is for HTTP/2

@@ -31,6 +31,15 @@ TEST_CASE("a rendered run file reads back to the same run") {
       "target: {url: \"http://h\", timeouts: {idle: off}, headers: {X-A: \"a, b: c\"}}\nlimits: "
       "{error_budget: 1%}\n",
       "slo: {per_request: {itl.p99: 80ms}, gates: [\"ttft.p99 < 500ms\"]}\n",
+      "workloads:\n"
+      "  - {name: a, load: {options: {rate: 3}}, request: {output_tokens: 5}}\n"
+      "  - {name: b, load: {use: concurrency, options: {users: 2}}, slo: {per_request: {ttft: 1s}}}\n"
+      "slo: {per_request: {tpot: 80ms}, gates: [\"ttft.p99 < 500ms\"]}\n"
+      "phases:\n"
+      "  - {duration: 9s, workloads: {b: off}}\n"
+      "  - {name: x, duration: 90s, warmup: 3s, workloads: {a: {requests: 7}, b: {load: {options: {users: "
+      "9}}}}}\n"
+      "  - {name: y, duration: 5s, load: {use: poisson, options: {rate: 0.1}}}\n",
   };
   for (const std::string& text : texts) {
     CAPTURE(text);
@@ -46,6 +55,11 @@ TEST_CASE("a rendered run file reads back to the same run") {
     for (size_t i = 0; i < first.phases.size(); ++i) {
       CHECK(second.phases[i].load.use == first.phases[i].load.use);
       CHECK(second.phases[i].load.options_json == first.phases[i].load.options_json);
+    }
+    REQUIRE(second.workloads.size() == first.workloads.size());
+    for (size_t i = 0; i < first.workloads.size(); ++i) {
+      CHECK(second.workloads[i].resolved_json == first.workloads[i].resolved_json);
+      CHECK(second.workloads[i].seed == first.workloads[i].seed);
     }
     CHECK(second.tags == first.tags);
     CHECK(second.request.extra_json == first.request.extra_json);
