@@ -58,8 +58,17 @@ TEST_CASE("a rendered run file reads back to the same run") {
     }
     REQUIRE(second.workloads.size() == first.workloads.size());
     for (size_t i = 0; i < first.workloads.size(); ++i) {
-      CHECK(second.workloads[i].resolved_json == first.workloads[i].resolved_json);
-      CHECK(second.workloads[i].seed == first.workloads[i].seed);
+      const RunFile &one = first.workloads[i], &again = second.workloads[i];
+      CHECK(again.workload == one.workload);
+      CHECK(again.seed == one.seed);
+      CHECK(again.load.options_json == one.load.options_json);
+      CHECK(again.request.output_tokens == one.request.output_tokens);
+      CHECK(again.slo.ttft_ns == one.slo.ttft_ns);
+      REQUIRE(again.phases.size() == one.phases.size());
+      for (size_t phase = 0; phase < one.phases.size(); ++phase) {
+        CHECK(again.phases[phase].requests == one.phases[phase].requests);
+        CHECK(again.phases[phase].load.options_json == one.phases[phase].load.options_json);
+      }
     }
     CHECK(second.tags == first.tags);
     CHECK(second.request.extra_json == first.request.extra_json);

@@ -95,8 +95,8 @@ class Workloads(Case):
                                   ("batch", "more"): 12, ("batch", "other"): 4})
         begins = {(line["workload"], line["phase"]): line for line in run.lines
                   if line["t"] == "phase" and line["event"] == "begin"}
-        self.assertEqual(begins["batch", "phase2"]["load_options"], {"rate": 50})
-        self.assertEqual(begins["batch", "more"]["load_options"]["rate"], 100)
+        self.assertEqual(begins["batch", "phase2"]["options"], {"rate": 50})
+        self.assertEqual(begins["batch", "more"]["options"]["rate"], 100)
         self.assertEqual(set(self.phases(run)), set(counts) - {("batch", "other")})
         samples = [r["sample"] for r in run.requests if r["workload"] == "batch"]
         self.assertEqual(sorted(samples), list(range(22)), "its data go on where they were")
@@ -124,13 +124,13 @@ class Workloads(Case):
         self.assertIn("openai, vllm at ", run.out)
 
     def test_slo_and_gates(self):
-        good = CHAT[:-1] + ", slo: {per_request: {ttft: 30s}, gates: [\"goodput_ratio >= 1%\"]}}"
+        good = CHAT[:-1] + ", slo: {per_request: {e2e: 30s}, gates: [\"goodput_ratio >= 1%\"]}}"
         bad = BATCH[:-1] + ", slo: {per_request: {e2e: 1ms}, gates: [\"goodput_ratio >= 50%\", \"ok >= 1\"]}}"
         run = self.run_file(workloads_text(self.url(), good, bad, more="slo: {per_request: {ttft: 1us}, gates: [\"ok >= 1000\"]}\n"))
         phases = self.phases(run)
         if run.summary["verdict"] != "INVALID":
             self.assertEqual(run.code, 4, run.show())
-        gates = {part: [(g["text"], g["holds"]) for g in p["gates"]] for part, p in phases.items()}
+        gates = {part: [(g["gate"], g["holds"]) for g in p["gates"]] for part, p in phases.items()}
         self.assertEqual(gates["chat", "main"], [("goodput_ratio >= 1%", False)], "the run's 1 us for ttft holds as well")
         self.assertEqual(gates["batch", "main"], [("goodput_ratio >= 50%", False), ("ok >= 1", True)])
         self.assertEqual(run.manifest["workloads"][1]["slo"], {"ttft_ns": 1000, "e2e_ns": 1_000_000})
