@@ -3,6 +3,7 @@
 import collections
 import json
 import re
+import urllib.request
 
 from harness import INT, ROOT, Case, Run, main, run_text, send_signal
 
@@ -183,6 +184,29 @@ class Workloads(Case):
         self.assertEqual(counts, {("chat", "one"): 6, ("batch", "one"): 6, ("batch", "two"): 6})
         self.assertEqual({r["status"] for r in run.requests}, {"ok"})
 
+    def test_drain_cancel(self):
+        """One that is done is cut at once; the other goes on."""
+        slow = "{name: slow, dataset: {options: {output_tokens: 400}}, load: {use: concurrency, options: {users: 4}}}"
+        run = self.run_ok(workloads_text(self.url(), slow, BATCH,
+                                         phases="[{name: main, requests: 25, warmup: none, drain: cancel, workloads: {slow: {requests: 4}}}]"))
+        parts = self.by_part(run)
+        self.assertEqual({r["status"] for r in parts["slow", "main"]}, {"cancelled"})
+        self.assertEqual(len(parts["batch", "main"]), 25)
+        self.assertGreaterEqual(sum(r["status"] == "ok" for r in parts["batch", "main"]), 20)
+
+    def test_the_servers_are_prepared_once(self):
+        sim = self.sim("--ttft", "1ms", "--itl", "1ms", "--prefix-cache", truth=False)
+        tuned = "{{name: {0}, model: {{adapters: [{{name: sql, path: /lora/sql}}]}}, load: {{use: concurrency, options: {{users: 1}}}}}}"
+        text = workloads_text(sim.url, tuned.format("a"), tuned.format("b"), more="model: {name: sim-model}\n")
+        text = text.replace("processor: openai", "processor: vllm")
+        run = self.run_ok(text.replace("target: {", "target: {prepare: {load_adapters: true, reset_cache: true, profile: true}, "))
+        self.assertEqual({r["adapter"] for r in run.requests}, {"sql"})
+        with urllib.request.urlopen(sim.url + "/metrics", timeout=60) as answer:
+            page = answer.read().decode().splitlines()
+        for path in ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/reset_prefix_cache", "/start_profile", "/stop_profile"):
+            counts = [float(line.split()[-1]) for line in page if f'handler="{path}"' in line and "http_requests" in line]
+            self.assertEqual(counts, [1.0], path)
+
     def test_several_io_threads(self):
         run = self.run_ok(workloads_text(self.url(), CHAT, BATCH, more="limits: {io_threads: 3}\n"))
         self.assertEqual({part: len(lines) for part, lines in self.by_part(run).items()}, {("chat", "main"): 20, ("batch", "main"): 20})
@@ -196,6 +220,10 @@ class Workloads(Case):
         again = self.write("again.yaml", text)
         code, second, err = self.tokometer("render", again)
         self.assertEqual((code, second), (0, text), err)
+        run = self.run_ok(workloads_text(self.url(), CHAT, BATCH))
+        code, of_run, err = self.tokometer("render", run.dir)
+        self.assertEqual(code, 0, err)
+        self.assertIn("  - name: batch\n", of_run)
         plans = []
         for name in (file, again):
             code, out, err = self.tokometer("plan", name)
