@@ -61,8 +61,9 @@ struct Failure {
   std::vector<Error> errors;
 };
 
-// Asks the server. `input` is used up.
+// Asks the server, with the first workload. `input` is used up.
 std::variant<Look, Failure> ask_server(Input& input) {
+  if (!input.file.workloads.empty()) input.file = RunFile(input.file.workloads.front());
   auto plan = make_plan(std::move(input.file), *input.registry);
   if (!plan) return Failure{kRefused, plan.errors()};
   if (auto usable = check_inputs(*plan); !usable) return Failure{kRefused, usable.errors()};
@@ -73,7 +74,7 @@ std::variant<Look, Failure> ask_server(Input& input) {
   const SteadyClock clock;
   auto preflight = run_preflight(*plan, target->urls(), random_hex(6), clock, redactor);
   if (!preflight) return Failure{kNotReady, preflight.errors()};
-  Look look{std::move(*plan), std::move(*preflight), {}, target->urls()};
+  Look look{std::move(*plan), std::move(preflight->front()), {}, target->urls()};
   const RunFile::Target& asked = look.plan.file.target;
   auto tls = look.preflight.tls;
   if (tls != nullptr && look.preflight.profile.is_grpc()) {  // its own is for HTTP/2
@@ -96,7 +97,7 @@ std::string in_quotes(const std::string& text) {
 }
 
 std::string processor_of(const Look& look) {
-  return processor_text(*look.plan.processor, look.plan.file.processor.options_json);
+  return processor_text(*look.plan.first().processor, look.plan.file.processor.options_json);
 }
 
 std::string run_file_lines(const Look& look) {

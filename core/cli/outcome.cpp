@@ -32,7 +32,7 @@ Outcome outcome_of(const Summary& summary) {
   outcome.verdict = summary.verdict;
   const auto fails = [](const PhaseSummary& phase) { return !phase.gates_hold(); };
   if (summary.sweep) {  // looks for the load that is too much: one point that holds is enough
-    outcome.gate_failed = !summary.manifest.gates.empty() && !summary.sweep->best;
+    outcome.gate_failed = summary.manifest.has_gates() && !summary.sweep->best;
   } else {
     outcome.gate_failed = std::any_of(summary.phases.begin(), summary.phases.end(), fails);
   }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -62,10 +63,12 @@ class OneRun {
   }
 
   Result<Plan> prepare(RunFile file, Registry& registry);
-  Result<Preflight> preflight_or_leave(const Plan& plan, Target& target, FreshDirectory& directory);
-  Manifest manifest_of(const Plan& plan, const Preflight& preflight) const;
+  Result<std::vector<Preflight>> preflight_or_leave(const Plan& plan, Target& target,
+                                                    FreshDirectory& directory);
+  Manifest manifest_of(const Plan& plan, const std::vector<Preflight>& preflights) const;
   RunResult load(Run& run);
-  void put_back_server(const Plan& plan, const Preflight& preflight) const;
+  void put_back_server(const Plan& plan, const std::vector<Preflight>& preflights) const;
+  static void say_warnings(const std::vector<Preflight>& preflights);
   void serve_signals(Run& run);
   void watch_calls(int64_t now_ns);
   int report(const RunResult& result, const std::filesystem::path& directory);
@@ -111,8 +114,9 @@ Result<Plan> OneRun::prepare(RunFile file, Registry& registry) {
 
 // Preflight may wait for minutes, and blocks: it has a thread of its own, so that Ctrl-C is heard meanwhile.
 // There is nothing to drain then: the program leaves, with no run directory behind it.
-Result<Preflight> OneRun::preflight_or_leave(const Plan& plan, Target& target, FreshDirectory& directory) {
-  std::optional<Result<Preflight>> result;
+Result<std::vector<Preflight>> OneRun::preflight_or_leave(const Plan& plan, Target& target,
+                                                          FreshDirectory& directory) {
+  std::optional<Result<std::vector<Preflight>>> result;
   std::atomic<bool> done{false};
   std::thread thread([&] {
     const SignalStack stack;
@@ -133,8 +137,8 @@ Result<Preflight> OneRun::preflight_or_leave(const Plan& plan, Target& target, F
   return std::move(*result);
 }
 
-Manifest OneRun::manifest_of(const Plan& plan, const Preflight& preflight) const {
-  Manifest manifest = make_manifest(plan, preflight, redactor_);
+Manifest OneRun::manifest_of(const Plan& plan, const std::vector<Preflight>& preflights) const {
+  Manifest manifest = make_manifest(plan, preflights, redactor_);
   Manifest::Host host = host_facts();
   host.io_threads = manifest.host.io_threads, host.spin = manifest.host.spin;
   host.kernel_stamps = manifest.host.kernel_stamps;
@@ -183,8 +187,18 @@ RunResult OneRun::load(Run& run) {
   return run.finish();
 }
 
-void OneRun::put_back_server(const Plan& plan, const Preflight& preflight) const {
-  for (const Error& failed : put_back(plan.file, preflight)) log(LogLevel::warn, failed.message);
+void OneRun::put_back_server(const Plan& plan, const std::vector<Preflight>& preflights) const {
+  for (const Error& failed : put_back(plan, preflights)) log(LogLevel::warn, failed.message);
+}
+
+// What is alike for several workloads is said once.
+void OneRun::say_warnings(const std::vector<Preflight>& preflights) {
+  std::set<std::string> said;
+  for (const Preflight& preflight : preflights) {
+    for (const std::string& warning : preflight.warnings) {
+      if (said.insert(warning).second) log(LogLevel::warn, warning);
+    }
+  }
 }
 
 int OneRun::report(const RunResult& result, const std::filesystem::path& directory) {
@@ -221,7 +235,7 @@ RanOne OneRun::run(RunFile file, Registry& registry) {
   if (!target) return refuse(target.errors()), RanOne{kNotReady, {}, 0};
   auto preflight = preflight_or_leave(*plan, *target, *directory);
   if (!preflight) return refuse(preflight.errors()), RanOne{kNotReady, {}, 0};
-  for (const std::string& warning : preflight->warnings) log(LogLevel::warn, warning);
+  say_warnings(*preflight);
   const RunSettings settings{directory->path(), names_.salt + "-", names_.salt};
   auto started = Run::start(*plan, *preflight, settings, manifest_of(*plan, *preflight), clock_, redactor_);
   if (!started) {

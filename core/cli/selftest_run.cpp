@@ -46,14 +46,14 @@ bool SelfTestRuns::rest(int64_t duration_ns) {
   return true;
 }
 
-Result<void> SelfTestRuns::load(const Plan& plan, const Preflight& preflight,
+Result<void> SelfTestRuns::load(const Plan& plan, const std::vector<Preflight>& preflights,
                                 const std::filesystem::path& place) {
   const std::string salt = random_hex(kSaltDigits);
-  Manifest manifest = make_manifest(plan, preflight, redactor_);
+  Manifest manifest = make_manifest(plan, preflights, redactor_);
   manifest.run_id = place.filename().string();
   manifest.name = plan.file.name;
   manifest.tool_version = kToolVersion;
-  auto run = Run::start(plan, preflight, {place, salt + "-", salt}, std::move(manifest), clock_, redactor_);
+  auto run = Run::start(plan, preflights, {place, salt + "-", salt}, std::move(manifest), clock_, redactor_);
   if (!run) return run.errors();
   while (!(*run)->wait(kSliceNs)) {
     if (take_signal()) (*run)->stop({"selftest", true, std::nullopt});

@@ -33,7 +33,8 @@ class SelfTestRuns {
  private:
   SelfTestRuns(const CommandLine& line, FreshDirectory directory)
       : line_(line), directory_(std::move(directory)) {}
-  Result<void> load(const Plan& plan, const Preflight& preflight, const std::filesystem::path& place);
+  Result<void> load(const Plan& plan, const std::vector<Preflight>& preflights,
+                    const std::filesystem::path& place);
   bool take_signal();
 
   const CommandLine& line_;

@@ -60,7 +60,15 @@ void write_short_forms_in_full(Node& root) {
     target->items.front() = map_at(target->items.front());
   }
   if (Node* phases = root.find("phases")) {
-    for (Node& phase : phases->items) write_components_in_full(phase);
+    for (Node& phase : phases->items) {
+      write_components_in_full(phase);
+      Node* workloads = phase.find("workloads");
+      if (workloads == nullptr) continue;
+      for (Node& entry : workloads->items) write_components_in_full(entry);
+    }
+  }
+  if (Node* workloads = root.find("workloads")) {
+    for (Node& workload : workloads->items) write_components_in_full(workload);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "config/schema.hpp"
 #include "config/sections.hpp"
 #include "config/sentences.hpp"
+#include "config/workloads.hpp"
 
 namespace tokometer {
 
@@ -357,14 +358,32 @@ std::vector<Error> first_faults(std::vector<Error> faults) {
   return faults;
 }
 
+RunFile read_tree(const Node& root, const OptionSchema& option_schema, const GateFault& gate_fault,
+                  std::vector<Error>& faults) {
+  Reader reader(root, option_schema);
+  RunFile file = reader.read();
+  faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
+  check_gates(root, gate_fault, faults);
+  return file;
+}
+
 }  // namespace
+
+const RunFile::Phase* RunFile::find_phase(std::string_view phase_name) const {
+  const auto found = std::find_if(phases.begin(), phases.end(),
+                                  [&](const Phase& phase) { return phase.name == phase_name; });
+  return found == phases.end() ? nullptr : &*found;
+}
 
 Result<RunFile> read_run_file(const Document& document, const OptionSchema& option_schema,
                               const GateFault& gate_fault) {
-  Reader reader(document.root, option_schema);
-  RunFile run_file = reader.read();
-  std::vector<Error>& faults = reader.faults();
-  check_gates(document.root, gate_fault, faults);
+  std::vector<Error> faults;
+  const std::vector<WorkloadTree> trees = workload_trees(document.root, faults);
+  std::vector<RunFile> files;
+  for (const WorkloadTree& tree : trees)
+    files.push_back(read_tree(tree.root, option_schema, gate_fault, faults));
+  RunFile run_file = files.empty() ? read_tree(document.root, option_schema, gate_fault, faults)
+                                   : join_workloads(document.root, trees, std::move(files));
   faults.insert(faults.end(), document.faults.begin(), document.faults.end());
   if (!faults.empty()) return first_faults(std::move(faults));
   sort_unique(run_file.warnings);

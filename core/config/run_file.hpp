@@ -202,7 +202,8 @@ struct RunFile {
     SyncPolicy sync;
   };
 
-  std::string name;  // [A-Za-z0-9._-]{1,64}
+  std::string name;                  // [A-Za-z0-9._-]{1,64}
+  std::string workload = "default";  // of the run: what this file is about
   std::map<std::string, std::string> tags;
   uint64_t seed = 42;
   Target target;
@@ -220,6 +221,13 @@ struct RunFile {
   std::vector<Secret> secrets;  // every value that must be masked in all output (see Redactor)
   std::vector<Error> warnings;  // worth a line on stderr: secrets in clear text
   std::string resolved_json;  // the whole file, defaults filled, secrets masked: for render and the manifest
+
+  // Those that run side by side, each as a file of its own with the phases in which it plays and a seed of
+  // its own. Empty: there is one, this file. Else the sections of this one that a workload may have of its
+  // own are those of the first.
+  std::vector<RunFile> workloads;
+
+  const Phase* find_phase(std::string_view phase_name) const;  // nullptr: there is none
 };
 
 // The JSON Schema of a component's options; fails with the sentence for the user (not found, nearest name,

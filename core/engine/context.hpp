@@ -1,6 +1,8 @@
-// What all requests of a run share: facts that preflight and plan have fixed. Immutable while workers run.
+// What all requests of a workload share: facts that preflight and plan have fixed. Immutable while workers
+// run.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,8 +24,9 @@ struct TargetServer {
   std::vector<Endpoint> endpoints;  // of url, resolved once
 };
 
-// What the requests of one phase share. Lives as long as the load driver.
+// What the requests of one workload share in one phase. Lives as long as the load driver.
 struct PhaseFacts {
+  size_t workload = 0;  // of the plan's
   std::string name;
   std::string salt;  // cache salt: no phase meets the cached prompts of another; empty: none is sent
 };

@@ -33,8 +33,8 @@ namespace tokometer {
 // What the scheduler hands to a worker. Times on the clock's axis.
 struct Release {
   uint64_t seq = 0;
-  uint32_t phase = 0;
-  const PhaseFacts* facts = nullptr;  // of the phase
+  uint32_t phase = 0;                 // of a workload: each pair has a number of its own
+  const PhaseFacts* facts = nullptr;  // of this pair
   int64_t scheduled_ns = 0;
   int64_t released_ns = 0;
   int64_t held_ns = 0;                           // the part of released - scheduled that a cap caused
@@ -90,7 +90,7 @@ class WireBuffers {
   std::vector<std::string> free_;
 };
 
-// What the exchanges of one worker share. Everything outlives them.
+// What the exchanges of one worker and workload share. Everything outlives them.
 struct ExchangeServices {
   const RunContext& context;
   Processor& processor;
@@ -120,6 +120,7 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
 
   int64_t scheduled_ns() const noexcept { return release_.scheduled_ns; }
   uint32_t phase() const noexcept { return release_.phase; }
+  size_t workload() const noexcept { return release_.facts->workload; }
   bool is_over() const noexcept { return stage_ == Stage::over; }
   bool is_in_flight() const noexcept;    // sent, or about to, and not at its logical end
   InFlight state(int64_t now_ns) const;  // only while it is in flight

@@ -30,16 +30,16 @@ void LoadDriver::release_due(Active& active) {
 // False: the load has ended with this release.
 bool LoadDriver::plan_release(Active& active, int64_t at_ns) {
   const int64_t scheduled_ns = active.start_ns + at_ns;
-  auto sample = next_sample();
+  auto sample = next_sample(active.lane);
   if (sample == nullptr) {
-    const std::string fault = feeder_.fault();
+    const std::string fault = active.lane.feeder.fault();
     if (fault.empty()) return active.scheduler.data_ended(at_ns), false;
     not_issued(active, scheduled_ns, "dataset");
-    end_run("dataset", fault);
+    end_run("dataset", about(active.lane, fault));
     stop_load(active, "dataset");
     return false;
   }
-  auto session = sample->in_session ? begin_session(sample) : nullptr;
+  auto session = sample->in_session ? begin_session(active.lane, sample) : nullptr;
   if (session) active.scheduler.session_taken(session->turns());
   place(active, {scheduled_ns, std::move(sample), std::move(session)});
   return true;
@@ -72,18 +72,33 @@ void LoadDriver::place(Active& active, Planned planned) {
 }
 
 // Its requests have one adapter, as one user would.
-std::shared_ptr<Session> LoadDriver::begin_session(std::shared_ptr<const Sample> first) {
+std::shared_ptr<Session> LoadDriver::begin_session(Lane& lane, std::shared_ptr<const Sample> first) {
   auto session = std::make_shared<Session>();
   session->number = next_session_++;
   session->id = context_.id_prefix + "s" + std::to_string(session->number);
   session->first = std::move(first);
-  session->adapter = draws_.adapter();
+  session->adapter = lane.draws.adapter();
   return session;
 }
 
-void LoadDriver::release_held(Active& active) {
+// The one that has waited longest, of those that may still be sent; null: there is none.
+LoadDriver::Active* LoadDriver::next_held(const std::vector<Active*>& group) const {
+  Active* next = nullptr;
+  for (Active* active : group) {
+    const bool is_cut = active->cancelled || cancel_now_ ||
+                        (active->load_over && active->plan.file.drain == RunFile::Phase::Drain::cancel);
+    if (is_cut || active->held.empty()) continue;
+    if (next == nullptr || active->held.front().scheduled_ns < next->held.front().scheduled_ns) next = active;
+  }
+  return next;
+}
+
+void LoadDriver::release_held(const std::vector<Active*>& group) {
   const bool blocks = plan_.file.limits.overload == RunFile::Limits::Overload::block;
-  while (!active.held.empty() && in_flight_ < plan_.max_in_flight) {
+  while (in_flight_ < plan_.max_in_flight) {
+    Active* const next = next_held(group);
+    if (next == nullptr) return;
+    Active& active = *next;
     Planned held = std::move(active.held.front());
     active.held.pop_front();
     const int64_t late_ns = now_ns() - held.scheduled_ns;
@@ -113,8 +128,8 @@ void LoadDriver::dispatch(Active& active, Planned planned, bool was_held) {
        .scheduled_ns = planned.scheduled_ns,
        .released_ns = released_ns,
        .held_ns = was_held ? released_ns - planned.scheduled_ns : 0,
-       .cancel_after_ns = draws_.cancel_after_ns(seq),
-       .adapter = planned.session ? planned.session->adapter : draws_.adapter(),
+       .cancel_after_ns = active.lane.draws.cancel_after_ns(seq),
+       .adapter = planned.session ? planned.session->adapter : active.lane.draws.adapter(),
        .sample = std::move(planned.sample),
        .session = std::move(planned.session)});
 }
@@ -127,7 +142,7 @@ void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::str
   auto record = std::make_unique<RequestRecord>();
   record->seq = next_seq_++;
   record->id = context_.id_prefix + std::to_string(record->seq);
-  record->workload = context_.workload;
+  record->workload = active.lane.context.workload;
   record->phase = active.plan.file.name;
   record->status = Status::not_issued;
   record->cls = cls;
@@ -192,22 +207,22 @@ void LoadDriver::end_request(Active& active, const Completion& completion) {
 }
 
 // While data are late, a worker that hosts us must go on reading.
-void LoadDriver::wait_for_data() {
+void LoadDriver::wait_for_data(Feeder& feeder) {
   bool interrupted = false;
-  while (host_ != nullptr && !feeder_.is_ready()) interrupted |= host_->serve(now_ns() + kDataPollNs);
+  while (host_ != nullptr && !feeder.is_ready()) interrupted |= host_->serve(now_ns() + kDataPollNs);
   if (interrupted) host_->interrupt();  // what came meanwhile is for the turn's own sleep
 }
 
-std::shared_ptr<const Sample> LoadDriver::next_sample() {
-  wait_for_data();
-  return feeder_.take();
+std::shared_ptr<const Sample> LoadDriver::next_sample(Lane& lane) {
+  wait_for_data(lane.feeder);
+  return lane.feeder.take();
 }
 
 // A trace ends where its data end, be it by a fault.
-std::optional<int64_t> LoadDriver::next_arrival() {
-  wait_for_data();
-  const auto arrival_ns = feeder_.next_arrival_ns();
-  if (!arrival_ns && !feeder_.fault().empty()) end_run("dataset", feeder_.fault());
+std::optional<int64_t> LoadDriver::next_arrival(Lane& lane) {
+  wait_for_data(lane.feeder);
+  const auto arrival_ns = lane.feeder.next_arrival_ns();
+  if (!arrival_ns && !lane.feeder.fault().empty()) end_run("dataset", about(lane, lane.feeder.fault()));
   return arrival_ns;
 }
 

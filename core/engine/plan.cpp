@@ -3,13 +3,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
+#include <map>
 #include <thread>
+#include <utility>
 
 #include <tokometer/json.hpp>
 
-#include "base/text.hpp"
 #include "engine/plan_hash.hpp"
 #include "engine/sweep_plan.hpp"
 
@@ -79,7 +79,8 @@ void count_users(PhasePlan& phase) {
   phase.users_at_once = std::max(ramps_up ? 1 : number("users"), number("from"));
 }
 
-Result<void> add_tokenizer(Plan& plan, const RunFile& file, Registry& registry) {
+Result<void> add_tokenizer(WorkloadPlan& plan, Registry& registry) {
+  const RunFile& file = plan.file;
   if (file.tokenizer.use.empty()) return {};
   auto found = registry.find(TKM_KIND_TOKENIZER, file.tokenizer.use);
   if (!found) return found.errors();
@@ -101,20 +102,8 @@ Result<PhasePlan> plan_phase(const RunFile::Phase& phase, uint64_t run_seed, Reg
   return plan;
 }
 
-Result<void> check_capacity(const Plan& plan, uint64_t descriptors) {
-  for (const PhasePlan& phase : plan.phases) {
-    const uint64_t users = phase.most_users;
-    if (users > 0 && users + kSpareDescriptors > descriptors) {
-      return Error{"load.options: " + std::to_string(users) + " users need " +
-                   std::to_string(users + kSpareDescriptors) + " file descriptors; the limit is " +
-                   std::to_string(descriptors) + " (ulimit -n)"};
-    }
-  }
-  return {};
-}
-
 // A trace needs data that say when, in the order of the file.
-Result<void> check_trace(const Plan& plan) {
+Result<void> check_trace(const WorkloadPlan& plan) {
   const auto follows = [](const PhasePlan& phase) { return phase.follows_data; };
   const auto trace = std::find_if(plan.phases.begin(), plan.phases.end(), follows);
   if (trace == plan.phases.end()) return {};
@@ -130,7 +119,7 @@ Result<void> check_trace(const Plan& plan) {
   return {};
 }
 
-Result<void> check_sessions(const Plan& plan) {
+Result<void> check_sessions(const WorkloadPlan& plan) {
   const auto counts = [](const PhasePlan& phase) { return phase.file.sessions.has_value(); };
   if (std::none_of(plan.phases.begin(), plan.phases.end(), counts) || plays_sessions(plan)) return {};
   return Error{"phases[].sessions: dataset \"" + plan.file.dataset.use +
@@ -138,22 +127,95 @@ Result<void> check_sessions(const Plan& plan) {
                "multi_turn, or give requests"};
 }
 
-Result<std::unique_ptr<SampleSource>> open_data(const Plan& plan) {
-  auto dataset = make_dataset(plan, nullptr);
-  if (!dataset) return dataset.errors();
-  SampleRules rules;
-  rules.rows = plan.file.rows;
-  rules.seed = plan.file.seed;
-  rules.tokenizer = plan.tokenizer;
-  rules.needs_arrivals = true;
-  return SampleSource::open(std::move(*dataset), std::move(rules));
+// What is done to the servers before and after the load is done once, for all workloads.
+void share_servers(std::vector<RunFile>& files) {
+  std::vector<RunFile::Adapter> loaded;
+  for (RunFile& file : files) {
+    file.target.reset_cache = file.target.reset_cache && &file == &files.front();
+    file.target.profile = file.target.profile && &file == &files.back();
+    for (RunFile::Adapter& adapter : file.model.adapters) {
+      const auto same = [&](const RunFile::Adapter& other) {
+        return other.name == adapter.name && other.path == adapter.path;
+      };
+      if (adapter.path.empty()) continue;
+      if (std::any_of(loaded.begin(), loaded.end(), same)) {
+        adapter.path.clear();
+      } else {
+        loaded.push_back(adapter);
+      }
+    }
+  }
 }
 
-std::string describe_length(const PhasePlan& phase) {
-  if (phase.file.duration_ns) return format_duration(*phase.file.duration_ns);
-  if (phase.file.requests) return std::to_string(*phase.file.requests) + " requests";
-  if (phase.file.sessions) return std::to_string(*phase.file.sessions) + " sessions";
-  return "until the dataset ends";
+// Gives the number of file descriptors that there may be.
+uint64_t choose_limits(Plan& plan) {
+  const RunFile::Limits& limits = plan.file.limits;
+  const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  plan.io_threads = limits.io_threads > 0 ? limits.io_threads : std::clamp(cores / 4, 1u, 8u);
+  plan.spin =
+      limits.spin == RunFile::Limits::Spin::automatic ? cores > 2 : limits.spin == RunFile::Limits::Spin::on;
+  const uint64_t descriptors = descriptor_limit();
+  const uint64_t possible =
+      std::min(descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1, local_ports());
+  plan.max_in_flight = limits.max_in_flight > 0 ? limits.max_in_flight : possible;
+  return descriptors;
+}
+
+Result<void> hash_workload(WorkloadPlan& plan) {
+  std::vector<std::vector<int64_t>> arrivals;
+  for (const PhasePlan& phase : plan.phases) {
+    auto times = first_arrivals(phase, kHashedArrivals);
+    if (!times) return times.errors();
+    arrivals.push_back(std::move(*times));
+  }
+  plan.hash = workload_hash(plan, arrivals);
+  return {};
+}
+
+Result<WorkloadPlan> plan_workload(RunFile file, Registry& registry) {
+  auto processor = registry.find(TKM_KIND_PROCESSOR, file.processor.use);
+  if (!processor) return processor.errors();
+  auto dataset = registry.find(TKM_KIND_DATASET, file.dataset.use);
+  if (!dataset) return dataset.errors();
+  WorkloadPlan plan;
+  plan.processor = *processor;
+  plan.dataset = *dataset;
+  plan.file = std::move(file);
+  if (auto made = add_tokenizer(plan, registry); !made) return made.errors();
+  for (const RunFile::Phase& phase : plan.file.phases) {
+    auto planned = plan_phase(phase, plan.file.seed, registry);
+    if (!planned) return planned.errors();
+    plan.phases.push_back(std::move(*planned));
+  }
+  if (plan.file.sweep) {
+    auto sweep = plan_sweep(*plan.file.sweep, registry);
+    if (!sweep) return sweep.errors();
+    plan.sweep = std::move(*sweep);
+    plan.phases = known_points(plan);
+  }
+  if (auto usable = check_trace(plan); !usable) return usable.errors();
+  if (auto usable = check_sessions(plan); !usable) return usable.errors();
+  if (auto usable = check_fit(plan.file, *plan.dataset, plays_sessions(plan)); !usable)
+    return usable.errors();
+  plan.data_files = find_data_files(*plan.dataset, plan.file.dataset.options_json);
+  if (auto hashed = hash_workload(plan); !hashed) return hashed.errors();
+  return plan;
+}
+
+// The users of all workloads of a phase are there at the same time.
+Result<void> check_capacity(const Plan& plan, uint64_t descriptors) {
+  std::map<std::string, uint64_t> users_by_phase;
+  for (const WorkloadPlan& workload : plan.workloads) {
+    for (const PhasePlan& phase : workload.phases) users_by_phase[phase.file.name] += phase.most_users;
+  }
+  for (const auto& [phase, users] : users_by_phase) {
+    if (users > 0 && users + kSpareDescriptors > descriptors) {
+      return Error{"load.options: " + std::to_string(users) + " users need " +
+                   std::to_string(users + kSpareDescriptors) + " file descriptors; the limit is " +
+                   std::to_string(descriptors) + " (ulimit -n)"};
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -166,7 +228,7 @@ OptionSchema option_schema_of(Registry& registry) {
   };
 }
 
-bool plays_sessions(const Plan& plan) {
+bool plays_sessions(const WorkloadPlan& plan) {
   tkm::JsonDocument options;
   if (!plan.dataset->has_capability("sessions")) return false;
   return !tkm::parse_json(plan.file.dataset.options_json, options) ||
@@ -182,52 +244,37 @@ void complete(PhasePlan& phase, uint64_t run_seed) {
   phase.limits = limits_of(phase.file, phase.open_loop);
 }
 
+std::vector<Error> about_workload(const std::string& name, std::vector<Error> errors) {
+  for (Error& error : errors) error.message = "workload " + name + ": " + error.message;
+  return errors;
+}
+
+const PhasePlan* WorkloadPlan::find_phase(std::string_view name) const {
+  const auto found = std::find_if(phases.begin(), phases.end(),
+                                  [&](const PhasePlan& phase) { return phase.file.name == name; });
+  return found == phases.end() ? nullptr : &*found;
+}
+
 Result<Plan> make_plan(RunFile file, Registry& registry) {
-  auto processor = registry.find(TKM_KIND_PROCESSOR, file.processor.use);
-  if (!processor) return processor.errors();
-  auto dataset = registry.find(TKM_KIND_DATASET, file.dataset.use);
-  if (!dataset) return dataset.errors();
+  std::vector<RunFile> files = std::move(file.workloads);
+  file.workloads.clear();
+  if (files.empty()) files.push_back(file);
+  share_servers(files);
   Plan plan;
-  plan.processor = *processor;
-  plan.dataset = *dataset;
-  if (auto made = add_tokenizer(plan, file, registry); !made) return made.errors();
-  for (const RunFile::Phase& phase : file.phases) {
-    auto planned = plan_phase(phase, file.seed, registry);
-    if (!planned) return planned.errors();
-    plan.phases.push_back(std::move(*planned));
-  }
-  if (file.sweep) {
-    auto sweep = plan_sweep(*file.sweep, registry);
-    if (!sweep) return sweep.errors();
-    plan.sweep = std::move(*sweep);
-  }
-  const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
-  plan.io_threads = file.limits.io_threads > 0 ? file.limits.io_threads : std::clamp(cores / 4, 1u, 8u);
-  const RunFile::Limits::Spin spin = file.limits.spin;
-  plan.spin = spin == RunFile::Limits::Spin::automatic ? cores > 2 : spin == RunFile::Limits::Spin::on;
-  const uint64_t descriptors = descriptor_limit();
-  const uint64_t possible =
-      std::min(descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1, local_ports());
-  plan.max_in_flight = file.limits.max_in_flight > 0 ? file.limits.max_in_flight : possible;
   plan.file = std::move(file);
-  if (plan.sweep) plan.phases = known_points(plan);
-  if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
-  if (auto usable = check_trace(plan); !usable) return usable.errors();
-  if (auto usable = check_sessions(plan); !usable) return usable.errors();
-  if (auto usable = check_fit(plan.file, *plan.dataset, plays_sessions(plan)); !usable)
-    return usable.errors();
-  plan.data_files = find_data_files(*plan.dataset, plan.file.dataset.options_json);
-  std::vector<std::vector<int64_t>> arrivals;
-  for (const PhasePlan& phase : plan.phases) {
-    auto times = first_arrivals(phase, kHashedArrivals);
-    if (!times) return times.errors();
-    arrivals.push_back(std::move(*times));
+  const uint64_t descriptors = choose_limits(plan);
+  for (RunFile& one : files) {
+    const std::string name = one.workload;
+    auto planned = plan_workload(std::move(one), registry);
+    if (!planned) return files.size() > 1 ? about_workload(name, planned.errors()) : planned.errors();
+    plan.workloads.push_back(std::move(*planned));
   }
-  plan.hash = plan_hash(plan, arrivals);
+  if (auto fits = check_capacity(plan, descriptors); !fits) return fits.errors();
+  plan.hash = plan_hash(plan);
   return plan;
 }
 
-Result<Dataset> make_dataset(const Plan& plan, const tkm_calibration* calibration) {
+Result<Dataset> make_dataset(const WorkloadPlan& plan, const tkm_calibration* calibration) {
   CreateOptions options{.config_json = plan.file.dataset.options_json, .seed = plan.file.seed};
   options.extension = [calibration, tokenizer = plan.tokenizer](std::string_view id) -> const void* {
     if (id == "tkm.calibration/1") return calibration;
@@ -276,50 +323,6 @@ uint64_t first_connections(const PhasePlan& phase) {
     return static_cast<uint64_t>(std::upper_bound(times->begin(), times->end(), last_ns) - times->begin());
   };
   return std::max({uint64_t{1}, std::min(up_to(kSoonNs), kMost), up_to(0)});
-}
-
-Result<std::string> describe_plan(const Plan& plan) {
-  constexpr size_t kCounted = 1'000'000;
-  constexpr size_t kShown = 5;
-  std::unique_ptr<SampleSource> data;
-  if (plan.phases.front().follows_data) {
-    auto opened = open_data(plan);
-    if (!opened) return opened.errors();
-    data = std::move(*opened);
-  }
-  std::string text = "processor  " + plan.file.processor.use + "\ndataset    " + plan.file.dataset.use + '\n';
-  if (plan.tokenizer != nullptr) {
-    text += "tokenizer  " + plan.file.tokenizer.use + ", " +
-            std::to_string(plan.tokenizer->table().vocab_size) + " ids\n";
-  }
-  if (plan.file.sweep) text += describe_sweep(plan);
-  for (const PhasePlan& phase : plan.phases) {
-    auto arrivals = first_arrivals(phase, kCounted, data.get());
-    if (!arrivals) return arrivals.errors();
-    data.reset();  // where a later phase begins in the data is known when it begins
-    text += (plan.file.sweep ? "point      " : "phase      ") + phase.file.name + ": " + phase.file.load.use +
-            " " + phase.file.load.options_json + ", " + describe_length(phase) +
-            (phase.open_loop ? ", open loop" : ", closed loop") + '\n';
-    if (arrivals->empty()) continue;
-    const bool sessions = plays_sessions(plan);  // how many requests they bring is known when they are read
-    if (phase.file.duration_ns || phase.file.sessions || phase.follows_data ||
-        (phase.file.requests && !sessions)) {
-      text += "           " + std::string(arrivals->size() == kCounted ? "at least " : "") +
-              std::to_string(arrivals->size()) + (sessions ? " sessions" : " requests") +
-              " up to the end of the window\n";
-    }
-    text += "           first arrivals, s:";
-    for (size_t i = 0; i < std::min(kShown, arrivals->size()); ++i) {
-      char number[32];
-      std::snprintf(number, sizeof number, " %.6f", static_cast<double>((*arrivals)[i]) * 1e-9);
-      text += number;
-    }
-    text += '\n';
-  }
-  text += "limits     " + std::to_string(plan.io_threads) + " I/O threads, " +
-          (plan.spin ? "sends by spin" : "sends by timer") + ", at most " +
-          std::to_string(plan.max_in_flight) + " requests in flight\n";
-  return text + "plan hash  " + plan.hash + '\n';
 }
 
 }  // namespace tokometer

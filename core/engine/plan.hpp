@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -39,20 +40,33 @@ struct SweepPlan {
   bool whole = false;   // the option in which they differ takes whole numbers only
 };
 
-struct Plan {
-  RunFile file;
+// One of the workloads that run side by side: what it sends, and when.
+struct WorkloadPlan {
+  RunFile file;  // as if it were alone
   const Component* processor = nullptr;
   const Component* dataset = nullptr;
-  const Component* tokenizer_plugin = nullptr;  // null: the run has no tokenizer
+  const Component* tokenizer_plugin = nullptr;  // null: it has no tokenizer
   std::shared_ptr<RunTokenizer> tokenizer;      // the plan's only part that is used, not just read
   std::vector<Manifest::DataFile> data_files;   // what the dataset's options name; no digest: unreadable
   std::vector<Manifest::DataFile> tokenizer_files;
-  std::vector<PhasePlan> phases;  // of a sweep: the points that are known before it starts
+  std::vector<PhasePlan>
+      phases;  // those in which it plays; of a sweep: the points that are known before it starts
   std::optional<SweepPlan> sweep;
+  std::string hash;  // of its own part
+
+  const PhasePlan* find_phase(std::string_view name) const;  // null: it is held back
+};
+
+struct Plan {
+  RunFile file;                         // what all have in common; its phases are those of the run
+  std::vector<WorkloadPlan> workloads;  // at least one; of a sweep the only one
   uint32_t io_threads = 1;
-  uint64_t max_in_flight = 0;
-  bool spin = false;  // workers spin for the last 150 us before a send; off on two cores or fewer
-  std::string hash;   // SHA-256: equal for equal load, whatever the target
+  uint64_t max_in_flight = 0;  // of all together
+  bool spin = false;           // workers spin for the last 150 us before a send; off on two cores or fewer
+  std::string hash;            // SHA-256: equal for equal load, whatever the target
+
+  const WorkloadPlan& first() const { return workloads.front(); }
+  const std::optional<SweepPlan>& sweep() const { return first().sweep; }
 };
 
 // How read_run_file() learns the options of the plugins that a file names.
@@ -61,9 +75,12 @@ OptionSchema option_schema_of(Registry& registry);
 // Errors: a plugin that is missing or of another kind, capacity that this host does not have.
 Result<Plan> make_plan(RunFile file, Registry& registry);
 
-// The run's dataset, afresh, with what it may ask the host for. `calibration` is what preflight found, and
+// Says in each error which workload it is about.
+std::vector<Error> about_workload(const std::string& name, std::vector<Error> errors);
+
+// A workload's dataset, afresh, with what it may ask the host for. `calibration` is what preflight found, and
 // outlives the dataset; null: nothing.
-Result<Dataset> make_dataset(const Plan& plan, const tkm_calibration* calibration);
+Result<Dataset> make_dataset(const WorkloadPlan& plan, const tkm_calibration* calibration);
 
 // Fills in what follows from a phase's file and load.
 void complete(PhasePlan& phase, uint64_t run_seed);
@@ -77,7 +94,7 @@ Result<std::vector<int64_t>> first_arrivals(const PhasePlan& phase, size_t at_mo
                                             SampleSource* data = nullptr);
 
 // Will its data give sessions? By the dataset's capability and its option "sessions", where it has one.
-bool plays_sessions(const Plan& plan);
+bool plays_sessions(const WorkloadPlan& plan);
 
 // How many connections are worth opening before the phase begins: for the requests of its start, or soon
 // after it, which opening them then would delay.

@@ -29,7 +29,7 @@ void write_data(tkm::JsonWriter& json, const char* key, const RunFile::Component
 }
 
 // Sections of the run file that decide what is sent, and in which order.
-void write_sections(tkm::JsonWriter& json, const Plan& plan) {
+void write_sections(tkm::JsonWriter& json, const WorkloadPlan& plan) {
   tkm::JsonDocument file;
   if (!tkm::parse_json(plan.file.resolved_json, file)) return;
   const tkm::Json* dataset = tkm::find(file, "dataset");
@@ -70,7 +70,7 @@ std::vector<Manifest::DataFile> find_data_files(const Component& component, cons
   return files;
 }
 
-std::string plan_hash(const Plan& plan, const std::vector<std::vector<int64_t>>& arrivals) {
+std::string workload_hash(const WorkloadPlan& plan, const std::vector<std::vector<int64_t>>& arrivals) {
   std::string text;
   tkm::JsonWriter json(text);
   json.begin_object().member("seed", plan.file.seed);
@@ -89,6 +89,20 @@ std::string plan_hash(const Plan& plan, const std::vector<std::vector<int64_t>>&
     json.key("arrivals").begin_array();
     for (const int64_t at_ns : arrivals[i]) json.value(at_ns);
     json.end_array().end_object();
+  }
+  json.end_array().end_object();
+  return sha256_hex(text);
+}
+
+std::string plan_hash(const Plan& plan) {
+  if (plan.workloads.size() == 1) return plan.first().hash;
+  std::string text;
+  tkm::JsonWriter json(text);
+  json.begin_object().key("phases").begin_array();
+  for (const RunFile::Phase& phase : plan.file.phases) json.value(phase.name);
+  json.end_array().key("workloads").begin_array();
+  for (const WorkloadPlan& workload : plan.workloads) {
+    json.begin_object().member("name", workload.file.workload).member("hash", workload.hash).end_object();
   }
   json.end_array().end_object();
   return sha256_hex(text);

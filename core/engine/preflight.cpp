@@ -72,7 +72,8 @@ Result<void> check_features(const RunFile& file, const Profile& profile) {
 
 class PreflightRun {
  public:
-  PreflightRun(const Plan& plan, const std::string& salt, const Clock& clock, const Redactor& redactor)
+  PreflightRun(const WorkloadPlan& plan, const std::string& salt, const Clock& clock,
+               const Redactor& redactor)
       : plan_(plan), salt_(salt), clock_(clock), redactor_(redactor) {}
 
   Result<Preflight> run(const std::vector<std::string>& urls);
@@ -102,7 +103,7 @@ class PreflightRun {
                                                      std::optional<int64_t> input_tokens = std::nullopt);
   Result<Answer> ask(const Probe& probe);
 
-  const Plan& plan_;
+  const WorkloadPlan& plan_;
   const std::string& salt_;
   const Clock& clock_;
   const Redactor& redactor_;
@@ -530,7 +531,9 @@ Result<void> PreflightRun::prepare(const std::vector<std::string>& urls) {
   return start_profiler(plan_.file, found_);
 }
 
-Result<void> check_inputs(const Plan& plan) {
+namespace {
+
+Result<void> check_workload(const WorkloadPlan& plan) {
   auto processor = Processor::create(*plan.processor, {.config_json = plan.file.processor.options_json,
                                                        .models = {plan.file.model.name},
                                                        .seed = plan.file.seed});
@@ -550,7 +553,13 @@ Result<void> check_inputs(const Plan& plan) {
   return first ? Result<void>() : Result<void>(first.errors());
 }
 
-Result<void> check_arrivals(const Plan& plan) {
+// Of several workloads, an error says which.
+std::vector<Error> errors_of(const Plan& plan, const WorkloadPlan& workload,
+                             const std::vector<Error>& errors) {
+  return plan.workloads.size() > 1 ? about_workload(workload.file.workload, errors) : errors;
+}
+
+Result<void> check_arrivals_of(const WorkloadPlan& plan) {
   const auto follows = [](const PhasePlan& phase) { return phase.follows_data; };
   const auto is_missing = [](const Manifest::DataFile& file) { return file.sha256.empty(); };
   if (std::none_of(plan.phases.begin(), plan.phases.end(), follows) ||
@@ -564,9 +573,38 @@ Result<void> check_arrivals(const Plan& plan) {
   return first ? Result<void>() : Result<void>(first.errors());
 }
 
-Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
-                                const std::string& salt, const Clock& clock, const Redactor& redactor) {
-  return PreflightRun(plan, salt, clock, redactor).run(urls);
+}  // namespace
+
+Result<void> check_arrivals(const Plan& plan) {
+  for (const WorkloadPlan& workload : plan.workloads) {
+    if (auto usable = check_arrivals_of(workload); !usable)
+      return errors_of(plan, workload, usable.errors());
+  }
+  return {};
+}
+
+Result<void> check_inputs(const Plan& plan) {
+  for (const WorkloadPlan& workload : plan.workloads) {
+    if (auto usable = check_workload(workload); !usable) return errors_of(plan, workload, usable.errors());
+  }
+  return {};
+}
+
+Result<std::vector<Preflight>> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
+                                             const std::string& salt, const Clock& clock,
+                                             const Redactor& redactor) {
+  std::vector<Preflight> all;
+  for (const WorkloadPlan& workload : plan.workloads) {
+    auto found = PreflightRun(workload, salt, clock, redactor).run(urls);
+    if (found) {
+      all.push_back(std::move(*found));
+      continue;
+    }
+    std::vector<Error> errors = errors_of(plan, workload, found.errors());
+    for (Error& failed : put_back(plan, all)) errors.push_back(std::move(failed));
+    return errors;
+  }
+  return all;
 }
 
 Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2) {
@@ -577,7 +615,7 @@ Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target
                            .protocol = http2 ? "h2" : "http/1.1"});
 }
 
-Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
+Result<Processor> make_processor(const WorkloadPlan& plan, const Preflight& preflight) {
   auto processor = Processor::create(
       *plan.processor,
       {.config_json = plan.file.processor.options_json, .models = {preflight.model}, .seed = plan.file.seed});
@@ -589,7 +627,7 @@ Result<Processor> make_processor(const Plan& plan, const Preflight& preflight) {
   return processor;
 }
 
-SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::string& salt) {
+SampleRules sample_rules(const WorkloadPlan& plan, const Profile& profile, const std::string& salt) {
   SampleRules rules;
   rules.rows = plan.file.rows;
   rules.seed = plan.file.seed;
@@ -608,10 +646,11 @@ SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::st
   return rules;
 }
 
-RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt,
+RunContext make_context(const WorkloadPlan& plan, const Preflight& preflight, const std::string& salt,
                         const Clock& clock, const Redactor& redactor) {
   RunContext context;
   context.clock = &clock;
+  context.workload = plan.file.workload;
   context.servers = preflight.servers;
   context.tls = preflight.tls;
   context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;

@@ -28,6 +28,7 @@ struct LearnedAnswer {
   std::string body;
 };
 
+// What was found out for one workload.
 struct Preflight {
   std::vector<TargetServer> servers;      // at least one; the first answers for all, all are asked
   std::shared_ptr<const TlsContext> tls;  // null: no URL wants it
@@ -60,22 +61,24 @@ Result<void> check_inputs(const Plan& plan);
 // data's file is not here to be read.
 Result<void> check_arrivals(const Plan& plan);
 
-// `salt`: a hex word of this run's own. Errors say which step failed and what the server said.
-Result<Preflight> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
-                                const std::string& salt, const Clock& clock, const Redactor& redactor);
+// One for each workload, in their order. `salt`: a hex word of this run's own. Errors say which step failed
+// and what the server said; the servers are as they were then.
+Result<std::vector<Preflight>> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
+                                             const std::string& salt, const Clock& clock,
+                                             const Redactor& redactor);
 
 // For every request to a target with https://. Errors name what cannot be used.
 Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2);
 
 // A processor that has learned what preflight found out. One for each worker.
-Result<Processor> make_processor(const Plan& plan, const Preflight& preflight);
+Result<Processor> make_processor(const WorkloadPlan& plan, const Preflight& preflight);
 
 // The rules by which samples become requests: shared by preflight and run. `salt` is the nonce where the
 // server has none.
-SampleRules sample_rules(const Plan& plan, const Profile& profile, const std::string& salt);
+SampleRules sample_rules(const WorkloadPlan& plan, const Profile& profile, const std::string& salt);
 
-// What all requests share, from plan and preflight; the caller sets start_ns and id_prefix.
-RunContext make_context(const Plan& plan, const Preflight& preflight, const std::string& salt,
+// What all requests of a workload share, from plan and preflight; the caller sets start_ns and id_prefix.
+RunContext make_context(const WorkloadPlan& plan, const Preflight& preflight, const std::string& salt,
                         const Clock& clock, const Redactor& redactor);
 
 }  // namespace tokometer

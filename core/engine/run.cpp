@@ -3,14 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <iterator>
-#include <set>
 #include <thread>
 #include <utility>
-
-#include <tokometer/json.hpp>
 
 #include "base/file.hpp"
 #include "engine/server_load.hpp"
@@ -23,7 +19,7 @@ namespace {
 constexpr size_t kSlowestShown = 5;
 constexpr auto kAnswerPatience = std::chrono::milliseconds(200);
 
-Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& preflight,
+Result<std::unique_ptr<Feeder>> open_feeder(const WorkloadPlan& plan, const Preflight& preflight,
                                             const std::string& salt) {
   auto dataset = make_dataset(plan, preflight.calibration ? &*preflight.calibration : nullptr);
   if (!dataset) return dataset.errors();
@@ -32,24 +28,6 @@ Result<std::unique_ptr<Feeder>> open_feeder(const Plan& plan, const Preflight& p
   auto source = SampleSource::open(std::move(*dataset), std::move(rules));
   if (!source) return source.errors();
   return std::make_unique<Feeder>(std::move(*source));
-}
-
-Manifest::Sweep sweep_facts(const Plan& plan) {
-  const RunFile::Sweep& sweep = *plan.file.sweep;
-  static constexpr std::array kMethods{"even", "list", "bisect"};
-  return {.method = kMethods[static_cast<size_t>(sweep.method)],
-          .option = sweep.option,
-          .pattern = plan.sweep->pattern,
-          .points = SweepPlanner(sweep, plan.sweep->pattern, plan.sweep->whole).planned(),
-          .duration_ns = sweep.point.duration_ns.value_or(0)};
-}
-
-// A dataset that can share prefixes does so in this run unless its option says that they are empty.
-bool shares_prefixes(const Plan& plan) {
-  tkm::JsonDocument options;
-  if (!plan.dataset->has_capability("shared-prefix")) return false;
-  return !tkm::parse_json(plan.file.dataset.options_json, options) ||
-         tkm::get_int(options, "prefix_tokens", 1) != 0;
 }
 
 }  // namespace
@@ -68,29 +46,34 @@ PointJudge judge_of(const std::filesystem::path& directory) {
 
 class Run::Threads {
  public:
-  Threads(const Plan& plan, RunContext context, const Clock& clock)
-      : context_(std::move(context)), ticks_(clock, context_.start_ns), clock_(clock), plan_(plan) {}
+  Threads(const Plan& plan, std::vector<RunContext> contexts, const Clock& clock)
+      : contexts_(std::move(contexts)),
+        ticks_(clock, contexts_.front().start_ns),
+        clock_(clock),
+        plan_(plan) {}
   ~Threads() { finish(); }
 
-  Result<void> start(const Preflight& preflight, const RunSettings& settings);
+  Result<void> start(const std::vector<Preflight>& preflights, const RunSettings& settings);
   bool wait(int64_t timeout_ns);
   RunState state();
   RunResult finish();
   LoadDriver& driver() { return *driver_; }
 
  private:
-  Result<void> make_workers(const Preflight& preflight);
+  Result<std::vector<WorkerPart>> make_parts(const std::vector<Preflight>& preflights) const;
+  Result<void> make_workers(const std::vector<Preflight>& preflights);
+  std::vector<std::pair<std::string, std::string>> warnings(const std::vector<Preflight>& preflights) const;
   void start_threads();
 
   // In the order of their making: what comes later uses what came before, and ends before it.
-  RunContext context_;
+  const std::vector<RunContext> contexts_;  // by workload
   Mailbox<Completion> completions_;
   TickCollector ticks_;
   const Clock& clock_;
   const Plan& plan_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<WriterThread> writer_;
-  std::unique_ptr<Feeder> feeder_;
+  std::vector<std::unique_ptr<Feeder>> feeders_;  // by workload
   std::unique_ptr<LoadDriver> driver_;
   std::vector<std::thread> worker_threads_;
   std::thread scheduler_thread_;
@@ -100,43 +83,72 @@ class Run::Threads {
   RunResult result_;
 };
 
-Result<void> Run::Threads::make_workers(const Preflight& preflight) {
-  PoolOptions pool;
-  pool.policy = context_.keep_alive ? ConnectionPolicy::reuse : ConnectionPolicy::fresh;
-  pool.max_idle_ns = plan_.file.target.connections.max_idle_ns;
-  pool.http2 = context_.http2;
-  pool.http2_advice = context_.grpc ? kFindGrpcPort : kUseHttp1;
-  pool.streams_per_connection = plan_.file.target.connections.streams;
+Result<std::vector<WorkerPart>> Run::Threads::make_parts(const std::vector<Preflight>& preflights) const {
+  std::vector<WorkerPart> parts;
+  for (size_t i = 0; i < contexts_.size(); ++i) {
+    const RunContext& context = contexts_[i];
+    const RunFile::Connections& connections = plan_.workloads[i].file.target.connections;
+    auto processor = make_processor(plan_.workloads[i], preflights[i]);
+    if (!processor) return processor.errors();
+    PoolOptions pool;
+    pool.policy = context.keep_alive ? ConnectionPolicy::reuse : ConnectionPolicy::fresh;
+    pool.max_idle_ns = connections.max_idle_ns;
+    pool.http2 = context.http2;
+    pool.http2_advice = context.grpc ? kFindGrpcPort : kUseHttp1;
+    pool.streams_per_connection = connections.streams;
+    parts.push_back({context, std::move(*processor), std::move(pool)});
+  }
+  return parts;
+}
+
+Result<void> Run::Threads::make_workers(const std::vector<Preflight>& preflights) {
   const WorkerLinks links{completions_, *writer_, ticks_.inbox(), [this] { driver_->wake(); }};
   for (uint32_t i = 0; i < plan_.io_threads; ++i) {
-    auto processor = make_processor(plan_, preflight);
-    if (!processor) return processor.errors();
-    workers_.push_back(std::make_unique<Worker>(i, context_, std::move(*processor), pool, links, plan_.spin));
+    auto parts = make_parts(preflights);
+    if (!parts) return parts.errors();
+    workers_.push_back(std::make_unique<Worker>(i, std::move(*parts), links, plan_.spin));
   }
   return {};
 }
 
-Result<void> Run::Threads::start(const Preflight& preflight, const RunSettings& settings) {
+// What is alike for several workloads is said once.
+std::vector<std::pair<std::string, std::string>> Run::Threads::warnings(
+    const std::vector<Preflight>& preflights) const {
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto add = [&](const char* id, const std::string& text) {
+    const std::pair<std::string, std::string> warning(id, text);
+    if (std::find(all.begin(), all.end(), warning) == all.end()) all.push_back(warning);
+  };
+  for (const Preflight& preflight : preflights) {
+    for (const std::string& text : preflight.warnings) add("profile", text);
+  }
+  for (size_t i = 0; i < feeders_.size(); ++i) {
+    const std::string whose = feeders_.size() > 1 ? "workload " + contexts_[i].workload + ": " : "";
+    const Feeder& feeder = *feeders_[i];
+    if (feeder.skipped_at_start() > 0) {
+      add("rows_skipped",
+          whose + std::to_string(feeder.skipped_at_start()) + " bad records of the dataset were left out");
+    }
+    if (!feeder.filtered_at_start().empty()) add("rows_filtered", whose + feeder.filtered_at_start());
+    if (!feeder.fitted_at_start().empty()) add("rows_fitted", whose + feeder.fitted_at_start());
+  }
+  return all;
+}
+
+Result<void> Run::Threads::start(const std::vector<Preflight>& preflights, const RunSettings& settings) {
   auto writer = WriterThread::start(settings.directory, plan_.file.output, ticks_, clock_);
   if (!writer) return writer.errors();
   writer_ = std::move(*writer);
-  auto feeder = open_feeder(plan_, preflight, settings.salt);
-  if (!feeder) return feeder.errors();
-  feeder_ = std::move(*feeder);
-  if (auto made = make_workers(preflight); !made) return made;
-  std::vector<std::pair<std::string, std::string>> warnings;
-  for (const std::string& text : preflight.warnings) warnings.emplace_back("profile", text);
-  if (const uint64_t skipped = feeder_->skipped_at_start(); skipped > 0) {
-    warnings.emplace_back("rows_skipped",
-                          std::to_string(skipped) + " bad records of the dataset were left out");
+  for (size_t i = 0; i < preflights.size(); ++i) {
+    auto feeder = open_feeder(plan_.workloads[i], preflights[i], settings.salt);
+    if (!feeder) return feeder.errors();
+    feeders_.push_back(std::move(*feeder));
   }
-  if (!feeder_->filtered_at_start().empty())
-    warnings.emplace_back("rows_filtered", feeder_->filtered_at_start());
-  if (!feeder_->fitted_at_start().empty()) warnings.emplace_back("rows_fitted", feeder_->fitted_at_start());
+  if (auto made = make_workers(preflights); !made) return made;
   driver_ = std::make_unique<LoadDriver>(
-      plan_, context_, workers_, *feeder_, *writer_, completions_, ticks_, std::move(warnings),
+      plan_, contexts_, workers_, feeders_, *writer_, completions_, ticks_, warnings(preflights),
       judge_of(settings.directory),
-      [&file = plan_.file, preflight] { return requests_at_servers(file, preflight); });
+      [&file = plan_.file, preflight = preflights.front()] { return requests_at_servers(file, preflight); });
   start_threads();
   return {};
 }
@@ -184,10 +196,11 @@ RunState Run::Threads::state() {
     });
   }
   RunState state{.progress = driver_->progress(),
-                 .samples_ready = feeder_->ready(),
+                 .samples_ready = 0,
                  .lines_waiting = writer_->waiting_lines(),
                  .slowest = {},
                  .silent_workers = 0};
+  for (const auto& feeder : feeders_) state.samples_ready += feeder->ready();
   std::unique_lock lock(answers->mutex);
   answers->come.wait_for(lock, kAnswerPatience, [&] { return answers->workers == workers_.size(); });
   state.slowest = std::move(answers->found);
@@ -208,29 +221,30 @@ RunResult Run::Threads::finish() {
   auto tick = std::make_unique<TickLine>();  // with the workers' last words
   tick->totals = driver_->totals();
   writer_->push(std::move(tick));
-  writer_->finish({.at_ns = clock_.now_ns() - context_.start_ns,
+  writer_->finish({.at_ns = clock_.now_ns() - contexts_.front().start_ns,
                    .reason = driver_->reason(),
                    .totals = driver_->totals()});
   result_.records_fault = writer_->fault();
   return result_;
 }
 
-Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const Preflight& preflight,
+Result<std::unique_ptr<Run>> Run::start(const Plan& plan, const std::vector<Preflight>& preflights,
                                         const RunSettings& settings, Manifest manifest, const Clock& clock,
                                         const Redactor& redactor) {
-  RunContext context = make_context(plan, preflight, settings.salt, clock, redactor);
-  context.start_ns = clock.now_ns();
-  context.id_prefix = settings.id_prefix;
-  manifest.start_monotonic_ns = context.start_ns;
+  std::vector<RunContext> contexts;
+  const int64_t start_ns = clock.now_ns();
+  for (size_t i = 0; i < preflights.size(); ++i) {
+    contexts.push_back(make_context(plan.workloads[i], preflights[i], settings.salt, clock, redactor));
+    contexts.back().start_ns = start_ns;
+    contexts.back().id_prefix = settings.id_prefix;
+  }
+  manifest.start_monotonic_ns = start_ns;
   manifest.clock_offset_ns = wall_clock_offset_ns();
-  manifest.data_files = plan.data_files;
-  manifest.data_files.insert(manifest.data_files.end(), plan.tokenizer_files.begin(),
-                             plan.tokenizer_files.end());
   if (auto written = publish_file(settings.directory / "manifest.json", manifest_json(manifest)); !written) {
     return written.errors();
   }
-  auto threads = std::make_unique<Threads>(plan, std::move(context), clock);
-  if (auto started = threads->start(preflight, settings); !started) return started.errors();
+  auto threads = std::make_unique<Threads>(plan, std::move(contexts), clock);
+  if (auto started = threads->start(preflights, settings); !started) return started.errors();
   return std::unique_ptr<Run>(new Run(std::move(threads)));
 }
 
@@ -250,65 +264,6 @@ RunState Run::state() {
 }
 RunResult Run::finish() {
   return threads_->finish();
-}
-
-Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redactor& redactor) {
-  Manifest manifest;
-  const RunFile& file = plan.file;
-  manifest.name = file.name;
-  manifest.tags.assign(file.tags.begin(), file.tags.end());
-  manifest.seed = file.seed;
-  manifest.plan_hash = plan.hash;
-  manifest.run_file_json = redactor.redact(file.resolved_json);
-  const auto add = [&](const char* kind, const std::string& use, const Component& component) {
-    manifest.plugins.push_back({.kind = kind,
-                                .use = use,
-                                .module = std::string(component.module_name()),
-                                .version = std::string(component.version()),
-                                .path = component.path,
-                                .sha256 = component.sha256,
-                                .build_id = component.build_id,
-                                .abi_major = TKM_ABI_MAJOR,
-                                .abi_minor = static_cast<int>(component.module->abi_minor)});
-  };
-  add("processor", file.processor.use, *plan.processor);
-  add("dataset", file.dataset.use, *plan.dataset);
-  if (plan.tokenizer_plugin != nullptr) add("tokenizer", file.tokenizer.use, *plan.tokenizer_plugin);
-  std::set<const Component*> patterns;
-  for (const PhasePlan& phase : plan.phases) {
-    if (patterns.insert(phase.load).second) add("pattern", phase.file.load.use, *phase.load);
-  }
-  if (plan.sweep && patterns.insert(plan.sweep->load).second) {
-    add("pattern", file.load.use, *plan.sweep->load);
-  }
-  manifest.host.io_threads = static_cast<int>(plan.io_threads);
-  manifest.host.spin = plan.spin;
-  for (const TargetServer& server : preflight.servers) {
-    manifest.target.url += (manifest.target.url.empty() ? "" : ", ") + server.url.text();
-    for (const Endpoint& endpoint : server.endpoints) manifest.target.endpoints.push_back(endpoint.text);
-  }
-  manifest.target.tls_verify = preflight.tls == nullptr || preflight.tls->verifies();
-  manifest.target.simulated = file.target.simulate;
-  manifest.target.server = preflight.server;
-  manifest.preflight.requests = preflight.requests;
-  manifest.preflight.prompt_tokens = preflight.prompt_tokens;
-  manifest.preflight.output_tokens = preflight.output_tokens;
-  manifest.preflight.info_json = preflight.info_json;
-  Manifest::Workload workload;
-  workload.processor = file.processor.use;
-  workload.dataset = file.dataset.use;
-  workload.load = plan.sweep ? file.load.use : plan.phases.front().file.load.use;
-  workload.model = preflight.model;
-  workload.shared_prefix = shares_prefixes(plan);
-  workload.sessions = plays_sessions(plan);
-  workload.cache_salt_none = file.request.cache_salt == RunFile::Request::CacheSalt::none;
-  manifest.workloads.push_back(std::move(workload));
-  manifest.slo = {file.slo.ttft_ns, file.slo.tpot_ns, file.slo.e2e_ns, file.slo.itl_p99_ns};
-  manifest.gates = file.slo.gates;
-  manifest.error_budget = file.limits.error_budget;
-  manifest.console = file.output.console;
-  if (plan.sweep) manifest.sweep = sweep_facts(plan);
-  return manifest;
 }
 
 }  // namespace tokometer

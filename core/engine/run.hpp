@@ -49,7 +49,7 @@ class Run {
   // Writes the manifest, opens the records, starts all threads. The caller has filled what it knows of the
   // manifest (id, command, host, plugins); the times of the start are put in here. All references outlive the
   // run.
-  static Result<std::unique_ptr<Run>> start(const Plan& plan, const Preflight& preflight,
+  static Result<std::unique_ptr<Run>> start(const Plan& plan, const std::vector<Preflight>& preflights,
                                             const RunSettings& settings, Manifest manifest,
                                             const Clock& clock, const Redactor& redactor);
   ~Run();
@@ -67,6 +67,6 @@ class Run {
 };
 
 // The facts of the manifest that plan and preflight know.
-Manifest make_manifest(const Plan& plan, const Preflight& preflight, const Redactor& redactor);
+Manifest make_manifest(const Plan& plan, const std::vector<Preflight>& preflights, const Redactor& redactor);
 
 }  // namespace tokometer

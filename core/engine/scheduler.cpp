@@ -129,7 +129,7 @@ void PhaseScheduler::end_if_window_is_done(int64_t now_ns) {
   if (!limits_.duration_ns || now_ns < *limits_.duration_ns) return;
   // However late we are asked: what the plan has in the window is released, and shows as lag.
   if (!committed_.empty() && committed_.top() < *limits_.duration_ns) return;
-  if (open_in_window_ == 0 || now_ns >= last_time_ns() || cooldown_is_used_up()) ended_ = true;
+  if (window_has_ended() || now_ns >= last_time_ns() || cooldown_is_used_up()) ended_ = true;
 }
 
 bool PhaseScheduler::cooldown_is_used_up() const noexcept {
@@ -226,7 +226,7 @@ std::vector<int64_t> PhaseScheduler::stop() {
 int64_t PhaseScheduler::next_time_ns() const noexcept {
   if (ended_) return kNever;
   int64_t next = last_time_ns();
-  if (limits_.duration_ns && (open_in_window_ == 0 || cooldown_is_used_up()))
+  if (limits_.duration_ns && (window_has_ended() || cooldown_is_used_up()))
     next = std::min(next, *limits_.duration_ns);
   if (!committed_.empty()) next = std::min(next, committed_.top());
   if (wait_until_ns_ >= 0) next = std::min(next, wait_until_ns_);

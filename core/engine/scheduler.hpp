@@ -75,6 +75,10 @@ class PhaseScheduler {
   void shift(int64_t at_ns, int64_t by_ns);
   void stand_still(int64_t by_ns) noexcept { shift_ns_ += by_ns; }  // the same for a later turn of a session
 
+  // Beside other workloads the load goes on, too, until the requests of their windows have ended.
+  void others_measure(bool yes) noexcept { others_measure_ = yes; }
+  bool has_open_window() const noexcept { return !ended_ && limits_.duration_ns && open_in_window_ > 0; }
+
   // Where the window ends, as it looks now.
   std::optional<int64_t> duration_ns() const noexcept { return limits_.duration_ns; }
 
@@ -100,6 +104,7 @@ class PhaseScheduler {
   void request_taken(int64_t at_ns);
   void drop_if_enough();
   bool cooldown_is_used_up() const noexcept;
+  bool window_has_ended() const noexcept { return open_in_window_ == 0 && !others_measure_; }
   bool nothing_to_come() const noexcept { return committed_.empty() && turns_to_come_ == 0; }
   int64_t last_time_ns() const noexcept;  // releases at or after it are outside the phase
 
@@ -118,6 +123,7 @@ class PhaseScheduler {
   uint64_t completed_ = 0;
   uint64_t failed_ = 0;
   uint64_t open_in_window_ = 0;  // taken, scheduled before the window's end, not ended
+  bool others_measure_ = false;
   uint64_t taken_in_cooldown_ = 0;
   int64_t planned_end_ns_ = 0;  // of the window, where least_ended may move it
   uint64_t counted_ended_ = 0;  // towards least_ended

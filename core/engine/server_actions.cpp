@@ -1,6 +1,7 @@
 #include "engine/server_actions.hpp"
 
 #include <string>
+#include <utility>
 
 #include "base/text.hpp"
 #include "engine/server_probe.hpp"
@@ -84,6 +85,14 @@ std::vector<Error> put_back(const RunFile& file, const Preflight& found) {
     if (!done)
       failed.push_back(
           about(kLoadAdapters, found, server, named(it.adapter) + "not unloaded: ", done.error()));
+  }
+  return failed;
+}
+
+std::vector<Error> put_back(const Plan& plan, const std::vector<Preflight>& found) {
+  std::vector<Error> failed;
+  for (size_t i = 0; i < found.size(); ++i) {
+    for (Error& error : put_back(plan.workloads[i].file, found[i])) failed.push_back(std::move(error));
   }
   return failed;
 }

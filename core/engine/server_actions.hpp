@@ -21,5 +21,7 @@ Result<void> start_profiler(const RunFile& file, Preflight& found);
 
 // Stops the profiler and unloads what was loaded. All of it is tried; what failed comes back.
 std::vector<Error> put_back(const RunFile& file, const Preflight& found);
+// For all workloads that preflight came to.
+std::vector<Error> put_back(const Plan& plan, const std::vector<Preflight>& found);
 
 }  // namespace tokometer

@@ -80,7 +80,7 @@ Result<SweepPlan> plan_sweep(const RunFile::Sweep& sweep, Registry& registry) {
   return plan;
 }
 
-std::vector<PhasePlan> known_points(const Plan& plan) {
+std::vector<PhasePlan> known_points(const WorkloadPlan& plan) {
   std::vector<PhasePlan> points;
   SweepPlanner planner(*plan.file.sweep, plan.sweep->pattern, plan.sweep->whole);
   const bool is_list = plan.file.sweep->method == RunFile::Sweep::Method::list;
@@ -94,7 +94,7 @@ std::vector<PhasePlan> known_points(const Plan& plan) {
   return points;
 }
 
-PhasePlan plan_point(const Plan& plan, const SweepPoint& point) {
+PhasePlan plan_point(const WorkloadPlan& plan, const SweepPoint& point) {
   const RunFile::Sweep& sweep = *plan.file.sweep;
   PhasePlan planned;
   planned.file = sweep.point;
@@ -117,7 +117,7 @@ PhasePlan plan_point(const Plan& plan, const SweepPoint& point) {
   return planned;
 }
 
-std::string describe_sweep(const Plan& plan) {
+std::string describe_sweep(const WorkloadPlan& plan) {
   const RunFile::Sweep& sweep = *plan.file.sweep;
   const std::string each = format_duration(sweep.point.duration_ns.value_or(0)) + " each";
   const std::string stop =

@@ -12,11 +12,11 @@ namespace tokometer {
 Result<SweepPlan> plan_sweep(const RunFile::Sweep& sweep, Registry& registry);
 
 // The points that do not depend on results, so that plan, hash and checks can speak of them.
-std::vector<PhasePlan> known_points(const Plan& plan);
+std::vector<PhasePlan> known_points(const WorkloadPlan& plan);
 
-PhasePlan plan_point(const Plan& plan, const SweepPoint& point);
+PhasePlan plan_point(const WorkloadPlan& plan, const SweepPoint& point);
 
 // A line for `tokometer plan`.
-std::string describe_sweep(const Plan& plan);
+std::string describe_sweep(const WorkloadPlan& plan);
 
 }  // namespace tokometer

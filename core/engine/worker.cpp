@@ -34,18 +34,14 @@ struct Later {
 
 class Worker::Loop final : private ExchangeOwner {
  public:
-  Loop(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
-       const WorkerLinks& links, bool spin)
+  Loop(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, bool spin)
       : index_(index),
-        context_(context),
+        clock_(*parts.front().context.clock),
         links_(links),
         spin_(spin),
-        processor_(std::move(processor)),
-        encoder_(context, processor_),
-        poller_(io_, *context.clock),
-        timers_(context.clock->now_ns()),
-        services_{context, processor_, encoder_, pools_, timers_, blocks_, wires_, *this} {
-    make_pools(pool);
+        poller_(io_, clock_),
+        timers_(clock_.now_ns()) {
+    for (WorkerPart& part : parts) lanes_.push_back(std::make_unique<Lane>(std::move(part), *this));
     poller_.leave_context();  // a failure shows in each connection
     blocks_.reserve(kFirstBlocks);
     send_tick();
@@ -67,7 +63,7 @@ class Worker::Loop final : private ExchangeOwner {
     poller_.interrupt();
   }
 
-  void preconnect(size_t count, const std::function<void(Result<void>)>& done);
+  void preconnect(size_t workload, size_t count, const std::function<void(Result<void>)>& done);
   void cancel(uint32_t phase, const char* reason);
   std::vector<InFlight> oldest(size_t count) const;
   void send_tick();  // what was seen since the last one, to links.ticks; the first call only begins
@@ -78,37 +74,44 @@ class Worker::Loop final : private ExchangeOwner {
   void on_over(Exchange& exchange) override;
   void on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) override;
 
-  void make_pools(PoolOptions options);
+  // What belongs to one workload.
+  struct Lane {
+    Lane(WorkerPart part, Loop& loop);
+
+    const RunContext& context;
+    Processor processor;
+    RequestEncoder encoder;
+    std::vector<std::unique_ptr<Pool>> pools;  // by server
+    ExchangeServices services;
+    std::vector<std::unique_ptr<Exchange>> exchanges;  // all that were ever needed at once
+    std::vector<Exchange*> idle;
+  };
+
   void turn(int64_t until_ns);
   void take_inbox();
   void start(Release release);
-  Exchange& idle_exchange();
+  Exchange& idle_exchange(Lane& lane);
   std::unique_ptr<RequestRecord> idle_record();
   void send_due(int64_t now_ns);
   void serve_context(int64_t now_ns);
   bool is_quiet() const { return stopping_ && in_use_ == 0; }
 
   const uint32_t index_;
-  const RunContext& context_;
+  const Clock& clock_;
   WorkerLinks links_;
   const bool spin_;
   std::atomic<int32_t> thread_id_{0};
   std::atomic<std::thread::id> thread_{};
-  Processor processor_;
-  RequestEncoder encoder_;
   boost::asio::io_context io_{1};
   Poller poller_;
-  std::vector<std::unique_ptr<Pool>> pools_;  // by server
   BlockPool blocks_;
   WireBuffers wires_;
   TimerWheel timers_;
-  ExchangeServices services_;
   int64_t next_tick_ns_ = 0;  // of the wheel
 
   Mailbox<Release> inbox_;
   std::vector<Release> taken_;
-  std::vector<std::unique_ptr<Exchange>> exchanges_;  // all that were ever needed at once
-  std::vector<Exchange*> idle_;
+  std::vector<std::unique_ptr<Lane>> lanes_;                           // by workload
   std::priority_queue<Exchange*, std::vector<Exchange*>, Later> due_;  // encoded, waiting for their time
   Mailbox<std::unique_ptr<RequestRecord>> returned_;
   std::vector<std::unique_ptr<RequestRecord>> spare_records_;
@@ -122,19 +125,24 @@ class Worker::Loop final : private ExchangeOwner {
   int64_t turn_began_ns_ = 0;  // first read of the turn
 };
 
-void Worker::Loop::make_pools(PoolOptions options) {
-  for (const TargetServer& server : context_.servers) {
-    options.endpoints = server.endpoints;
-    options.tls = server.url.tls ? context_.tls : nullptr;
-    options.tls_host = server.url.host;
-    pools_.push_back(std::make_unique<Pool>(io_, poller_, *context_.clock, options));
+Worker::Loop::Lane::Lane(WorkerPart part, Loop& loop)
+    : context(part.context),
+      processor(std::move(part.processor)),
+      encoder(context, processor),
+      services{context, processor, encoder, pools, loop.timers_, loop.blocks_, loop.wires_, loop} {
+  for (const TargetServer& server : context.servers) {
+    part.pool.endpoints = server.endpoints;
+    part.pool.tls = server.url.tls ? context.tls : nullptr;
+    part.pool.tls_host = server.url.host;
+    pools.push_back(std::make_unique<Pool>(loop.io_, loop.poller_, loop.clock_, part.pool));
   }
 }
 
-void Worker::Loop::preconnect(size_t count, const std::function<void(Result<void>)>& done) {
-  const size_t each = (count + pools_.size() - 1) / pools_.size();
-  const auto left = std::make_shared<size_t>(pools_.size());
-  for (const auto& pool : pools_) {
+void Worker::Loop::preconnect(size_t workload, size_t count, const std::function<void(Result<void>)>& done) {
+  const auto& pools = lanes_[workload]->pools;
+  const size_t each = (count + pools.size() - 1) / pools.size();
+  const auto left = std::make_shared<size_t>(pools.size());
+  for (const auto& pool : pools) {
     pool->preconnect(each, [left, done](const Result<void>& result) {
       if (--*left == 0) done(result);
     });
@@ -178,7 +186,7 @@ void Worker::Loop::run(const std::function<void()>& guest) {
 bool Worker::Loop::serve(int64_t until_ns) {
   do {
     turn(until_ns);
-  } while (!interrupted_.load(std::memory_order_relaxed) && context_.clock->now_ns() < until_ns);
+  } while (!interrupted_.load(std::memory_order_relaxed) && clock_.now_ns() < until_ns);
   return interrupted_.exchange(false);
 }
 
@@ -189,7 +197,7 @@ void Worker::Loop::interrupt() {
 
 // Sends what is due, then waits for sockets, at most until something else is due or `until_ns`.
 void Worker::Loop::turn(int64_t until_ns) {
-  const int64_t now_ns = context_.clock->now_ns();
+  const int64_t now_ns = clock_.now_ns();
   if (turn_began_ns_ != 0) tick_->longest_turn_ns = std::max(tick_->longest_turn_ns, now_ns - turn_began_ns_);
   turn_began_ns_ = 0;
   send_due(now_ns);
@@ -217,13 +225,13 @@ void Worker::Loop::send_due(int64_t now_ns) {
   }
 }
 
-Exchange& Worker::Loop::idle_exchange() {
-  if (idle_.empty()) {
-    exchanges_.push_back(std::make_unique<Exchange>(services_));
-    idle_.push_back(exchanges_.back().get());
+Exchange& Worker::Loop::idle_exchange(Lane& lane) {
+  if (lane.idle.empty()) {
+    lane.exchanges.push_back(std::make_unique<Exchange>(lane.services));
+    lane.idle.push_back(lane.exchanges.back().get());
   }
-  Exchange& exchange = *idle_.back();
-  idle_.pop_back();
+  Exchange& exchange = *lane.idle.back();
+  lane.idle.pop_back();
   ++in_use_;
   return exchange;
 }
@@ -245,11 +253,11 @@ void Worker::Loop::take_inbox() {
 }
 
 void Worker::Loop::start(Release release) {
-  Exchange& exchange = idle_exchange();
+  Exchange& exchange = idle_exchange(*lanes_[release.facts->workload]);
   exchange.give_record(idle_record());
   if (!exchange.prepare(std::move(release))) return;
   // What is due goes at once: of a burst, the first must not wait until the last is encoded.
-  if (exchange.scheduled_ns() <= context_.clock->now_ns()) {
+  if (exchange.scheduled_ns() <= clock_.now_ns()) {
     exchange.send();
   } else {
     due_.push(&exchange);
@@ -262,22 +270,26 @@ void Worker::Loop::cancel(uint32_t phase, const char* reason) {
     if (due_.top()->phase() != phase) kept.push_back(due_.top());
   }
   for (Exchange* exchange : kept) due_.push(exchange);
-  for (const auto& exchange : exchanges_) {
-    if (exchange->phase() == phase) exchange->cancel(reason);
+  for (const auto& lane : lanes_) {
+    for (const auto& exchange : lane->exchanges) {
+      if (exchange->phase() == phase) exchange->cancel(reason);
+    }
   }
 }
 
 std::vector<InFlight> Worker::Loop::oldest(size_t count) const {
   std::vector<const Exchange*> found;
-  for (const auto& exchange : exchanges_) {
-    if (exchange->is_in_flight()) found.push_back(exchange.get());
+  for (const auto& lane : lanes_) {
+    for (const auto& exchange : lane->exchanges) {
+      if (exchange->is_in_flight()) found.push_back(exchange.get());
+    }
   }
   count = std::min(count, found.size());
   std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(count), found.end(),
                     [](auto* a, auto* b) { return a->scheduled_ns() < b->scheduled_ns(); });
   found.resize(count);
   std::vector<InFlight> states;
-  for (const Exchange* exchange : found) states.push_back(exchange->state(context_.clock->now_ns()));
+  for (const Exchange* exchange : found) states.push_back(exchange->state(clock_.now_ns()));
   return states;
 }
 
@@ -288,7 +300,7 @@ void Worker::Loop::on_complete(Completion completion) {
 void Worker::Loop::on_over(Exchange& exchange) {
   links_.writer.push(FinishedRecord{exchange.take_record(), &returned_});
   --in_use_;
-  idle_.push_back(&exchange);
+  lanes_[exchange.workload()]->idle.push_back(&exchange);
 }
 
 void Worker::Loop::on_read_stamp(const ReadStamp& stamp, uint32_t token_events, bool flagged) {
@@ -300,9 +312,8 @@ void Worker::Loop::on_read_stamp(const ReadStamp& stamp, uint32_t token_events, 
   tick_->ambiguity.record(stamp.ambiguity_ns(), token_events);
 }
 
-Worker::Worker(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
-               const WorkerLinks& links, bool spin)
-    : loop_(std::make_unique<Loop>(index, context, std::move(processor), pool, links, spin)) {}
+Worker::Worker(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, bool spin)
+    : loop_(std::make_unique<Loop>(index, std::move(parts), links, spin)) {}
 
 Worker::~Worker() = default;
 
@@ -321,8 +332,8 @@ int32_t Worker::thread_id() const noexcept {
 void Worker::release(Release release) {
   loop_->release(std::move(release));
 }
-void Worker::preconnect(size_t count, std::function<void(Result<void>)> done) {
-  loop_->post([this, count, done = std::move(done)] { loop_->preconnect(count, done); });
+void Worker::preconnect(size_t workload, size_t count, std::function<void(Result<void>)> done) {
+  loop_->post([this, workload, count, done = std::move(done)] { loop_->preconnect(workload, count, done); });
 }
 void Worker::cancel(uint32_t phase, const char* reason) {
   loop_->post([this, phase, reason] { loop_->cancel(phase, reason); });

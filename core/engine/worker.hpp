@@ -1,7 +1,7 @@
 // One I/O thread: encodes releases ahead of time, sends each at its scheduled instant, reads replies, hands
-// finished records to the writer. Own io_context, poller, connections, processor instance, timers; it shares
-// nothing that changes with other workers. Run owns the thread and calls run() on it; the functions marked
-// [any] may be called from others.
+// finished records to the writer. Own io_context, poller, timers; connections and a processor instance for
+// each workload; it shares nothing that changes with other workers. Run owns the thread and calls run() on
+// it; the functions marked [any] may be called from others.
 //
 // A worker can host the scheduler: run() is then given its body, which calls serve() wherever it would sleep.
 // The end of a request and the release that follows from it then meet on one thread, with no hand-over.
@@ -30,11 +30,17 @@ struct WorkerLinks {
   std::function<void()> wake_scheduler;  // after the first completion of a batch
 };
 
+// What a worker needs for the requests of one workload. They have connections of their own.
+struct WorkerPart {
+  const RunContext& context;
+  Processor processor;
+  PoolOptions pool;  // of each server; its addresses are the context's
+};
+
 class Worker {
  public:
-  // context and links outlive the worker. `pool`: of each server; its addresses are the context's.
-  Worker(uint32_t index, const RunContext& context, Processor processor, const PoolOptions& pool,
-         const WorkerLinks& links, bool spin);
+  // Contexts and links outlive the worker. `parts`: by workload.
+  Worker(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, bool spin);
   ~Worker();
 
   // The thread's body; returns after stop(). `guest` runs first, on the same thread.
@@ -45,8 +51,8 @@ class Worker {
   int32_t thread_id() const noexcept;  // [any] of the thread in run(); 0 before
 
   void release(Release release);  // [any]; of the guest: it is encoded at once, and sent if due
-  // Opens connections before the load starts; `done` is called on the worker's thread.
-  void preconnect(size_t count, std::function<void(Result<void>)> done);  // [any]
+  // Opens connections for a workload before its load starts; `done` is called on the worker's thread.
+  void preconnect(size_t workload, size_t count, std::function<void(Result<void>)> done);  // [any]
   // Ends what is in flight, or waits for its time, in a phase: status cancelled, with the reason as class.
   void cancel(uint32_t phase, const char* reason);  // [any]
   void ask_for_tick();                              // [any] the answer goes to links.ticks

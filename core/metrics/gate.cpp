@@ -230,7 +230,7 @@ GateResult evaluate(const Gate& gate, const PhaseSummary& phase) {
 std::vector<GateResult> evaluate_gates(const Manifest& manifest, const PhaseSummary& phase,
                                        const RequestRows& rows) {
   std::vector<GateResult> results;
-  for (const std::string& text : manifest.gates) {
+  for (const std::string& text : manifest.gates_of(phase.workload)) {
     const auto gate = parse_gate(text);
     if (!gate) {  // the run file's reader refuses such a gate; a manifest edited by hand may still have one
       results.emplace_back().text = text;

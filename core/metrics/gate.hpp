@@ -29,8 +29,8 @@ Result<Gate> parse_gate(std::string_view text);
 // One gate against one phase, from the finished metrics and scalars. `mlperf`: see evaluate_gates.
 GateResult evaluate(const Gate& gate, const PhaseSummary& phase);
 
-// All gates of the manifest. With the mlperf preset a percentile gate holds only if the count of requests
-// over the limit is small enough to be 99 % sure (early stopping), for which the rows are needed.
+// All gates of the phase's workload. With the mlperf preset a percentile gate holds only if the count of
+// requests over the limit is small enough to be 99 % sure (early stopping), for which the rows are needed.
 std::vector<GateResult> evaluate_gates(const Manifest& manifest, const PhaseSummary& phase,
                                        const RequestRows& rows);
 

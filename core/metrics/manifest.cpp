@@ -1,5 +1,8 @@
 #include "metrics/manifest.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <tokometer/json.hpp>
 
 namespace tokometer {
@@ -61,28 +64,32 @@ void put_target(JsonWriter& json, const Manifest& m) {
   json.end_object().raw_member("info", m.preflight.info_json).end_object();
 }
 
+void put_slo_and_gates(JsonWriter& json, const Manifest::Slo& slo, const std::vector<std::string>& gates) {
+  json.key("slo").begin_object();
+  if (slo.ttft_ns) json.member("ttft_ns", *slo.ttft_ns);
+  if (slo.tpot_ns) json.member("tpot_ns", *slo.tpot_ns);
+  if (slo.e2e_ns) json.member("e2e_ns", *slo.e2e_ns);
+  if (slo.itl_p99_ns) json.member("itl_p99_ns", *slo.itl_p99_ns);
+  json.end_object().key("gates").begin_array();
+  for (const std::string& gate : gates) json.value(gate);
+  json.end_array();
+}
+
 void put_workloads(JsonWriter& json, const Manifest& m) {
   json.key("workloads").begin_array();
   for (const Manifest::Workload& w : m.workloads) {
     json.begin_object().member("name", w.name).member("processor", w.processor).member("dataset", w.dataset);
     json.member("load", w.load).member("model", w.model).member("shared_prefix", w.shared_prefix);
-    json.member("sessions", w.sessions).member("cache_salt_none", w.cache_salt_none).end_object();
+    json.member("sessions", w.sessions).member("cache_salt_none", w.cache_salt_none);
+    if (w.goals) put_slo_and_gates(json, w.goals->slo, w.goals->gates);
+    json.end_object();
   }
   json.end_array();
 }
 
 void put_goals(JsonWriter& json, const Manifest& m) {
-  json.key("slo").begin_object();
-  if (m.slo.ttft_ns) json.member("ttft_ns", *m.slo.ttft_ns);
-  if (m.slo.tpot_ns) json.member("tpot_ns", *m.slo.tpot_ns);
-  if (m.slo.e2e_ns) json.member("e2e_ns", *m.slo.e2e_ns);
-  if (m.slo.itl_p99_ns) json.member("itl_p99_ns", *m.slo.itl_p99_ns);
-  json.end_object().key("gates").begin_array();
-  for (const std::string& gate : m.gates) json.value(gate);
-  json.end_array()
-      .member("mlperf", m.mlperf)
-      .member("error_budget", m.error_budget)
-      .member("console", m.console);
+  put_slo_and_gates(json, m.slo, m.gates);
+  json.member("mlperf", m.mlperf).member("error_budget", m.error_budget).member("console", m.console);
 }
 
 void put_sweep(JsonWriter& json, const Manifest::Sweep& s) {
@@ -183,17 +190,25 @@ void read_target(const Json& json, Manifest& m) {
   m.preflight.info_json = raw_text(preflight, "info");
 }
 
-void read_goals(const Json& json, Manifest& m) {
+Manifest::Goals slo_and_gates(const Json& json) {
+  Manifest::Goals goals;
   const Json& slo = object_of(json, "slo");
-  m.slo = {optional_int(slo, "ttft_ns"), optional_int(slo, "tpot_ns"), optional_int(slo, "e2e_ns"),
-           optional_int(slo, "itl_p99_ns")};
-  for_each_item(json, "gates", [&](const Json& gate) { m.gates.emplace_back(tkm::text_of(gate)); });
+  goals.slo = {optional_int(slo, "ttft_ns"), optional_int(slo, "tpot_ns"), optional_int(slo, "e2e_ns"),
+               optional_int(slo, "itl_p99_ns")};
+  for_each_item(json, "gates", [&](const Json& gate) { goals.gates.emplace_back(tkm::text_of(gate)); });
+  return goals;
+}
+
+void read_goals(const Json& json, Manifest& m) {
+  Manifest::Goals goals = slo_and_gates(json);
+  m.slo = goals.slo, m.gates = std::move(goals.gates);
   m.mlperf = tkm::get_bool(json, "mlperf"), m.error_budget = tkm::get_number(json, "error_budget", 0.10);
   m.console = std::string(tkm::get_string(json, "console", "table"));
   for_each_item(json, "workloads", [&](const Json& w) {
     m.workloads.push_back({text(w, "name"), text(w, "processor"), text(w, "dataset"), text(w, "load"),
                            text(w, "model"), tkm::get_bool(w, "shared_prefix"), tkm::get_bool(w, "sessions"),
                            tkm::get_bool(w, "cache_salt_none")});
+    if (tkm::find(w, "slo") != nullptr) m.workloads.back().goals = slo_and_gates(w);
   });
 }
 
@@ -205,6 +220,25 @@ void read_sweep(const Json& json, Manifest& m) {
 }
 
 }  // namespace
+
+const Manifest::Slo& Manifest::slo_of(std::string_view workload) const {
+  for (const Workload& w : workloads) {
+    if (w.name == workload && w.goals) return w.goals->slo;
+  }
+  return slo;
+}
+
+const std::vector<std::string>& Manifest::gates_of(std::string_view workload) const {
+  for (const Workload& w : workloads) {
+    if (w.name == workload && w.goals) return w.goals->gates;
+  }
+  return gates;
+}
+
+bool Manifest::has_gates() const {
+  return !gates.empty() || std::any_of(workloads.begin(), workloads.end(),
+                                       [this](const Workload& w) { return !gates_of(w.name).empty(); });
+}
 
 std::string manifest_json(const Manifest& manifest) {
   std::string out;

@@ -67,21 +67,30 @@ struct Manifest {
         reply_models;  // model or adapter asked -> name in the reply
   } preflight;
 
+  struct Slo {
+    std::optional<int64_t> ttft_ns, tpot_ns, e2e_ns, itl_p99_ns;
+    bool any() const { return ttft_ns || tpot_ns || e2e_ns || itl_p99_ns; }
+  } slo;
+  std::vector<std::string> gates;  // "ttft.p99 < 500ms"
+  struct Goals {
+    Slo slo;
+    std::vector<std::string> gates;
+  };
+
   // Facts about each workload that the checks and the report's first lines need.
   struct Workload {
     std::string name = "default";
     std::string processor, dataset, load, model;
     bool shared_prefix = false, sessions = false;  // the dataset's capabilities
     bool cache_salt_none = false;                  // request.cache_salt: none
+    std::optional<Goals> goals = {};  // of several workloads each has its own; else the run's hold
   };
   std::vector<Workload> workloads;
+  const Slo& slo_of(std::string_view workload) const;
+  const std::vector<std::string>& gates_of(std::string_view workload) const;
+  bool has_gates() const;  // of any workload
 
-  struct Slo {
-    std::optional<int64_t> ttft_ns, tpot_ns, e2e_ns, itl_p99_ns;
-    bool any() const { return ttft_ns || tpot_ns || e2e_ns || itl_p99_ns; }
-  } slo;
-  std::vector<std::string> gates;  // "ttft.p99 < 500ms"
-  bool mlperf = false;             // preset mlperf: window >= 600 s, early stopping
+  bool mlperf = false;  // preset mlperf: window >= 600 s, early stopping
   double error_budget = 0.10;
   std::string console = "table";
 

@@ -96,10 +96,10 @@ void GapPool::merge(const GapPool& other) {
   max = std::max(max, other.max);
 }
 
-MeasurePass::MeasurePass(const Manifest& manifest, const std::vector<std::unique_ptr<PhaseScan>>& scans)
-    : manifest_(manifest) {
+MeasurePass::MeasurePass(const Manifest& manifest, const std::vector<std::unique_ptr<PhaseScan>>& scans) {
   for (const auto& scan : scans) {
-    if (scan->plan.measure) figures_.push_back(std::make_unique<PhaseFigures>(*scan));
+    if (!scan->plan.measure) continue;
+    figures_.push_back(std::make_unique<PhaseFigures>(*scan, manifest.slo_of(scan->workload)));
   }
 }
 
@@ -114,7 +114,7 @@ PhaseFigures* MeasurePass::figures_of(const RequestRecord& r) {
   return nullptr;
 }
 
-MeasurePass::Request MeasurePass::derive(const RequestRecord& r) {
+MeasurePass::Request MeasurePass::derive(const RequestRecord& r, const Manifest::Slo& slo) {
   Request request{r, output_tokens_of(r)};
   events_.load(r);
   gaps_.clear();
@@ -124,21 +124,20 @@ MeasurePass::Request MeasurePass::derive(const RequestRecord& r) {
     sorted_gaps_.clear();
     for (const auto& gap : gaps_) sorted_gaps_.push_back(gap.first);
     request.longest_gap_ns = *std::max_element(sorted_gaps_.begin(), sorted_gaps_.end());
-    if (manifest_.slo.itl_p99_ns) {
+    if (slo.itl_p99_ns) {
       const auto rank = static_cast<std::ptrdiff_t>(nearest_rank(990, sorted_gaps_.size()) - 1);
       std::nth_element(sorted_gaps_.begin(), sorted_gaps_.begin() + rank, sorted_gaps_.end());
       request.itl_p99_ns = sorted_gaps_[static_cast<size_t>(rank)];
     }
   }
-  request.good = is_good(request);
+  request.good = is_good(request, slo);
   return request;
 }
 
 // A limit on something that a short answer cannot have (no second token: no TPOT, no gap) is met; a TTFT
 // limit without a TTFT is not.
-bool MeasurePass::is_good(const Request& request) const {
+bool MeasurePass::is_good(const Request& request, const Manifest::Slo& slo) {
   const RequestRecord& r = request.r;
-  const Manifest::Slo& slo = manifest_.slo;
   if (!slo.any() || r.status != Status::ok || r.scheduled_ns == kAbsent) return false;
   const auto since_s = [&](int64_t at) { return at == kAbsent ? kAbsent : at - r.scheduled_ns; };
   if (!within(slo.e2e_ns, since_s(r.end_ns)) || !within(slo.ttft_ns, since_s(r.first_token_ns))) return false;
@@ -149,7 +148,8 @@ bool MeasurePass::is_good(const Request& request) const {
 void MeasurePass::on_request(const RequestRecord& r) {
   if (r.scheduled_ns == kAbsent) return;  // counted by the first pass; no figure can use it
   PhaseFigures* own = figures_of(r);
-  const Request request = derive(r);
+  static const Manifest::Slo kNone;  // nobody asks whether a request of an unmeasured phase was good
+  const Request request = derive(r, own != nullptr ? own->slo : kNone);
   if (own != nullptr) add_to_phase(*own, request);
   for (auto& f : figures_) {
     if (f->scan.workload != r.workload) continue;

@@ -48,8 +48,9 @@ struct ErrorFigures {
 };
 
 struct PhaseFigures {
-  explicit PhaseFigures(const PhaseScan& phase_scan) : scan(phase_scan) {}
+  PhaseFigures(const PhaseScan& phase_scan, const Manifest::Slo& limits) : scan(phase_scan), slo(limits) {}
   const PhaseScan& scan;
+  const Manifest::Slo& slo;  // of the workload
 
   RequestRows rows;
   Counts counts;  // S in the window
@@ -98,8 +99,8 @@ class MeasurePass : public RecordVisitor {
  private:
   struct Request;  // one record and what was derived from it once
   PhaseFigures* figures_of(const RequestRecord& r);
-  Request derive(const RequestRecord& r);
-  bool is_good(const Request& request) const;
+  Request derive(const RequestRecord& r, const Manifest::Slo& slo);
+  static bool is_good(const Request& request, const Manifest::Slo& slo);
   void add_to_phase(PhaseFigures& f, const Request& request);
   void add_window_request(PhaseFigures& f, const Request& request);
   void add_gaps(PhaseFigures& f, const Request& request, bool in_window);
@@ -108,7 +109,6 @@ class MeasurePass : public RecordVisitor {
   void add_tokens(PhaseFigures& f, const Request& request);
   static void add_error(PhaseFigures& f, const RequestRecord& r);
 
-  const Manifest& manifest_;
   std::vector<std::unique_ptr<PhaseFigures>> figures_;
   PhaseFigures* last_ = nullptr;
   TokenEvents events_;  // of the request at hand

@@ -72,7 +72,7 @@ void put_counts(std::vector<Scalar>& scalars, const Counts& c) {
         static_cast<double>(c.failed - c.client_failed) / static_cast<double>(judged));
 }
 
-void put_window(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manifest& manifest) {
+void put_window(std::vector<Scalar>& scalars, const PhaseFigures& f) {
   const double window_s = static_cast<double>(f.scan.w1_ns - f.scan.w0_ns) / 1e9;
   if (window_s <= 0) return;
   put_rate(scalars, "offered_rate", f.offered, window_s);
@@ -82,7 +82,7 @@ void put_window(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manif
   put_rate(scalars, "input_tokens_per_s", f.input, window_s);
   put_rate(scalars, "total_tokens_per_s", f.output + f.input, window_s);
   put_rate(scalars, "lost_tokens_per_s", f.lost, window_s);
-  if (manifest.slo.any()) {
+  if (f.slo.any()) {
     put_rate(scalars, "goodput_rate", f.good, window_s);
     if (f.counts.planned != 0)
       put(scalars, "goodput_ratio", f.good.total / static_cast<double>(f.counts.planned));
@@ -99,7 +99,7 @@ double whole_seconds(const PhaseFigures& f) {
   return static_cast<double>(f.scan.last_e_ns - f.scan.first_x_ns) / 1e9;
 }
 
-void put_whole(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manifest& manifest) {
+void put_whole(std::vector<Scalar>& scalars, const PhaseFigures& f) {
   const double duration_s = whole_seconds(f);
   if (duration_s <= 0) return;
   const auto rate = [&](std::string_view id, double sum) { put(scalars, id, sum / duration_s); };
@@ -109,7 +109,7 @@ void put_whole(std::vector<Scalar>& scalars, const PhaseFigures& f, const Manife
   rate("whole.input_tokens_per_s", static_cast<double>(f.whole_ok.prompt));
   rate("whole.total_tokens_per_s", static_cast<double>(f.whole_ok.output + f.whole_ok.prompt));
   rate("whole.lost_tokens_per_s", static_cast<double>(f.whole_lost.output));
-  if (manifest.slo.any()) {
+  if (f.slo.any()) {
     rate("whole.goodput_rate", static_cast<double>(f.whole_good));
     if (f.scan.counts.planned != 0) {
       put(scalars, "whole.goodput_ratio",
@@ -220,8 +220,8 @@ PhaseSummary summarize_phase(PhaseFigures& f, const Manifest& manifest) {
   add_distributions(f, s);
   add_turns(f, s);
   put_counts(s.scalars, f.counts);
-  put_window(s.scalars, f, manifest);
-  put_whole(s.scalars, f, manifest);
+  put_window(s.scalars, f);
+  put_whole(s.scalars, f);
   s.errors = error_rows(f);
   s.routes = f.routes.rows();
   s.ok_tokens = f.ok_tokens, s.failed_tokens = f.failed_tokens, s.cancelled_tokens = f.cancelled_tokens;

@@ -12,12 +12,17 @@ namespace tokometer {
 namespace {
 
 std::string title(const Manifest& m) {
-  const std::string model = m.workloads.empty() ? "" : m.workloads.front().model;
-  const std::string processor = m.workloads.empty() ? "" : m.workloads.front().processor;
-  std::string target = processor + " at " + escape_terminal(m.target.url);
+  std::string target =
+      of_workloads(m, &Manifest::Workload::processor) + " at " + escape_terminal(m.target.url);
   if (!m.target.server.empty()) target += " (" + escape_terminal(m.target.server, 80) + ")";
-  return joined({"tokometer " + m.tool_version, m.name, target,
-                 escape_terminal(model.substr(model.rfind('/') + 1), 80), "seed " + std::to_string(m.seed)}) +
+  std::vector<std::string> models;
+  for (const Manifest::Workload& workload : m.workloads) {
+    const std::string& model = workload.model;
+    const std::string shown = escape_terminal(model.substr(model.rfind('/') + 1), 80);
+    if (std::find(models.begin(), models.end(), shown) == models.end()) models.push_back(shown);
+  }
+  return joined({"tokometer " + m.tool_version, m.name, target, joined(models, ", "),
+                 "seed " + std::to_string(m.seed)}) +
          "\n";
 }
 
@@ -165,7 +170,7 @@ std::string gate_value(const GateResult& gate) {
 }
 
 std::string goodput_lines(const PhaseSummary& phase, const Manifest& manifest) {
-  const std::string goodput = goodput_text(phase, manifest.slo);
+  const std::string goodput = goodput_text(phase, manifest.slo_of(phase.workload));
   std::string gates, failed;
   if (!phase.gates.empty()) {
     uint64_t hold = 0;

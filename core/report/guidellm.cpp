@@ -136,8 +136,8 @@ std::string stats_block(const std::vector<PointRow>& rows) {
 std::string metadata(const Summary& summary) {
   const Manifest& m = summary.manifest;
   std::string strategies;
-  for (const PhaseSummary& phase : summary.phases) {
-    strategies += (strategies.empty() ? "" : ", ") + escape_terminal(phase.phase, 64);
+  for (const PointRow& row : rows_of(summary, true)) {
+    strategies += (strategies.empty() ? "" : ", ") + escape_terminal(row.name, 129);
   }
   const std::string limits =
       m.sweep ? "duration " + format_duration(m.sweep->duration_ns) : std::string("as in the run file");
@@ -149,9 +149,9 @@ std::string metadata(const Summary& summary) {
                      "\n    Limits:     " + limits +
                      "\n    Target:     " + escape_terminal(m.target.url, 200);
   if (!m.workloads.empty()) {
-    text += " (" + escape_terminal(m.workloads.front().processor, 60) + ", " +
-            escape_terminal(m.workloads.front().model, 120) +
-            ")\n    Data:       " + escape_terminal(m.workloads.front().dataset, 120);
+    text += " (" + of_workloads(m, &Manifest::Workload::processor) + ", " +
+            of_workloads(m, &Manifest::Workload::model) +
+            ")\n    Data:       " + of_workloads(m, &Manifest::Workload::dataset);
   }
   return text + "\n" + (tags.empty() ? "" : "    Tags:       " + tags + "\n") + "\n";
 }

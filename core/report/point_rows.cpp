@@ -100,7 +100,8 @@ std::array<std::string, kHeads.size()> cells_of(const PointRow& row) {
 PointRow row_of(const PhaseSummary& phase, const Summary& summary, bool from_send) {
   const bool open = phase.plan.open_loop, from_schedule = open && !from_send;
   PointRow row;
-  row.name = phase.phase, row.load = phase.plan.load;
+  row.name = summary.manifest.workloads.size() > 1 ? phase.workload + "/" + phase.phase : phase.phase;
+  row.load = phase.plan.load;
   if (open) row.offered = scalar(phase, "offered_rate");
   row.done_per_s = scalar(phase, "completed_rate"), row.wire = scalar(phase, "concurrency_wire");
   row.output_per_s = scalar(phase, "output_tokens_per_s");
@@ -112,7 +113,7 @@ PointRow row_of(const PhaseSummary& phase, const Summary& summary, bool from_sen
   row.ttft = latency_of(phase, from_schedule ? "ttft_sched" : "ttft_sent");
   row.e2e = latency_of(phase, from_schedule ? "e2e_sched" : "e2e_sent");
   row.itl = latency_of(phase, "itl"), row.tpot = latency_of(phase, "tpot");
-  if (summary.manifest.slo.any()) row.good = scalar(phase, "goodput_ratio");
+  if (summary.manifest.slo_of(phase.workload).any()) row.good = scalar(phase, "goodput_ratio");
   row.gates = phase.over ? "over" : phase.gates.empty() ? "-" : phase.gates_hold() ? "hold" : "fail";
   row.begin_ns = phase.w0_ns, row.end_ns = phase.w1_ns;
   row.verdict = to_string(grade_of(phase, summary));

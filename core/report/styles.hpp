@@ -34,6 +34,9 @@ std::string turns_table(const PhaseSummary& phase);
 // Part of it, too: a row for each model or adapter; empty if there is one only.
 std::string route_table(const PhaseSummary& phase);
 
+// What the workloads have there, each once: "openai", "vllm, sglang".
+std::string of_workloads(const Manifest& manifest, std::string Manifest::Workload::*member);
+
 // "workload default · phase steady · window 120.0 s"
 std::string place_text(const PhaseSummary& phase);
 

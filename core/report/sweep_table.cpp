@@ -30,7 +30,7 @@ std::string heading(const Summary& summary) {
 }
 
 std::string best_text(const Summary& summary) {
-  const bool has_gates = !summary.manifest.gates.empty();
+  const bool has_gates = summary.manifest.has_gates();
   if (!summary.sweep->best) return has_gates ? "No point holds all gates" : "Every point is over";
   const PointRow row = row_of(summary.phases[*summary.sweep->best], summary);
   std::string text = (has_gates ? "Best in the gates: " : "Best: ") + row.name;

@@ -1,6 +1,8 @@
 // The verdict and its reasons as lines: the same in every style.
 #include <algorithm>
+#include <utility>
 
+#include "base/text.hpp"
 #include "metrics/number_text.hpp"
 #include "report/styles.hpp"
 #include "report/text_table.hpp"
@@ -55,6 +57,16 @@ std::vector<const Check*> worst_points(const std::vector<const Check*>& bad) {
 }
 
 }  // namespace
+
+std::string of_workloads(const Manifest& manifest, std::string Manifest::Workload::*member) {
+  constexpr size_t kNameBytes = 120;
+  std::vector<std::string> all;
+  for (const Manifest::Workload& workload : manifest.workloads) {
+    std::string shown = escape_terminal(workload.*member, kNameBytes);
+    if (std::find(all.begin(), all.end(), shown) == all.end()) all.push_back(std::move(shown));
+  }
+  return joined(all, ", ");
+}
 
 std::string place_text(const PhaseSummary& phase) {
   return joined({"workload " + phase.workload, "phase " + phase.phase,

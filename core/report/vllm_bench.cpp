@@ -61,7 +61,8 @@ std::string render_vllm_bench(const Summary& summary, const ConsoleOptions& opti
   if (summary.phases.empty()) return verdict_lines(summary, options);
   std::string text;
   for (const PhaseSummary& phase : summary.phases) {
-    text += block(phase, summary.manifest.slo.any()) + verdict_lines(summary, phase, options);
+    text +=
+        block(phase, summary.manifest.slo_of(phase.workload).any()) + verdict_lines(summary, phase, options);
   }
   return text;
 }

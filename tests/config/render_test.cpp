@@ -31,6 +31,15 @@ TEST_CASE("a rendered run file reads back to the same run") {
       "target: {url: \"http://h\", timeouts: {idle: off}, headers: {X-A: \"a, b: c\"}}\nlimits: "
       "{error_budget: 1%}\n",
       "slo: {per_request: {itl.p99: 80ms}, gates: [\"ttft.p99 < 500ms\"]}\n",
+      "workloads:\n"
+      "  - {name: a, load: {options: {rate: 3}}, request: {output_tokens: 5}}\n"
+      "  - {name: b, load: {use: concurrency, options: {users: 2}}, slo: {per_request: {ttft: 1s}}}\n"
+      "slo: {per_request: {tpot: 80ms}, gates: [\"ttft.p99 < 500ms\"]}\n"
+      "phases:\n"
+      "  - {duration: 9s, workloads: {b: off}}\n"
+      "  - {name: x, duration: 90s, warmup: 3s, workloads: {a: {requests: 7}, b: {load: {options: {users: "
+      "9}}}}}\n"
+      "  - {name: y, duration: 5s, load: {use: poisson, options: {rate: 0.1}}}\n",
   };
   for (const std::string& text : texts) {
     CAPTURE(text);
@@ -46,6 +55,20 @@ TEST_CASE("a rendered run file reads back to the same run") {
     for (size_t i = 0; i < first.phases.size(); ++i) {
       CHECK(second.phases[i].load.use == first.phases[i].load.use);
       CHECK(second.phases[i].load.options_json == first.phases[i].load.options_json);
+    }
+    REQUIRE(second.workloads.size() == first.workloads.size());
+    for (size_t i = 0; i < first.workloads.size(); ++i) {
+      const RunFile &one = first.workloads[i], &again = second.workloads[i];
+      CHECK(again.workload == one.workload);
+      CHECK(again.seed == one.seed);
+      CHECK(again.load.options_json == one.load.options_json);
+      CHECK(again.request.output_tokens == one.request.output_tokens);
+      CHECK(again.slo.ttft_ns == one.slo.ttft_ns);
+      REQUIRE(again.phases.size() == one.phases.size());
+      for (size_t phase = 0; phase < one.phases.size(); ++phase) {
+        CHECK(again.phases[phase].requests == one.phases[phase].requests);
+        CHECK(again.phases[phase].load.options_json == one.phases[phase].load.options_json);
+      }
     }
     CHECK(second.tags == first.tags);
     CHECK(second.request.extra_json == first.request.extra_json);

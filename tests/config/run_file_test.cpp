@@ -204,6 +204,47 @@ phases:
   CHECK(run.phases[2].load.options_json == R"({"rate":3})");
 }
 
+TEST_CASE("workloads merge over the run's sections, and phases over both") {
+  const RunFile run = good(R"(
+load: {use: concurrency, options: {users: 4, think_time: 1s}}
+slo: {per_request: {ttft: 1s}, gates: ["ok >= 1"]}
+workloads:
+  - {name: a}
+  - {name: b, load: {options: {users: 9}}, model: {name: m}, slo: {per_request: {tpot: 20ms}, gates: []}}
+  - {name: c, load: {use: poisson, options: {rate: 3}}, request: {output_tokens: 7}}
+phases:
+  - {duration: 1s, workloads: {b: off}}
+  - {name: p, duration: 1s, workloads: {a: {requests: 5}, c: {load: {options: {rate: 8}}, measure: false}, b: false}}
+  - {name: q, duration: 1s, drain: none, load: {use: poisson, options: {rate: 1}}, workloads: {c: {warmup: none}}}
+)");
+  REQUIRE(run.workloads.size() == 3);
+  const RunFile &a = run.workloads[0], &b = run.workloads[1], &c = run.workloads[2];
+  CHECK(run.phases.size() == 3);
+  CHECK(a.workload == "a");
+  CHECK(a.load.options_json == R"({"users":4,"ramp_up":0,"think_time":1})");
+  CHECK(a.slo.gates == std::vector<std::string>{"ok >= 1"});
+  REQUIRE(a.phases.size() == 3);
+  CHECK(a.phases[0].name == "phase1");
+  CHECK(a.phases[1].requests == 5);
+  CHECK_FALSE(a.phases[1].duration_ns);
+  CHECK(b.load.options_json == R"({"users":9,"ramp_up":0,"think_time":1})");
+  CHECK(b.model.name == "m");
+  CHECK(a.model.name.empty());
+  CHECK(b.slo.ttft_ns == kSecond);
+  CHECK(b.slo.tpot_ns == 20'000'000);
+  CHECK(b.slo.gates.empty());
+  REQUIRE(b.phases.size() == 1);
+  CHECK(b.phases[0].name == "q");
+  CHECK(b.phases[0].load.options_json == R"({"rate":1})");
+  CHECK(b.phases[0].drain == RunFile::Phase::Drain::none);
+  CHECK(c.request.output_tokens == 7);
+  CHECK(c.find_phase("p")->load.options_json == R"({"rate":8})");
+  CHECK_FALSE(c.find_phase("p")->measure);
+  CHECK(c.find_phase("q")->warmup.kind == RunFile::Span::Kind::none);
+  CHECK(a.seed != b.seed);
+  CHECK(a.seed != run.seed);
+}
+
 TEST_CASE("a run without a load of its own takes the phases'") {
   const std::string head = "version: 1\ntarget: sim\nprocessor: openai\ndataset: synthetic\n";
   const auto one =

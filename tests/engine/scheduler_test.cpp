@@ -90,6 +90,22 @@ TEST_CASE("the load goes on through the cool-down until the window's requests ha
   CHECK(scheduler.load_ended());
 }
 
+TEST_CASE("the load goes on while the requests of another workload's window have not ended") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 100});
+  CHECK(take_all(scheduler, 0, 15) == std::vector<int64_t>{0, 10});
+  CHECK(scheduler.has_open_window());
+  scheduler.entry_ended(0, 15, true);
+  scheduler.entry_ended(10, 15, true);
+  CHECK_FALSE(scheduler.has_open_window());
+  scheduler.others_measure(true);
+  CHECK(take_all(scheduler, 25, 35) == std::vector<int64_t>{20, 30});
+  CHECK_FALSE(scheduler.load_ended());
+  scheduler.others_measure(false);
+  CHECK_FALSE(scheduler.take_due(40, 40));
+  CHECK(scheduler.load_ended());
+}
+
 TEST_CASE("the cool-down has a limit") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.duration_ns = 20, .cooldown_ns = 30});

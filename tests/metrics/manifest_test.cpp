@@ -27,6 +27,24 @@ TEST_CASE("a manifest comes back as it was written") {
   CHECK_FALSE(again->slo.e2e_ns);
 }
 
+TEST_CASE("each of several workloads has an SLO and gates of its own") {
+  Manifest m = test::plain_manifest();
+  m.slo = {1, std::nullopt, std::nullopt, std::nullopt}, m.gates = {"ok >= 1"};
+  CHECK(m.slo_of("default").ttft_ns == 1);
+  m.workloads.push_back(m.workloads[0]);
+  m.workloads[1].name = "batch";
+  m.workloads[1].goals = {{std::nullopt, 2, std::nullopt, std::nullopt}, {}};
+  const std::string text = manifest_json(m);
+  const auto again = parse_manifest(text, "manifest.json");
+  REQUIRE(again);
+  CHECK(manifest_json(*again) == text);
+  CHECK(again->slo_of("batch").tpot_ns == 2);
+  CHECK_FALSE(again->slo_of("batch").ttft_ns);
+  CHECK(again->gates_of("batch").empty());
+  CHECK(again->gates_of("default") == m.gates);
+  CHECK(again->has_gates());
+}
+
 TEST_CASE("a manifest that is none") {
   CHECK(to_string(parse_manifest("[]", "m.json").error()).find("m.json: not a manifest") == 0);
   CHECK(to_string(parse_manifest("{\"run", "m.json").error()).find("m.json: not a manifest") == 0);
