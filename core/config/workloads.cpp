@@ -55,7 +55,7 @@ class Splitter {
   std::vector<WorkloadTree> split() {
     std::vector<WorkloadTree> trees;
     read_names();
-    if (names_.empty()) return trees;
+    if (names_.empty()) return refuse_entries(), trees;
     check_sweep();
     name_phases();
     check_phases();
@@ -80,6 +80,17 @@ class Splitter {
       }
       names_.push_back(name->text);
       items_.push_back(&item);
+    }
+  }
+
+  // Of a file that has no workloads. Where the list has faults, those are told.
+  void refuse_entries() {
+    const Node* phases = std::as_const(root_).find("phases");
+    if (root_.find("workloads") != nullptr || phases == nullptr) return;
+    for (const Node& phase : phases->items) {
+      const Node* entries = phase.find("workloads");
+      if (entries != nullptr)
+        faults_.push_back(fault_at_key(*entries, "there are no \"workloads\" in this file"));
     }
   }
 

@@ -11,6 +11,7 @@ namespace tokometer {
 namespace {
 
 constexpr size_t kVerdictPlaceColumn = 63;
+constexpr size_t kPlaceBytes = 129;  // two names
 
 std::string coloured(Grade grade, const ConsoleOptions& options) {
   const std::string word(to_string(grade));
@@ -19,25 +20,30 @@ std::string coloured(Grade grade, const ConsoleOptions& options) {
   return std::string("\x1b[1;") + code + "m" + word + "\x1b[0m";
 }
 
-std::string check_text(const Check& check) {
-  std::string text = check.id + " " + check.name + " " + check.measured;
+std::string check_text(const Check& check, bool with_place) {
+  std::string text = check.id + " " + check.name + " ";
+  if (with_place && !check.workload.empty())
+    text += "(" + escape_terminal(check.workload + "/" + check.phase, kPlaceBytes) + ") ";
+  text += check.measured;
   if (!check.relation.empty()) text += " " + check.relation + " " + check.limit;
   return check.advice.empty() ? text : text + ": " + check.advice;
 }
 
-// The worst first, each further one on a line of its own.
-std::string lines_of(std::vector<const Check*> bad, Grade grade, const std::string& where,
+// The worst first, each further one on a line of its own. `where`: what all are about; `with_place`: each
+// says that itself.
+std::string lines_of(std::vector<const Check*> bad, Grade grade, const std::string& where, bool with_place,
                      const ConsoleOptions& options) {
   std::stable_sort(bad.begin(), bad.end(),
                    [](const Check* a, const Check* b) { return a->grade > b->grade; });
   constexpr std::string_view kIndent = "                 ";  // under the first check
   std::string first = "VERDICT " + std::string(to_string(grade));
-  if (!bad.empty()) first += "  " + check_text(*bad.front());
+  if (!bad.empty()) first += "  " + check_text(*bad.front(), with_place);
   Line line(first);
   if (!where.empty()) line.left(where, kVerdictPlaceColumn);
   std::string text = std::move(line).end();
   text.replace(8, to_string(grade).size(), coloured(grade, options));
-  for (size_t i = 1; i < bad.size(); ++i) text.append(kIndent).append(check_text(*bad[i])).append("\n");
+  for (size_t i = 1; i < bad.size(); ++i)
+    text.append(kIndent).append(check_text(*bad[i], with_place)).append("\n");
   return text;
 }
 
@@ -79,7 +85,7 @@ std::string verdict_lines(const Summary& summary, const ConsoleOptions& options)
     if (check.grade != Grade::valid && !check.marks_row) bad.push_back(&check);
   }
   if (summary.sweep) bad = worst_points(bad);
-  return lines_of(std::move(bad), summary.verdict, {}, options);
+  return lines_of(std::move(bad), summary.verdict, {}, summary.manifest.workloads.size() > 1, options);
 }
 
 std::string verdict_lines(const Summary& summary, const PhaseSummary& phase, const ConsoleOptions& options) {
@@ -91,7 +97,7 @@ std::string verdict_lines(const Summary& summary, const PhaseSummary& phase, con
     grade = std::max(grade, check.grade);
     if (check.grade != Grade::valid) bad.push_back(&check);
   }
-  return lines_of(std::move(bad), grade, place_text(phase), options);
+  return lines_of(std::move(bad), grade, place_text(phase), false, options);
 }
 
 }  // namespace tokometer
