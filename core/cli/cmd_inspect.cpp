@@ -11,6 +11,7 @@
 #include "cli/host.hpp"
 #include "cli/input.hpp"
 #include "cli/print.hpp"
+#include "engine/input_check.hpp"
 #include "engine/plan.hpp"
 #include "engine/preflight.hpp"
 #include "metrics/manifest.hpp"

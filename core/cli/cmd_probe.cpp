@@ -11,8 +11,10 @@
 #include "cli/input.hpp"
 #include "cli/metrics_pages.hpp"
 #include "cli/print.hpp"
+#include "engine/input_check.hpp"
 #include "engine/preflight.hpp"
 #include "engine/target.hpp"
+#include "engine/workload_parts.hpp"
 
 namespace tokometer {
 namespace {
@@ -97,7 +99,7 @@ std::string in_quotes(const std::string& text) {
 }
 
 std::string processor_of(const Look& look) {
-  return processor_text(*look.plan.first().processor, look.plan.file.processor.options_json);
+  return processor_text(*look.plan.first().processor, look.plan.first().file.processor.options_json);
 }
 
 std::string run_file_lines(const Look& look) {

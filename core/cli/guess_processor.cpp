@@ -9,6 +9,7 @@
 #include "config/schema.hpp"
 #include "engine/preflight.hpp"
 #include "engine/server_probe.hpp"
+#include "engine/workload_parts.hpp"
 #include "plugin/handles.hpp"
 
 namespace tokometer {

@@ -17,6 +17,7 @@
 #include "cli/print.hpp"
 #include "cli/run_log.hpp"
 #include "cli/signals.hpp"
+#include "engine/input_check.hpp"
 #include "engine/preflight.hpp"
 #include "engine/run.hpp"
 #include "engine/server_actions.hpp"

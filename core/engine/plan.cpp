@@ -249,6 +249,11 @@ std::vector<Error> about_workload(const std::string& name, std::vector<Error> er
   return errors;
 }
 
+std::vector<Error> errors_of(const Plan& plan, const WorkloadPlan& workload,
+                             const std::vector<Error>& errors) {
+  return plan.workloads.size() > 1 ? about_workload(workload.file.workload, errors) : errors;
+}
+
 const PhasePlan* WorkloadPlan::find_phase(std::string_view name) const {
   const auto found = std::find_if(phases.begin(), phases.end(),
                                   [&](const PhasePlan& phase) { return phase.file.name == name; });

@@ -78,6 +78,10 @@ Result<Plan> make_plan(RunFile file, Registry& registry);
 // Says in each error which workload it is about.
 std::vector<Error> about_workload(const std::string& name, std::vector<Error> errors);
 
+// The same, where the plan has several.
+std::vector<Error> errors_of(const Plan& plan, const WorkloadPlan& workload,
+                             const std::vector<Error>& errors);
+
 // A workload's dataset, afresh, with what it may ask the host for. `calibration` is what preflight found, and
 // outlives the dataset; null: nothing.
 Result<Dataset> make_dataset(const WorkloadPlan& plan, const tkm_calibration* calibration);

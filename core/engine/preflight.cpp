@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <thread>
 
@@ -13,10 +12,12 @@
 #include "base/text.hpp"
 #include "engine/events.hpp"
 #include "engine/head_fields.hpp"
+#include "engine/input_check.hpp"
 #include "engine/request.hpp"
 #include "engine/samples.hpp"
 #include "engine/server_actions.hpp"
 #include "engine/server_probe.hpp"
+#include "engine/workload_parts.hpp"
 #include "net/fetch.hpp"
 #include "net/grpc.hpp"
 
@@ -31,44 +32,6 @@ constexpr int64_t kCalibrationTokens = 16;  // a shorter prompt says nothing abo
 constexpr size_t kSpareBytes = 64;
 constexpr const char* kUnverified =
     "TLS: the server's certificate is NOT verified (target.tls.verify: false): anybody may have answered";
-
-Result<void> check_scheme(const std::string& processor, const Profile& profile, const std::string& url) {
-  const std::string scheme = url.substr(0, url.find("://"));
-  const bool is_secure = scheme.ends_with('s');
-  const char* right = profile.is_grpc() ? (is_secure ? "grpcs://" : "grpc://")
-                      : is_secure       ? "https://"
-                                        : "http://";
-  if (scheme == "unix" || scheme.starts_with("grpc") == profile.is_grpc()) return {};
-  return Error{"target.url: " + url + ": the processor \"" + processor + "\" speaks " +
-               (profile.is_grpc() ? "gRPC" : "HTTP") + " with these options: write " + right +
-               " in place of " + scheme + "://"};
-}
-
-// What the run file asks and the processor cannot do.
-Result<void> check_features(const RunFile& file, const Profile& profile) {
-  if (!profile.has_feature("proto.http") && !profile.is_grpc()) {
-    return Error{"the processor \"" + file.processor.use +
-                 "\" needs a protocol that this version does not speak"};
-  }
-  if (file.request.choices > 1 && !profile.has_feature("choices.many")) {
-    return Error{"request.choices: the processor \"" + file.processor.use + "\" makes one choice only"};
-  }
-  if (file.request.output == RunFile::Request::Output::exact && !profile.has_feature("output.exact")) {
-    return Error{"request.output: exact: the processor \"" + file.processor.use +
-                 "\" cannot ask for an exact length; use best_effort"};
-  }
-  if (file.request.cache_salt == RunFile::Request::CacheSalt::request && !profile.has_feature("cache.salt")) {
-    return Error{"request.cache_salt: request: the processor \"" + file.processor.use +
-                 "\" has no cache salt to send; use auto or none"};
-  }
-  if (!file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
-    return Error{"model.adapters: the processor \"" + file.processor.use + "\" knows no adapters"};
-  }
-  for (const std::string& url : file.target.urls) {
-    if (auto fits = check_scheme(file.processor.use, profile, url); !fits) return fits;
-  }
-  return check_actions(file, profile);
-}
 
 class PreflightRun {
  public:
@@ -531,65 +494,6 @@ Result<void> PreflightRun::prepare(const std::vector<std::string>& urls) {
   return start_profiler(plan_.file, found_);
 }
 
-namespace {
-
-Result<void> check_workload(const WorkloadPlan& plan) {
-  auto processor = Processor::create(*plan.processor, {.config_json = plan.file.processor.options_json,
-                                                       .models = {plan.file.model.name},
-                                                       .seed = plan.file.seed});
-  if (!processor) return processor.errors();
-  auto described = processor->describe();
-  if (!described) return described.errors();
-  auto profile = parse_profile(*described);
-  if (!profile) return profile.errors();
-  if (auto able = check_features(plan.file, *profile); !able) return able;
-  if (auto context = make_tls(plan.file.target, needs_http2(plan.file, *profile)); !context)
-    return context.errors();
-  auto dataset = make_dataset(plan, nullptr);
-  if (!dataset) return dataset.errors();
-  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, *profile, ""));
-  if (!source) return source.errors();
-  auto first = (*source)->next();
-  return first ? Result<void>() : Result<void>(first.errors());
-}
-
-// Of several workloads, an error says which.
-std::vector<Error> errors_of(const Plan& plan, const WorkloadPlan& workload,
-                             const std::vector<Error>& errors) {
-  return plan.workloads.size() > 1 ? about_workload(workload.file.workload, errors) : errors;
-}
-
-Result<void> check_arrivals_of(const WorkloadPlan& plan) {
-  const auto follows = [](const PhasePlan& phase) { return phase.follows_data; };
-  const auto is_missing = [](const Manifest::DataFile& file) { return file.sha256.empty(); };
-  if (std::none_of(plan.phases.begin(), plan.phases.end(), follows) ||
-      std::any_of(plan.data_files.begin(), plan.data_files.end(), is_missing))
-    return {};
-  auto dataset = make_dataset(plan, nullptr);
-  if (!dataset) return dataset.errors();
-  auto source = SampleSource::open(std::move(*dataset), sample_rules(plan, Profile(), ""));
-  if (!source) return source.errors();
-  auto first = (*source)->next();
-  return first ? Result<void>() : Result<void>(first.errors());
-}
-
-}  // namespace
-
-Result<void> check_arrivals(const Plan& plan) {
-  for (const WorkloadPlan& workload : plan.workloads) {
-    if (auto usable = check_arrivals_of(workload); !usable)
-      return errors_of(plan, workload, usable.errors());
-  }
-  return {};
-}
-
-Result<void> check_inputs(const Plan& plan) {
-  for (const WorkloadPlan& workload : plan.workloads) {
-    if (auto usable = check_workload(workload); !usable) return errors_of(plan, workload, usable.errors());
-  }
-  return {};
-}
-
 Result<std::vector<Preflight>> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
                                              const std::string& salt, const Clock& clock,
                                              const Redactor& redactor) {
@@ -605,73 +509,6 @@ Result<std::vector<Preflight>> run_preflight(const Plan& plan, const std::vector
     return errors;
   }
   return all;
-}
-
-Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2) {
-  return TlsContext::make({.verify = target.tls.verify,
-                           .ca_file = target.tls.ca_file,
-                           .cert_file = target.tls.cert_file,
-                           .key_file = target.tls.key_file,
-                           .protocol = http2 ? "h2" : "http/1.1"});
-}
-
-Result<Processor> make_processor(const WorkloadPlan& plan, const Preflight& preflight) {
-  auto processor = Processor::create(
-      *plan.processor,
-      {.config_json = plan.file.processor.options_json, .models = {preflight.model}, .seed = plan.file.seed});
-  if (!processor) return processor.errors();
-  for (const LearnedAnswer& answer : preflight.learned) {
-    if (auto taken = processor->learn(answer.status, answer.probe, answer.body); !taken)
-      return taken.errors();
-  }
-  return processor;
-}
-
-SampleRules sample_rules(const WorkloadPlan& plan, const Profile& profile, const std::string& salt) {
-  SampleRules rules;
-  rules.rows = plan.file.rows;
-  rules.seed = plan.file.seed;
-  rules.output_tokens = plan.file.request.output_tokens;
-  rules.tokenizer = plan.tokenizer;
-  for (const PhasePlan& phase : plan.phases)
-    rules.needs_arrivals = rules.needs_arrivals || phase.follows_data;
-  if (!plan.data_files.empty()) {
-    rules.data_name =
-        escape_terminal(std::filesystem::path(plan.data_files.front().path).filename().string());
-  }
-  rules.text_as_chat = profile.has_feature("form.chat") && !profile.has_feature("form.text");
-  const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
-  if (cold && !profile.has_feature("cache.salt") && plan.dataset->has_capability("made-text"))
-    rules.nonce = salt;
-  return rules;
-}
-
-RunContext make_context(const WorkloadPlan& plan, const Preflight& preflight, const std::string& salt,
-                        const Clock& clock, const Redactor& redactor) {
-  RunContext context;
-  context.clock = &clock;
-  context.workload = plan.file.workload;
-  context.servers = preflight.servers;
-  context.tls = preflight.tls;
-  context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;
-  context.http2 = needs_http2(plan.file, preflight.profile);
-  context.grpc = preflight.profile.is_grpc();
-  context.headers = target_headers(plan.file, preflight.profile);
-  context.model = preflight.model;
-  context.request = plan.file.request;
-  context.task = preflight.profile.task();
-  if (context.task != TKM_TASK_GENERATE) context.request.stream = false;
-  context.timeouts = plan.file.target.timeouts;
-  const bool exact = preflight.profile.has_feature("output.exact");
-  context.declared_output_mode = exact ? TKM_OUTPUT_EXACT : TKM_OUTPUT_AT_MOST;
-  const bool cold = plan.file.request.cache_salt != RunFile::Request::CacheSalt::none;
-  if (cold && preflight.profile.has_feature("cache.salt")) context.salt = salt;
-  context.salt_per_request =
-      !context.salt.empty() && plan.file.request.cache_salt == RunFile::Request::CacheSalt::request;
-  for (const auto& [name, metric] : preflight.profile.request_metrics)
-    context.request_metrics.push_back(name);
-  context.redactor = &redactor;
-  return context;
 }
 
 }  // namespace tokometer

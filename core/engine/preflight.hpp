@@ -52,33 +52,10 @@ struct Preflight {
   std::vector<std::string> warnings;
 };
 
-// All that can be refused before a byte is sent and is not in the run file alone: options that a plugin
-// refuses, certificates that cannot be read, what the processor cannot do, data that is missing or bad (a
-// finite dataset is read whole).
-Result<void> check_inputs(const Plan& plan);
-
-// Where a load takes its times from the data: does each record have one? Not known, and no error, where the
-// data's file is not here to be read.
-Result<void> check_arrivals(const Plan& plan);
-
 // One for each workload, in their order. `salt`: a hex word of this run's own. Errors say which step failed
 // and what the server said; the servers are as they were then.
 Result<std::vector<Preflight>> run_preflight(const Plan& plan, const std::vector<std::string>& urls,
                                              const std::string& salt, const Clock& clock,
                                              const Redactor& redactor);
-
-// For every request to a target with https://. Errors name what cannot be used.
-Result<std::shared_ptr<const TlsContext>> make_tls(const RunFile::Target& target, bool http2);
-
-// A processor that has learned what preflight found out. One for each worker.
-Result<Processor> make_processor(const WorkloadPlan& plan, const Preflight& preflight);
-
-// The rules by which samples become requests: shared by preflight and run. `salt` is the nonce where the
-// server has none.
-SampleRules sample_rules(const WorkloadPlan& plan, const Profile& profile, const std::string& salt);
-
-// What all requests of a workload share, from plan and preflight; the caller sets start_ns and id_prefix.
-RunContext make_context(const WorkloadPlan& plan, const Preflight& preflight, const std::string& salt,
-                        const Clock& clock, const Redactor& redactor);
 
 }  // namespace tokometer

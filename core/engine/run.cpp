@@ -10,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "engine/server_load.hpp"
+#include "engine/workload_parts.hpp"
 #include "metrics/summary.hpp"
 #include "plugin/crash.hpp"
 

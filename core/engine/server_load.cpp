@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/server_probe.hpp"
+#include "engine/workload_parts.hpp"
 #include "net/fetch.hpp"
 #include "telemetry/metrics_text.hpp"
 
