@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import subprocess
 import time
 
 import figures
@@ -90,6 +91,29 @@ def _raw(case, folder):
     return Measured(figures.of_raw(case, raw, server_ttft), sim.lateness_ms.get("p99", 0.0), raw, watch.peak_anonymous_bytes())
 
 
+def certificates(folder):
+    subprocess.run(["sh", programs.ROOT / "tests" / "tls" / "certificates.sh", folder], check=True)
+    return folder
+
+
+def sim_options(case, folder):
+    """For ours: with the transport of the case."""
+    options = {**SIM, **case.sim}
+    if case.transport == "tls":
+        made = certificates(folder)
+        options.update(tls_cert=made / "good.pem", tls_key=made / "good.key")
+    return options
+
+
+def target_text(case, url, folder):
+    more = ""
+    if case.transport == "tls":
+        more = f", tls: {{ca_file: {folder / 'ca.pem'}}}"
+    elif case.transport == "http2":
+        more = ", connections: {http: \"2\", streams_per_connection: 100}"
+    return f"{{url: \"{url}\", timeouts: {{connect: 60s}}{more}}}"
+
+
 def run_text(case, url, folder):
     """The run file of a case. Where it has a closed and an open part these are two phases that overlap, with prompts
     from a file, since only a file can ask for different lengths."""
@@ -108,7 +132,7 @@ def run_text(case, url, folder):
     if closed and open_:
         dataset = f"{{use: jsonl, options: {{file: {_prompts(case, folder)}}}}}"
     stream = "" if case.stream else "request: {stream: false}\n"
-    return (f"version: 1\nname: {case.name.replace('.', '-')}\ntarget: {{url: \"{url}\", timeouts: {{connect: 60s}}}}\nprocessor: openai\n{stream}"
+    return (f"version: 1\nname: {case.name.replace('.', '-')}\ntarget: {target_text(case, url, folder)}\nprocessor: openai\n{stream}"
             f"dataset: {dataset}\nlimits: {{io_threads: 1, spin: {'on' if case.spin else 'off'}}}\n"
             f"phases: [{', '.join(part for part in (closed, open_) if part)}]\n")
 
@@ -122,7 +146,7 @@ def _prompts(case, folder):
 
 def _ours(case, folder):
     watch = Watch()
-    with programs.start_sim({**SIM, **case.sim}, truth=folder / "truth" if case.truth else None) as sim:
+    with programs.start_sim(sim_options(case, folder), truth=folder / "truth" if case.truth else None) as sim:
         ours = programs.run_ours(run_text(case, sim.url, folder), folder, watch=watch)
     records = truth_log.Records.read(ours)
     joined = truth_log.join(records, truth_log.Truth.read(folder / "truth")) if case.truth else None

@@ -42,8 +42,6 @@ def arguments(argv):
 def list_cases():
     for case in all_cases.CASES:
         print(f"{case.name:11} {case.title}")
-    for name, why in all_cases.NOT_YET.items():
-        print(f"{name:11} not yet: {why}")
     for name, module in all_cases.ELSEWHERE.items():
         print(f"{name:11} ./dev bench {module}")
 
@@ -186,8 +184,6 @@ def main(argv):
         say(f"bench: no case {', '.join(unknown)}; see ./dev bench --list")
         return 2
     for word in options.cases:
-        if word.upper() in all_cases.NOT_YET:
-            say(f"{word}: {all_cases.NOT_YET[word.upper()]}: not yet")
         if word.upper() in all_cases.ELSEWHERE:
             say(f"{word}: ./dev bench {all_cases.ELSEWHERE[word.upper()]}")
     if not chosen:
@@ -214,7 +210,7 @@ def bench(chosen, options):
             shutil.rmtree(folder, ignore_errors=True)
     path = options.json or pathlib.Path(__file__).parent / "results" / f"{time.strftime('%Y%m%dT%H%M%S')}.json"
     write_json(path, {"schema": "tokometer-bench-1", "machine": about, "blocks": options.blocks, "seed": options.seed,
-                      "interrupted": interrupted, "cases": results, "not_yet": all_cases.NOT_YET})
+                      "interrupted": interrupted, "cases": results})
     rejected = sum(r["blocks_rejected"] for r in results)
     total = sum(len(r["blocks"]) for r in results)
     print(f"{len(results)} cases, {total} blocks, {rejected} rejected as noisy, {time.monotonic() - begin:.0f} s. {path}")
