@@ -3,7 +3,8 @@
 
 Called by `./dev test real`. A folder is a server:
     setup.sh DIR                      installs the server and makes its model in DIR, once
-    serve.sh DIR PORT METRICS_PORT    runs it in the foreground (METRICS_PORT: for those with a port of its own for /metrics)
+    serve.sh DIR PORT METRICS_PORT [GRPC_PORT]    runs it in the foreground (METRICS_PORT, GRPC_PORT: for those with ports of
+                                      their own for /metrics and gRPC)
     real.yaml                         the run file
     check.py                          what this server is (KIND), and what is asked of it (check)
 DIR is ~/.cache/tokometer/SERVER, or $TOKOMETER_REAL_DIR/SERVER. A server that was named must be installable; of all servers

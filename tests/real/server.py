@@ -41,6 +41,7 @@ class Kind:
     busy: tuple = ()
     histograms: dict = dataclasses.field(default_factory=dict)      # {"TTFT": name}: printed beside ours
     has_metrics_port: bool = False
+    has_grpc_port: bool = False
 
     def counts(self):
         return (*self.prompt_tokens, *self.output_tokens, *self.requests, *(f"{name}_count" for name in self.histograms.values()))
@@ -61,7 +62,12 @@ class Server:
         port, metrics_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.metrics_url = f"http://127.0.0.1:{metrics_port if kind.has_metrics_port else port}/metrics"
-        self.argv = ["nice", "-n", "15", self.home / "serve.sh", folder, str(port), str(metrics_port), *flags]
+        self.argv = ["nice", "-n", "15", self.home / "serve.sh", folder, str(port), str(metrics_port)]
+        if kind.has_grpc_port:
+            grpc_port = free_port()
+            self.grpc_url = f"grpc://127.0.0.1:{grpc_port}"
+            self.argv.append(str(grpc_port))
+        self.argv += flags
 
     def __enter__(self):
         self.work = pathlib.Path(tempfile.mkdtemp(prefix=f"tokometer-real-{self.name}-"))
@@ -147,6 +153,16 @@ class Server:
             report.same(f"requests that end as {end}", ends.count(end), expected.get(end, 0))
         report.close()
         print("  it says:", next((record["error"] for record in run.requests if "error" in record), "nothing"))
+
+    def same_answers(self, what, one, other):
+        """Records of the same prompts by two ways: counts and texts must be equal, sample by sample."""
+        def answers(records):
+            return {record["sample"]: (record["prompt_tokens"], record["output_tokens"], record["text_crc"]) for record in records}
+        report = Report(f"{self.name} {what}", "expected")
+        report.same("equal answers", sum(answers(other).get(sample) == answer for sample, answer in answers(one).items()), len(one))
+        report.close()
+        ttft = [percentile([(r["first_token_ns"] - r["sent_ns"]) / 1e6 for r in records], 0.5) for records in (one, other)]
+        print(f"  TTFT p50 {ttft[0]:.2f} and {ttft[1]:.2f} ms")
 
     def refuses(self, what, sentence, api, *sets):
         """A run that must end before any load was sent, with this sentence and exit code 3."""
