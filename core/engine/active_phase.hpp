@@ -27,6 +27,7 @@ struct LoadDriver::Lane {
   Feeder& feeder;
   RequestDraws draws;
   FailureBudget budget;
+  uint64_t planned = 0;  // requests so far, whatever became of them
 };
 
 struct LoadDriver::Active {

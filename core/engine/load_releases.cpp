@@ -128,7 +128,7 @@ void LoadDriver::dispatch(Active& active, Planned planned, bool was_held) {
        .scheduled_ns = planned.scheduled_ns,
        .released_ns = released_ns,
        .held_ns = was_held ? released_ns - planned.scheduled_ns : 0,
-       .cancel_after_ns = active.lane.draws.cancel_after_ns(seq),
+       .cancel_after_ns = active.lane.draws.cancel_after_ns(active.lane.planned++),
        .adapter = planned.session ? planned.session->adapter : active.lane.draws.adapter(),
        .sample = std::move(planned.sample),
        .session = std::move(planned.session)});
@@ -139,6 +139,7 @@ void LoadDriver::not_issued(Active& active, int64_t scheduled_ns, const std::str
   PhaseTotals& totals = totals_[active.index];
   ++totals.planned;
   ++totals.not_issued;
+  ++active.lane.planned;
   auto record = std::make_unique<RequestRecord>();
   record->seq = next_seq_++;
   record->id = context_.id_prefix + std::to_string(record->seq);

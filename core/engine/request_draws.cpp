@@ -19,10 +19,10 @@ std::string_view RequestDraws::adapter() {
   return mix.back().name;
 }
 
-int64_t RequestDraws::cancel_after_ns(uint64_t seq) const {
+int64_t RequestDraws::cancel_after_ns(uint64_t number) const {
   const auto& cancel = file_.request.cancel;
   if (!cancel) return TimerWheel::kNever;
-  tkm::Random random(file_.seed, "cancel" + std::to_string(seq));
+  tkm::Random random(file_.seed, "cancel" + std::to_string(number));
   return random.chance(cancel->share) ? cancel->after_ns : TimerWheel::kNever;
 }
 

@@ -19,9 +19,9 @@ class RequestDraws {
   // By weight, in the order of the calls; empty: the model itself. Lives as long as the run file.
   std::string_view adapter();
 
-  // By the request's number, so that the same seed cancels the same requests, whatever else was drawn.
-  // From its first byte sent; TimerWheel::kNever: not at all.
-  int64_t cancel_after_ns(uint64_t seq) const;
+  // By the request's number in its workload, so that the same seed cancels the same requests, whatever else
+  // was drawn. From its first byte sent; TimerWheel::kNever: not at all.
+  int64_t cancel_after_ns(uint64_t number) const;
 
  private:
   const RunFile& file_;

@@ -194,6 +194,18 @@ class Workloads(Case):
         self.assertEqual(len(parts["batch", "main"]), 25)
         self.assertGreaterEqual(sum(r["status"] == "ok" for r in parts["batch", "main"]), 20)
 
+    def test_who_leaves_does_not_hang_on_the_others(self):
+        batch = BATCH.replace("{name: batch,", "{name: batch, request: {cancel: {share: 30%, after: 5ms}},")
+        left = []
+        for users in (1, 5):
+            run = self.run_ok(workloads_text(self.url("--itl", "20ms"), CHAT.replace("users: 2", f"users: {users}"), batch,
+                                             more="seed: 7"))
+            lines = sorted(self.by_part(run)["batch", "main"], key=lambda r: r["scheduled_ns"])
+            left.append([r["status"] == "cancelled" for r in lines])
+        self.assertEqual(left[0], left[1])
+        self.assertIn(True, left[0])
+        self.assertIn(False, left[0])
+
     def test_the_servers_are_prepared_once(self):
         sim = self.sim("--ttft", "1ms", "--itl", "1ms", "--prefix-cache", truth=False)
         tuned = "{{name: {0}, model: {{adapters: [{{name: sql, path: /lora/sql}}]}}, load: {{use: concurrency, options: {{users: 1}}}}}}"
