@@ -1,18 +1,14 @@
 // Of the load driver: between two points of a sweep, until the servers have nothing left of the last one.
-#include <atomic>
 #include <cmath>
-#include <thread>
 
 #include "engine/active_phase.hpp"
 #include "engine/load_driver.hpp"
-#include "plugin/crash.hpp"
 
 namespace tokometer {
 namespace {
 
 constexpr int64_t kLongestNs = 30'000'000'000;
 constexpr int64_t kAskAgainNs = 250'000'000;
-constexpr int64_t kListenNs = 100'000'000;  // longest sleep: stop orders and ticks
 
 }  // namespace
 
@@ -35,15 +31,7 @@ void LoadDriver::wait_for_servers() {
 std::optional<double> LoadDriver::requests_at_servers() {
   std::optional<double> found;
   if (!servers_have_) return found;
-  std::atomic<bool> is_known{false};
-  std::thread asker([&] {
-    const SignalStack signal_stack;
-    found = servers_have_();
-    is_known = true;
-    interrupt();
-  });
-  while (!is_known) pass_time(now_ns() + kListenNs);
-  asker.join();
+  aside([&] { found = servers_have_(); });
   return found;
 }
 

@@ -101,6 +101,7 @@ class LoadDriver {
   void wait_for_servers();
   std::optional<double> requests_at_servers();
   void pass_time(int64_t until_ns);
+  void aside(const std::function<void()>& work);
   std::vector<std::unique_ptr<Active>> open_phase(const std::vector<Part>& parts);
   std::unique_ptr<Active> open_part(const Part& part, int64_t start_ns);
   void preconnect(const Part& part);

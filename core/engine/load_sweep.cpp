@@ -40,15 +40,7 @@ void LoadDriver::run_sweep() {
 std::optional<PointResult> LoadDriver::result_of(const std::string& point, uint64_t from_byte) {
   wait_for_records();
   std::optional<Result<PointResult>> result;
-  std::atomic<bool> is_read{false};
-  std::thread reader([&] {
-    const SignalStack signal_stack;
-    result = judge_(point, from_byte);
-    is_read = true;
-    interrupt();
-  });
-  while (!is_read) pass_time(now_ns() + kPollNs);
-  reader.join();
+  aside([&] { result = judge_(point, from_byte); });
   if (*result) return **result;
   end_run("disk", result->error().message);
   return std::nullopt;
@@ -69,6 +61,19 @@ void LoadDriver::pass_time(int64_t until_ns) {
   check_stop();
   serve_ticks(now_ns());
   sleep_until(std::min(until_ns, tick_line_ns_));
+}
+
+// What takes its time has a thread of its own meanwhile.
+void LoadDriver::aside(const std::function<void()>& work) {
+  std::atomic<bool> is_done{false};
+  std::thread thread([&] {
+    const SignalStack signal_stack;
+    work();
+    is_done = true;
+    interrupt();
+  });
+  while (!is_done) pass_time(now_ns() + kPollNs);
+  thread.join();
 }
 
 }  // namespace tokometer
