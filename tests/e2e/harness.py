@@ -204,6 +204,18 @@ class Case(unittest.TestCase):
         self.wait_for(there, f"{count} request lines", child)
         return next(child.parent.iterdir())
 
+    def assert_rebuilt(self, run):
+        """`report DIR` makes the same bytes from manifest and records alone."""
+        before = {path.name: path.read_bytes() for path in run.dir.iterdir()
+                  if path.name in ("summary.json", "histograms.json", "sweep.csv", "console.txt")}
+        self.assertIn("summary.json", before)
+        for name in before:
+            (run.dir / name).unlink()
+        code, out, err = self.tokometer("report", run.dir)
+        self.assertEqual(code, run.code, out + err)
+        for name, content in before.items():
+            self.assertEqual((run.dir / name).read_bytes(), content, name)
+
     def assert_law(self, run):
         """planned = issued + not_issued; issued = ok + failed + cancelled; and the request lines say the same."""
         lines = run.requests

@@ -78,14 +78,6 @@ class Sessions(EchoCase):
     def contents(self, server, request):
         return [(m["role"], m["content"]) for m in server.seen[request["id"]][0]["messages"]]
 
-    def assert_rebuilt(self, run):
-        before = {name: (run.dir / name).read_bytes() for name in ("summary.json", "console.txt")}
-        for name in before:
-            (run.dir / name).unlink()
-        self.tokometer("report", run.dir)
-        for name, content in before.items():
-            self.assertEqual((run.dir / name).read_bytes(), content, name)
-
     def test_history_of_the_server(self):
         server = self.echo()
         run = self.run_ok(self.text(server.url, self.talks(), options=", think_time: 30ms"))

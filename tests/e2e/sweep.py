@@ -24,17 +24,6 @@ class Sweep(Case):
     def names(self, run):
         return [phase["phase"] for phase in run.summary["phases"]]
 
-    def assert_rebuilt(self, run):
-        """`report DIR` makes the same bytes from manifest and records alone."""
-        files = ["summary.json", "sweep.csv", "console.txt"]
-        before = {name: (run.dir / name).read_bytes() for name in files}
-        for name in files:
-            (run.dir / name).unlink()
-        code, out, err = self.tokometer("report", run.dir)
-        self.assertEqual(code, run.code, out + err)
-        for name in files:
-            self.assertEqual((run.dir / name).read_bytes(), before[name], name)
-
     def test_list(self):
         sim = self.sim("--ttft", "5ms", "--itl", "1ms")
         run = self.run_file(sweep_text(sim.url, f"{{method: list, values: [40, synchronous, 80], {POINT}}}"))

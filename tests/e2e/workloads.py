@@ -43,14 +43,6 @@ class Workloads(Case):
     def phases(self, run):
         return {(p["workload"], p["phase"]): p for p in run.summary["phases"]}
 
-    def assert_rebuilt(self, run):
-        before = {name: (run.dir / name).read_bytes() for name in ("summary.json", "histograms.json", "console.txt")}
-        for name in before:
-            (run.dir / name).unlink()
-        self.tokometer("report", run.dir)
-        for name, content in before.items():
-            self.assertEqual((run.dir / name).read_bytes(), content, name)
-
     def test_two(self):
         run = self.run_ok(workloads_text(self.url(), CHAT, BATCH))
         parts = self.by_part(run)
