@@ -70,9 +70,10 @@ class Truth:
 
 
 def server_ttft(folder):
-    """Time to first token as the server saw it, for each request: from its last byte read to the first event sent."""
+    """Time to first token as the server's host saw it, for each request: from its last byte at the server's socket to the
+    first event sent."""
     lines = [json.loads(line) for line in (pathlib.Path(folder) / "truth.jsonl").read_text().splitlines()]
-    return [line["first_ns"] - line["received_ns"] for line in lines
+    return [line["first_ns"] - line["arrived_ns"] for line in lines
             if "first_ns" in line and not line["x_request_id"].startswith("preflight-")]
 
 

@@ -9,11 +9,37 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <ctime>
 
 namespace tokometer::sim {
 namespace {
+
 constexpr size_t kLongestCut = 64;
+
+int64_t instant_ns(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
+
+int64_t now_ns(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return instant_ns(now);
+}
+
+// How long ago the kernel stamped the newest of the bytes; 0 without a stamp.
+int64_t age_ns(msghdr& message) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr;
+       control = CMSG_NXTHDR(&message, control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec stamp{};
+    std::memcpy(&stamp, CMSG_DATA(control), sizeof stamp);
+    return std::max<int64_t>(0, now_ns(CLOCK_REALTIME) - instant_ns(stamp));
+  }
+  return 0;
+}
+
+}  // namespace
 
 Connection::Connection(Descriptor socket, uint32_t number, uint64_t seed, std::unique_ptr<TlsEnd> tls)
     : socket_(std::move(socket)), tls_(std::move(tls)), number_(number), cuts_(seed ^ number, "cuts") {
@@ -41,9 +67,17 @@ void Connection::refuse_later_streams() {
 bool Connection::receive() {
   static std::array<char, 64 * 1024> buffer;  // one thread; the bytes move on at once
   for (;;) {
-    const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+    iovec span{buffer.data(), buffer.size()};
+    msghdr message{};
+    message.msg_iov = &span;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const ssize_t got = ::recvmsg(socket_.get(), &message, 0);
     if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (got == 0) return false;
+    arrived_ns_ = now_ns(CLOCK_MONOTONIC) - age_ns(message);
     if (!take({buffer.data(), static_cast<size_t>(got)})) return false;
     if (static_cast<size_t>(got) < buffer.size()) return true;
   }

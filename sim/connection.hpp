@@ -34,6 +34,9 @@ class Connection {
   // Reads what is there into the reader. False: the peer is gone (or has closed its half, or TLS, which
   // counts as gone).
   bool receive();
+  // When the newest byte that was read had come to the socket, by the kernel's stamp; else when it was read.
+  // CLOCK_MONOTONIC.
+  int64_t arrived_ns() const { return parent_ != nullptr ? parent_->arrived_ns() : arrived_ns_; }
   // Sends at once what the socket takes; cut as `split` says, one send() a piece.
   void send(std::string_view bytes, Split split = Split::whole);
   void flush();  // when the socket is writable again
@@ -75,6 +78,7 @@ class Connection {
   Descriptor socket_;
   std::unique_ptr<TlsEnd> tls_;
   uint32_t number_;
+  int64_t arrived_ns_ = 0;
   bool broken_ = false;
   std::string unsent_;
   size_t unsent_at_ = 0;

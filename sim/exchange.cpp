@@ -44,6 +44,7 @@ Exchange::Exchange(Books& books, Connection& connection, Generation generation, 
       generation_(std::move(generation)),
       writer_(make_event_writer(generation_, books.chunk)),
       stream_(stream),
+      arrived_ns_(connection.arrived_ns()),
       received_ns_(received_ns),
       cached_(cached),
       entered_ns_(received_ns) {
@@ -363,7 +364,7 @@ std::string Exchange::truth_line(std::string_view outcome, int64_t end_ns) const
   json.member("prompt_tokens", generation_.prompt_tokens).member("tokens", sent_ * generation_.choices);
   if (cached_ >= 0) json.member("cached_tokens", cached_);
   json.member("events", seq_).member("text_crc", crc_.value()).member("blocked", blocked_);
-  json.member("received_ns", received_ns_);
+  json.member("arrived_ns", arrived_ns_).member("received_ns", received_ns_);
   if (first_ns_ != 0) json.member("first_ns", first_ns_).member("last_ns", last_ns_);
   json.member("end_ns", end_ns).end_object();
   return line;

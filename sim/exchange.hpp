@@ -98,6 +98,7 @@ class Exchange {
   Generation generation_;
   std::unique_ptr<EventWriter> writer_;
   uint32_t stream_;
+  int64_t arrived_ns_;  // at the socket
   int64_t received_ns_, cached_;
   int64_t entered_ns_, first_ns_ = 0, last_ns_ = 0, last_write_ns_ = 0;
   uint64_t sent_ = 0, ready_ = 0,

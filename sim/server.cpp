@@ -52,6 +52,7 @@ Result<Descriptor> listen_on(const std::string& host, uint16_t port) {
   Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(listener.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);  // its connections inherit it
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), 16384) != 0) {
     return Error{"cannot listen on " + host + ":" + std::to_string(port) + ": " + std::strerror(errno)};

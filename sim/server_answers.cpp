@@ -165,6 +165,7 @@ void Server::refuse(uint32_t slot, const Request& request, uint32_t stream, cons
     json.begin_object().member("stream", stream).member("x_request_id", request.field("x-request-id"));
     json.member("outcome", "status." + std::to_string(page.status))
         .member("tokens", 0)
+        .member("arrived_ns", slots_[slot]->arrived_ns())
         .member("received_ns", clock_.now_ns());
     json.end_object();
     if (!books_.truth->add_request(line)) books_.truth_lost = true;

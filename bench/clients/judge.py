@@ -1,7 +1,7 @@
 """What really happened, from the simulator's truth log, and how far a client's own report is from it.
 
-Truth is the server's view: a request begins when its last byte was read (received_ns), an event is at the stamp taken
-just before its send(). So time to first token is first_ns - received_ns; what a client adds by sending late, connecting
+Truth is the server's view: a request begins when its last byte came to the server's socket (arrived_ns), an event is at the stamp taken
+just before its send(). So time to first token is first_ns - arrived_ns; what a client adds by sending late, connecting
 inside its clock, or reading late shows as error, and it is an error: it is not the server's.
 """
 
@@ -50,7 +50,7 @@ def sent_by_stream(data):
 
 def of_load(requests, count):
     """The load's own requests, by arrival: a client may ask before it starts (is the server there?), never after."""
-    ordered = sorted(requests, key=lambda r: r["received_ns"])
+    ordered = sorted(requests, key=lambda r: r["arrived_ns"])
     return ordered[-count:] if count else ordered
 
 
@@ -59,14 +59,14 @@ def middle_rate(requests):
     n = len(requests)
     if n < 20:
         return None
-    first, last = requests[n // 10]["received_ns"], requests[n - 1 - n // 10]["received_ns"]
+    first, last = requests[n // 10]["arrived_ns"], requests[n - 1 - n // 10]["arrived_ns"]
     return (n - 1 - 2 * (n // 10)) / ((last - first) / 1e9) if last > first else None
 
 
 def most_at_once(requests):
     """The peak of requests between arrival and end."""
     ended = [r for r in requests if "end_ns" in r]
-    steps = sorted([(r["received_ns"], 1) for r in ended] + [(r["end_ns"], -1) for r in ended])
+    steps = sorted([(r["arrived_ns"], 1) for r in ended] + [(r["end_ns"], -1) for r in ended])
     now = most = 0
     for _, step in steps:
         now += step
@@ -78,7 +78,7 @@ def start_ms(requests, users):
     """How long the start of all users took, as the server saw it: its own reading of their requests is part of that."""
     if not users or len(requests) < users:
         return None
-    return (requests[users - 1]["received_ns"] - requests[0]["received_ns"]) / 1e6
+    return (requests[users - 1]["arrived_ns"] - requests[0]["arrived_ns"]) / 1e6
 
 
 def planned_wait(requests, rate):
@@ -86,7 +86,7 @@ def planned_wait(requests, rate):
 
     The plan begins with the first arrival. Requests leave a queue in order, so the i-th arrival is the i-th planned.
     """
-    begin = requests[0]["received_ns"]
+    begin = requests[0]["arrived_ns"]
     return [(r["first_ns"] - begin - i * 1e9 / rate) / 1e6 for i, r in enumerate(requests) if r.get("first_ns")]
 
 
@@ -99,10 +99,10 @@ def read_truth(folder, workload, count):
         stamps = streams.get(request["stream"], [])
         gaps += [(b - a) / 1e6 for a, b in zip(stamps, stamps[1:])]
     even = workload.rate if workload.arrivals == "constant" else 0
-    return Truth(ttft=[(r["first_ns"] - r["received_ns"]) / 1e6 for r in good], gaps=gaps,
-                 e2e=[(r["end_ns"] - r["received_ns"]) / 1e6 for r in good], complete=len(good),
+    return Truth(ttft=[(r["first_ns"] - r["arrived_ns"]) / 1e6 for r in good], gaps=gaps,
+                 e2e=[(r["end_ns"] - r["arrived_ns"]) / 1e6 for r in good], complete=len(good),
                  broken=len(requests) - len(good), tokens=sum(r["tokens"] for r in good), rate=middle_rate(requests),
-                 begun_s=requests[0]["received_ns"] / 1e9 if requests else None, most_at_once=most_at_once(requests),
+                 begun_s=requests[0]["arrived_ns"] / 1e9 if requests else None, most_at_once=most_at_once(requests),
                  start_ms=start_ms(requests, workload.users),
                  from_schedule=planned_wait(requests, even) if even and requests else [])
 

@@ -15,7 +15,7 @@ MS = 1_000_000
 
 def line(stream, received_ms, first_ms=50, tokens=3, outcome="complete"):
     first = (received_ms + first_ms) * MS
-    return {"stream": stream, "outcome": outcome, "tokens": tokens, "received_ns": received_ms * MS, "first_ns": first,
+    return {"stream": stream, "outcome": outcome, "tokens": tokens, "arrived_ns": received_ms * MS, "first_ns": first,
             "end_ns": first + 20 * MS}
 
 

@@ -3,7 +3,9 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <thread>
 #include <tokometer/json.hpp>
 
 #include "base/hash.hpp"
@@ -43,6 +45,7 @@ TEST_CASE("rows, lines and the stamps in the events agree") {
   CHECK(tkm::get_int(line, "text_crc") == crc32c(texts(reply, "content").at(0)));
   const auto received_ns = static_cast<uint64_t>(tkm::get_int(line, "received_ns"));
   CHECK(rows[0].due_ns == received_ns + 20 * kMs);
+  CHECK(static_cast<uint64_t>(tkm::get_int(line, "arrived_ns")) <= received_ns);
   for (size_t i = 0; i < rows.size(); ++i) {
     CHECK(rows[i].seq == i);
     CHECK(rows[i].tokens == 1);
@@ -58,6 +61,16 @@ TEST_CASE("rows, lines and the stamps in the events agree") {
         std::snprintf(size_line, sizeof size_line, "%zx\r\n\r\n", reply.chunks.at(1 + i).size());
     CHECK(rows[i].bytes == reply.chunks.at(1 + i).size() + static_cast<size_t>(framing));
   }
+}
+
+TEST_CASE("a request has arrived when it lies at the server's socket, read or not") {
+  SimProgram sim({"--ttft", "1ms", "--itl", "1ms", "--stall", R"({"at":"50ms","for":"600ms"})"});
+  post(sim.port(), kChat, kAsk);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  post(sim.port(), kChat, kAsk);  // while the server is frozen
+  sim.stop();
+  const auto line = line_of(sim, 1);
+  CHECK(tkm::get_int(line, "received_ns") - tkm::get_int(line, "arrived_ns") >= 100'000'000);
 }
 
 TEST_CASE("a whole reply is one row with all its tokens, due when the last token is") {
