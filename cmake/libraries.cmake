@@ -17,6 +17,12 @@ find_path(TOKOMETER_NGHTTP2_INCLUDE nghttp2/nghttp2.h REQUIRED)
 add_library(tokometer_nghttp2 INTERFACE)
 target_link_libraries(tokometer_nghttp2 INTERFACE ${TOKOMETER_NGHTTP2})
 target_include_directories(tokometer_nghttp2 SYSTEM INTERFACE ${TOKOMETER_NGHTTP2_INCLUDE})
+# Nor does liburing-dev.
+find_library(TOKOMETER_URING uring REQUIRED)
+find_path(TOKOMETER_URING_INCLUDE liburing.h REQUIRED)
+add_library(tokometer_uring INTERFACE)
+target_link_libraries(tokometer_uring INTERFACE ${TOKOMETER_URING})
+target_include_directories(tokometer_uring SYSTEM INTERFACE ${TOKOMETER_URING_INCLUDE})
 # Protobuf's lite runtime, without CMake's module, which would bring the full one.
 find_program(TOKOMETER_PROTOC protoc REQUIRED)
 find_library(TOKOMETER_PROTOBUF protobuf-lite REQUIRED)

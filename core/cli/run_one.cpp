@@ -142,6 +142,7 @@ Manifest OneRun::manifest_of(const Plan& plan, const std::vector<Preflight>& pre
   Manifest manifest = make_manifest(plan, preflights, redactor_);
   Manifest::Host host = host_facts();
   host.io_threads = manifest.host.io_threads, host.spin = manifest.host.spin;
+  host.io_uring = manifest.host.io_uring;
   host.kernel_stamps = manifest.host.kernel_stamps;
   manifest.host = std::move(host);
   manifest.run_id = names_.run_id;

@@ -12,6 +12,7 @@
 
 #include "engine/plan_hash.hpp"
 #include "engine/sweep_plan.hpp"
+#include "net/poller.hpp"
 
 namespace tokometer {
 namespace {
@@ -147,6 +148,15 @@ void share_servers(std::vector<RunFile>& files) {
   }
 }
 
+Result<void> choose_io(Plan& plan) {
+  using Io = RunFile::Limits::Io;
+  if (plan.file.limits.io == Io::epoll) return {};
+  const Result<void> works = Poller::try_ring();
+  plan.io_uring = works.ok();
+  if (works || plan.file.limits.io == Io::automatic) return {};
+  return Error{"limits.io: io_uring does not work here: " + works.error().message + "; use epoll or auto"};
+}
+
 // Gives the number of file descriptors that there may be.
 uint64_t choose_limits(Plan& plan) {
   const RunFile::Limits& limits = plan.file.limits;
@@ -268,6 +278,7 @@ Result<Plan> make_plan(RunFile file, Registry& registry) {
   Plan plan;
   plan.file = std::move(file);
   const uint64_t descriptors = choose_limits(plan);
+  if (auto chosen = choose_io(plan); !chosen) return chosen.errors();
   for (RunFile& one : files) {
     const std::string name = one.workload;
     auto planned = plan_workload(std::move(one), registry);

@@ -62,6 +62,7 @@ struct Plan {
   std::vector<WorkloadPlan> workloads;  // at least one; of a sweep the only one
   uint32_t io_threads = 1;
   uint64_t max_in_flight = 0;  // of all together
+  bool io_uring = false;       // reads by io_uring, else by epoll and recvmsg
   bool spin = false;           // workers spin for the last 150 us before a send; off on two cores or fewer
   std::string hash;            // SHA-256: equal for equal load, whatever the target
 

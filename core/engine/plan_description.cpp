@@ -85,7 +85,8 @@ Result<std::string> describe_plan(const Plan& plan) {
     text += *described;
   }
   text += "limits     " + std::to_string(plan.io_threads) + " I/O threads, " +
-          (plan.spin ? "sends by spin" : "sends by timer") + ", at most " +
+          (plan.spin ? "sends by spin" : "sends by timer") +
+          (plan.io_uring ? ", reads by io_uring" : ", reads by epoll") + ", at most " +
           std::to_string(plan.max_in_flight) + " requests in flight\n";
   return text + "plan hash  " + plan.hash + '\n';
 }

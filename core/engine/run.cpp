@@ -107,7 +107,8 @@ Result<void> Run::Threads::make_workers(const std::vector<Preflight>& preflights
   for (uint32_t i = 0; i < plan_.io_threads; ++i) {
     auto parts = make_parts(preflights);
     if (!parts) return parts.errors();
-    workers_.push_back(std::make_unique<Worker>(i, std::move(*parts), links, plan_.spin));
+    workers_.push_back(std::make_unique<Worker>(
+        i, std::move(*parts), links, WorkerOptions{.spin = plan_.spin, .io_uring = plan_.io_uring}));
   }
   return {};
 }

@@ -116,6 +116,7 @@ Manifest make_manifest(const Plan& plan, const std::vector<Preflight>& preflight
   manifest.run_file_json = redactor.redact(file.resolved_json);
   manifest.host.io_threads = static_cast<int>(plan.io_threads);
   manifest.host.spin = plan.spin;
+  manifest.host.io_uring = plan.io_uring;
   put_plugins(plan, manifest);
   put_data_files(plan, manifest);
   put_target(plan, preflights.front(), manifest);

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.hpp"
 #include "net/poller.hpp"
 #include "plugin/crash.hpp"
 
@@ -34,11 +35,11 @@ struct Later {
 
 class Worker::Loop final : private ExchangeOwner {
  public:
-  Loop(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, bool spin)
+  Loop(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, WorkerOptions options)
       : index_(index),
         clock_(*parts.front().context.clock),
         links_(links),
-        spin_(spin),
+        options_(options),
         poller_(io_, clock_),
         timers_(clock_.now_ns()) {
     for (WorkerPart& part : parts) lanes_.push_back(std::make_unique<Lane>(std::move(part), *this));
@@ -99,7 +100,7 @@ class Worker::Loop final : private ExchangeOwner {
   const uint32_t index_;
   const Clock& clock_;
   WorkerLinks links_;
-  const bool spin_;
+  const WorkerOptions options_;
   std::atomic<int32_t> thread_id_{0};
   std::atomic<std::thread::id> thread_{};
   boost::asio::io_context io_{1};
@@ -173,6 +174,10 @@ void Worker::Loop::run(const std::function<void()>& guest) {
   const SignalStack signal_stack;
   const auto keep_running = boost::asio::make_work_guard(io_);
   thread_ = std::this_thread::get_id();
+  if (options_.io_uring) {
+    const Result<void> used = poller_.use_ring();
+    if (!used) log(LogLevel::warn, "reads by epoll, since io_uring does not work: " + used.error().message);
+  }
   prctl(PR_SET_TIMERSLACK, 1);  // a wait ends when it is due, not up to 50 us later
   if (guest) {
     hosting_ = true;
@@ -204,7 +209,7 @@ void Worker::Loop::turn(int64_t until_ns) {
   if (now_ns >= next_tick_ns_ || posted_.exchange(false)) serve_context(now_ns);
   if (interrupted_.load(std::memory_order_relaxed)) until_ns = 0;
   const int64_t due_ns = due_.empty() ? TimerWheel::kNever : due_.top()->scheduled_ns();
-  const int64_t wake_ns = spin_ && !due_.empty() ? due_ns - kSpinNs : due_ns;
+  const int64_t wake_ns = options_.spin && !due_.empty() ? due_ns - kSpinNs : due_ns;
   poller_.wait(std::min({until_ns, wake_ns, next_tick_ns_}));
 }
 
@@ -312,8 +317,8 @@ void Worker::Loop::on_read_stamp(const ReadStamp& stamp, uint32_t token_events, 
   tick_->ambiguity.record(stamp.ambiguity_ns(), token_events);
 }
 
-Worker::Worker(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, bool spin)
-    : loop_(std::make_unique<Loop>(index, std::move(parts), links, spin)) {}
+Worker::Worker(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, WorkerOptions options)
+    : loop_(std::make_unique<Loop>(index, std::move(parts), links, options)) {}
 
 Worker::~Worker() = default;
 

@@ -37,10 +37,15 @@ struct WorkerPart {
   PoolOptions pool;  // of each server; its addresses are the context's
 };
 
+struct WorkerOptions {
+  bool spin = false;      // the last wait before a send is a spin
+  bool io_uring = false;  // reads by io_uring; where that fails after all, by epoll
+};
+
 class Worker {
  public:
   // Contexts and links outlive the worker. `parts`: by workload.
-  Worker(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, bool spin);
+  Worker(uint32_t index, std::vector<WorkerPart> parts, const WorkerLinks& links, WorkerOptions options);
   ~Worker();
 
   // The thread's body; returns after stop(). `guest` runs first, on the same thread.

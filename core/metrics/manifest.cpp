@@ -47,7 +47,7 @@ void put_host(JsonWriter& json, const Manifest::Host& h) {
   json.key("host").begin_object().member("hostname", h.hostname).member("distribution", h.distribution);
   json.member("kernel", h.kernel).member("cpu", h.cpu).member("cores", h.cores);
   json.member("memory_bytes", h.memory_bytes).member("io_threads", h.io_threads).member("spin", h.spin);
-  json.member("kernel_stamps", h.kernel_stamps).end_object();
+  json.member("io_uring", h.io_uring).member("kernel_stamps", h.kernel_stamps).end_object();
 }
 
 void put_target(JsonWriter& json, const Manifest& m) {
@@ -172,6 +172,7 @@ void read_host(const Json& json, Manifest::Host& h) {
   h.cores = static_cast<int>(tkm::get_int(json, "cores")),
   h.memory_bytes = tkm::get_int(json, "memory_bytes");
   h.io_threads = static_cast<int>(tkm::get_int(json, "io_threads")), h.spin = tkm::get_bool(json, "spin");
+  h.io_uring = tkm::get_bool(json, "io_uring");
   h.kernel_stamps = tkm::get_bool(json, "kernel_stamps", true);
 }
 

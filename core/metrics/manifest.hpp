@@ -44,6 +44,7 @@ struct Manifest {
     int64_t memory_bytes = 0;
     int io_threads = 0;
     bool spin = false;          // the worker spins until S; off on two cores or fewer
+    bool io_uring = false;      // sockets were read by it, else by epoll and recvmsg
     bool kernel_stamps = true;  // kernel receive stamps were switched on
   } host;
 

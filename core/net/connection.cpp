@@ -101,11 +101,11 @@ void Connection::send_some() {
     send_error_ = error;
     sending_ = false;
     transport_.drop_unsent();
-    watch(EPOLLIN);
+    watch_writable(false);
     return poller_.wake(*this);
   }
   const size_t left = transport_.unsent_bytes();
-  watch(left == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  watch_writable(left > 0);
   if (!sending_) return;
   if (left == 0) {
     sending_ = false;

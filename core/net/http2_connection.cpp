@@ -123,8 +123,7 @@ void Http2Connection::flush() {
     if (left > 0) break;
   }
   flushing_ = false;
-  if (phase_ != Phase::closed && phase_ != Phase::broken)
-    watch(transport_.unsent_bytes() == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  if (phase_ != Phase::closed && phase_ != Phase::broken) watch_writable(transport_.unsent_bytes() > 0);
   if (!delivering_ && !session_.touched().empty()) poller_.wake(*this);
 }
 

@@ -24,8 +24,7 @@ void Link::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
   endpoint_ = endpoint;
   info_.endpoint = endpoints_[endpoint].text;
   info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
-  watched_ = EPOLLIN;
-  if (const int error = poller_.add(transport_.fd(), *this, watched_); error != 0) {
+  if (const int error = poller_.add_reader(transport_.fd(), *this); error != 0) {
     return on_link_broken("client.fd", "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
   }
   transport_.is_open() ? on_link_open() : on_securing();
@@ -64,7 +63,8 @@ void Link::secure(const ReceiveResult& read, int send_error) {
 ReceiveResult Link::receive() {
   known_empty_ns_ = std::max(known_empty_ns_, poller_.unreported_since_ns(reported_in_poll_));
   reported_in_poll_ = poller_.current_poll();
-  ReceiveResult read = transport_.receive(poller_.receiver(), known_empty_ns_);
+  ReceiveResult read = poller_.receive(transport_.fd(), known_empty_ns_);
+  transport_.open(read);
   if (read.stamp.kernel) poller_.on_stamp(read.stamp.at_ns);
   if (transport_.has_output()) {
     transport_.put_output();
@@ -73,13 +73,14 @@ ReceiveResult Link::receive() {
   return read;
 }
 
-void Link::watch(uint32_t events) {
-  if (events != watched_) poller_.modify(transport_.fd(), *this, events);
-  watched_ = events;
+void Link::watch_writable(bool wanted) {
+  if (wanted != watches_writable_) poller_.watch_writable(transport_.fd(), *this, wanted);
+  watches_writable_ = wanted;
 }
 
 void Link::close_link() noexcept {
   connector_.reset();
+  watch_writable(false);
   poller_.remove(transport_.fd(), *this);
   transport_.close();
 }

@@ -56,7 +56,7 @@ class Link : public Pollable, private ConnectorListener {
   // A step of the TLS handshake: judges what receive() gave. send_error: errno of an earlier send, or 0.
   void secure(const ReceiveResult& read, int send_error);
   void handshake_broken(const std::string& what);
-  void watch(uint32_t events);
+  void watch_writable(bool wanted);  // on_ready(EPOLLOUT) as long as the socket takes bytes
   void close_link() noexcept;
 
   Poller& poller_;
@@ -72,7 +72,7 @@ class Link : public Pollable, private ConnectorListener {
   std::unique_ptr<Connector> connector_;  // while connecting
   size_t endpoint_ = 0;
   uint64_t reported_in_poll_ = 0;
-  uint32_t watched_ = 0;
+  bool watches_writable_ = false;
 };
 
 }  // namespace tokometer

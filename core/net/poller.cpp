@@ -13,6 +13,8 @@
 #include <thread>
 #include <utility>
 
+#include "net/ring.hpp"
+
 namespace tokometer {
 
 // The epoll descriptor inside the io_context.
@@ -112,6 +114,25 @@ int Poller::leave_context() {
   return error_ = add(interrupter_->fd(), *interrupter_, EPOLLIN);
 }
 
+Result<void> Poller::use_ring() {
+  auto ring = Ring::open(epoll_fd_);
+  if (!ring) return ring.errors();
+  ring_ = std::move(*ring);
+  return {};
+}
+
+Result<void> Poller::try_ring() {
+  const auto ring = Ring::open(-1);
+  return ring ? Result<void>{} : ring.errors();
+}
+
+// What the ring has read already goes before what is still in the socket.
+ReceiveResult Poller::receive_out_of_turn(int fd, int64_t& known_empty_ns) {
+  Arrival early;
+  if (ring_->take_early(fd, early)) return receiver_.take(early, kNoInstant, known_empty_ns);
+  return receiver_.receive(fd, known_empty_ns);
+}
+
 void Poller::interrupt() noexcept {
   interrupter_->ring();
 }
@@ -124,16 +145,28 @@ int Poller::add(int fd, Pollable& pollable, uint32_t events) {
   return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
 }
 
-void Poller::modify(int fd, Pollable& pollable, uint32_t events) {
+int Poller::add_reader(int fd, Pollable& pollable) {
+  if (ring_ == nullptr) return add(fd, pollable, EPOLLIN);
+  ring_->add(fd, pollable);
+  return 0;
+}
+
+void Poller::watch_writable(int fd, Pollable& pollable, bool wanted) {
   epoll_event event{};
-  event.events = events;
+  event.events = (wanted ? EPOLLOUT : 0u) | (ring_ == nullptr ? EPOLLIN : 0u);
   event.data.ptr = &pollable;
-  [[maybe_unused]] const int result = epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
+  const int change = ring_ == nullptr ? EPOLL_CTL_MOD : wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+  [[maybe_unused]] const int result = epoll_ctl(epoll_fd_, change, fd, &event);
   assert(result == 0);
 }
 
 void Poller::remove(int fd, Pollable& pollable) noexcept {
-  if (fd >= 0 && epoll_fd_ >= 0) epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  if (ring_ != nullptr && fd >= 0 && ring_->has(fd, pollable)) {
+    ring_->remove(fd);
+    if (arrival_.fd == fd) arrival_ = {};
+  } else if (fd >= 0 && epoll_fd_ >= 0) {
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  }
   for (size_t i = next_event_; i < event_count_; ++i) {
     if (events_[i].data.ptr == &pollable) events_[i].data.ptr = nullptr;
   }
@@ -153,7 +186,8 @@ void Poller::on_readable() {
 
 size_t Poller::wait(int64_t until_ns) {
   const int64_t now_ns = receiver_.now_ns();
-  const int64_t timeout_ns = woken_.empty() && until_ns > now_ns ? until_ns - now_ns : 0;
+  const bool is_idle = woken_.empty() && (ring_ == nullptr || !ring_->has_unserved());
+  const int64_t timeout_ns = is_idle && until_ns > now_ns ? until_ns - now_ns : 0;
   if (error_ != 0 && timeout_ns > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(timeout_ns));
   return turn(timeout_ns);
 }
@@ -183,16 +217,39 @@ size_t Poller::turn(int64_t timeout_ns) {
   }
   ++poll_;
   poll_ns_ = receiver_.now_ns();
-  const int count = poll(timeout_ns);
   waited_ = timeout_ns > 0;
+  const size_t served = ring_ == nullptr ? serve_set(timeout_ns) : serve_ring(timeout_ns);
+  in_turn_ = false;
+  return woken + served;
+}
+
+size_t Poller::serve_set(int64_t timeout_ns) {
+  const int count = poll(timeout_ns);
   if (waited_)
     receiver_.now_ns();  // the receiver takes the last look at the clock for a time before its reads
   // A poll that failed saw nothing, so it proves nothing about the sockets.
   poll_was_cut_ = count < 0 || count == static_cast<int>(kEventsPerTurn);
   event_count_ = count > 0 ? static_cast<size_t>(count) : 0;
-  const size_t served = serve_events();
-  in_turn_ = false;
-  return woken + served;
+  return serve_events();
+}
+
+size_t Poller::serve_ring(int64_t timeout_ns) {
+  const bool saw_all = ring_->wait(timeout_ns);
+  if (waited_) receiver_.now_ns();
+  size_t served = 0;
+  while (served < kEventsPerTurn) {
+    Pollable* const reader = ring_->next(arrival_);
+    if (reader == nullptr) break;
+    ++served;
+    reader->on_ready(EPOLLIN);
+    arrival_ = {};
+  }
+  poll_was_cut_ = !saw_all || ring_->has_unserved();
+  if (ring_->epoll_is_ready()) {
+    event_count_ = static_cast<size_t>(std::max(0, poll(0)));
+    served += serve_events();
+  }
+  return served;
 }
 
 size_t Poller::serve_wakes() {

@@ -1,7 +1,7 @@
 // The sockets of one thread in an epoll set of our own (level-triggered): one epoll_wait and one receive call
 // per readable socket, without Asio's cost per operation. Either the set is nested in an io_context as one
-// descriptor, or its owner drives it by wait(). Lives on one thread; must outlive every pool that uses it,
-// and die before the io_context.
+// descriptor, or its owner drives it by wait(). Then an io_uring may do the reads: one call for all of them.
+// Lives on one thread; must outlive every pool that uses it, and die before the io_context.
 #pragma once
 
 #include <sys/epoll.h>
@@ -16,9 +16,12 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/error.hpp"
 #include "net/socket.hpp"
 
 namespace tokometer {
+
+class Ring;
 
 // Something with a descriptor in the set.
 class Pollable {
@@ -42,7 +45,9 @@ class Poller {
 
   // Returns 0 or errno. The pollable must be removed before it dies and before its fd is closed.
   int add(int fd, Pollable& pollable, uint32_t events);
-  void modify(int fd, Pollable& pollable, uint32_t events);
+  // A connected socket: on_ready(EPOLLIN) asks for one receive(). Returns 0 or errno.
+  int add_reader(int fd, Pollable& pollable);
+  void watch_writable(int fd, Pollable& pollable, bool wanted);  // of a reader
   // No event and no wake() that was already under way reaches the pollable any more. fd -1: it had none.
   void remove(int fd, Pollable& pollable) noexcept;
   // on_ready(0) follows on the next turn: for what may not happen inside the caller's own call.
@@ -57,7 +62,18 @@ class Poller {
   int leave_context();
   // [after leave_context()] Like turn(), but waits until something is ready, `until_ns`, or interrupt().
   size_t wait(int64_t until_ns);
-  void interrupt() noexcept;  // any thread: the wait under way, or else the next one, ends at once
+  // [after leave_context(), before the first reader, on the thread that will wait] Reads are done by an
+  // io_uring from now on. The error is a phrase; reads then stay with epoll.
+  Result<void> use_ring();
+  static Result<void> try_ring();  // whether it would work, on this thread
+  void interrupt() noexcept;       // any thread: the wait under way, or else the next one, ends at once
+
+  // One read of a reader's socket: what the ring has read, or a recvmsg. known_empty_ns as of
+  // Receiver::receive().
+  ReceiveResult receive(int fd, int64_t& known_empty_ns) {
+    if (arrival_.fd == fd) return receiver_.take(std::exchange(arrival_, {}), kNoInstant, known_empty_ns);
+    return ring_ == nullptr ? receiver_.receive(fd, known_empty_ns) : receive_out_of_turn(fd, known_empty_ns);
+  }
 
   // A read has its stamp. In the first read after a wait it is the instant that ended the wait, at which the
   // sockets that were not reported were still empty.
@@ -82,12 +98,17 @@ class Poller {
   int poll(int64_t timeout_ns);
   void on_readable();
   size_t serve_wakes();
+  ReceiveResult receive_out_of_turn(int fd, int64_t& known_empty_ns);
+  size_t serve_set(int64_t timeout_ns);
+  size_t serve_ring(int64_t timeout_ns);
   size_t serve_events();
 
   Receiver receiver_;
   // Shared with the handlers that wait inside the io_context: these may be destroyed after the poller.
   std::shared_ptr<Waiter> waiter_;
   std::unique_ptr<Interrupter> interrupter_;
+  std::unique_ptr<Ring> ring_;
+  Arrival arrival_;  // that is being served
   int epoll_fd_ = -1;
   int error_ = 0;
   bool in_turn_ = false;

@@ -20,7 +20,16 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kStep = 10'000;  // a bigger change of the offset is somebody setting the clock
 constexpr int64_t kPlausibleEarly = 1'000'000;
 
-// The kernel's wall-clock stamp among the control messages, or kNoInstant.
+void set_option(int fd, int level, int option, int value) {
+  setsockopt(fd, level, option, &value, sizeof value);
+}
+
+void ask_for_stamps(int fd) {
+  set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
+}
+
+}  // namespace
+
 int64_t wall_stamp_ns(msghdr& message) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPING) continue;
@@ -32,16 +41,6 @@ int64_t wall_stamp_ns(msghdr& message) {
   }
   return kNoInstant;
 }
-
-void set_option(int fd, int level, int option, int value) {
-  setsockopt(fd, level, option, &value, sizeof value);
-}
-
-void ask_for_stamps(int fd) {
-  set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
-}
-
-}  // namespace
 
 StampConverter::StampConverter(std::function<int64_t()> sample_offset)
     : sample_offset_(std::move(sample_offset)), offset_ns_(sample_offset_()) {}
@@ -80,7 +79,7 @@ Receiver::~Receiver() {
   if (stamping_fd_ >= 0) ::close(stamping_fd_);
 }
 
-ReceiveResult Receiver::receive(int fd, int64_t& known_empty_ns) {
+Arrival Receiver::read(int fd) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(scm_timestamping)) + CMSG_SPACE(sizeof(timespec))];
   iovec span{buffer_.get(), kBufferBytes};
   msghdr message{};
@@ -88,37 +87,48 @@ ReceiveResult Receiver::receive(int fd, int64_t& known_empty_ns) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const int64_t before_ns = last_now_ns_;
   const ssize_t got = ::recvmsg(fd, &message, MSG_DONTWAIT);
-  const int error = got < 0 ? errno : 0;
+  if (got < 0) return {.fd = fd, .error = errno, .has_emptied = true};
+  return {.fd = fd,
+          .bytes = {buffer_.get(), static_cast<size_t>(got)},
+          .wall_ns = got > 0 ? wall_stamp_ns(message) : kNoInstant,
+          .has_emptied = got < static_cast<ssize_t>(kBufferBytes)};
+}
 
+ReceiveResult Receiver::receive(int fd, int64_t& known_empty_ns) {
+  const int64_t before_ns = last_now_ns_;
+  return take(read(fd), before_ns, known_empty_ns);
+}
+
+ReceiveResult Receiver::take(const Arrival& arrival, int64_t read_after_ns, int64_t& known_empty_ns) {
   ReceiveResult result;
   result.stamp.user_ns = result.stamp.at_ns = now_ns();
   result.stamp.empty_before_ns = known_empty_ns;
-  if (got == 0) {
+  if (arrival.error == 0 && arrival.bytes.empty()) {
     result.kind = ReceiveResult::Kind::eof;
     return result;
   }
-  // A read that did not fill the buffer emptied the socket, some time after before_ns.
-  if (got < static_cast<ssize_t>(kBufferBytes)) known_empty_ns = std::max(known_empty_ns, before_ns);
-  if (got < 0) {
-    const bool nothing = error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+  if (arrival.has_emptied) known_empty_ns = std::max(known_empty_ns, read_after_ns);
+  if (arrival.error != 0) {
+    const bool nothing = arrival.error == EAGAIN || arrival.error == EWOULDBLOCK || arrival.error == EINTR;
     result.kind = nothing ? ReceiveResult::Kind::nothing : ReceiveResult::Kind::error;
-    result.error = nothing ? 0 : error;
+    result.error = nothing ? 0 : arrival.error;
     return result;
   }
   result.kind = ReceiveResult::Kind::bytes;
-  result.bytes = {buffer_.get(), static_cast<size_t>(got)};
-  const int64_t wall_ns = wall_stamp_ns(message);
-  if (wall_ns != kNoInstant) {
+  result.bytes = arrival.bytes;
+  if (arrival.wall_ns != kNoInstant) {
     const int64_t at_ns =
-        converter_.to_monotonic(wall_ns, result.stamp.empty_before_ns, result.stamp.user_ns);
+        converter_.to_monotonic(arrival.wall_ns, result.stamp.empty_before_ns, result.stamp.user_ns);
     result.stamp.kernel = at_ns != kNoInstant;
     if (result.stamp.kernel) result.stamp.at_ns = at_ns;
   }
+  // The read came after its newest segment.
+  if (arrival.has_emptied && result.stamp.kernel)
+    known_empty_ns = std::max(known_empty_ns, result.stamp.at_ns);
   ++counters_.reads;
   counters_.user_stamps += result.stamp.kernel ? 0 : 1;
-  counters_.bytes += static_cast<uint64_t>(got);
+  counters_.bytes += arrival.bytes.size();
   return result;
 }
 

@@ -3,6 +3,8 @@
 // software RX). One Receiver serves all sockets of a worker; nothing here is shared between threads.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -77,7 +79,17 @@ struct ReceiveResult {
   Kind then = Kind::nothing;  // what is known to follow the bytes: eof or fault, of TLS
 };
 
-// The shared read buffer of one worker and the only place that calls recvmsg.
+// What one read of a socket brought, before it has its place in time.
+struct Arrival {
+  int fd = -1;
+  int error = 0;                 // errno
+  std::string_view bytes = {};   // Receiver::kSpareBytes readable bytes follow. Empty without an error: EOF
+  int64_t wall_ns = kNoInstant;  // the kernel's stamp, CLOCK_REALTIME
+  bool has_emptied = false;      // the socket held no more
+};
+
+// The shared read buffer of one worker. It gives every read its stamp, and calls recvmsg for those that no
+// ring does.
 class Receiver {
  public:
   static constexpr size_t kBufferBytes = 64 * 1024;
@@ -93,6 +105,8 @@ class Receiver {
   // One recvmsg. known_empty_ns is the caller's memory of that socket: in, the last instant at which it was
   // known to be empty; out, the same after this read.
   ReceiveResult receive(int fd, int64_t& known_empty_ns);
+  // The same of a read that was done already, not before read_after_ns (kNoInstant: not known).
+  ReceiveResult take(const Arrival& arrival, int64_t read_after_ns, int64_t& known_empty_ns);
 
   // Reads the clock. Callers on the worker's thread use this one, so that a later receive() knows a recent
   // instant.
@@ -101,6 +115,8 @@ class Receiver {
   uint64_t clock_steps() const noexcept { return converter_.clock_steps(); }
 
  private:
+  Arrival read(int fd);
+
   const Clock& clock_;
   std::unique_ptr<char[]> buffer_;
   StampConverter converter_;
@@ -139,6 +155,9 @@ class Socket {
 // The failure class of a connect error: "client.fd" (descriptors used up), "client.port" (local ports used
 // up) or "connect".
 std::string_view connect_failure_class(int error) noexcept;
+
+// The kernel's wall-clock stamp among the control messages, or kNoInstant.
+int64_t wall_stamp_ns(msghdr& message);
 
 // "Connection refused (ECONNREFUSED)".
 std::string error_text(int error);

@@ -28,7 +28,7 @@ class Transport {
   // link: null for plain bytes.
   explicit Transport(TlsLink* link) : link_(link) {}
 
-  // The socket is connected. With TLS the handshake begins; it goes on in receive() until is_open().
+  // The socket is connected. With TLS the handshake begins; it goes on in open() until is_open().
   void begin(Socket socket, size_t endpoint);
   void close() noexcept;  // says good-bye if TLS can
 
@@ -51,11 +51,9 @@ class Transport {
     return tls_ != nullptr ? tls_->stream.protocol() : "";
   }  // by ALPN
 
-  // One recvmsg, and what it makes readable.
-  ReceiveResult receive(Receiver& receiver, int64_t& known_empty_ns) {
-    ReceiveResult read = receiver.receive(socket_.fd(), known_empty_ns);
+  // What a read of the socket makes readable.
+  void open(ReceiveResult& read) {
     if (tls_ != nullptr) open_records(read);
-    return read;
   }
 
   // The protocol's bytes are to be sent. Without TLS they must live until they are.
