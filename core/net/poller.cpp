@@ -128,7 +128,8 @@ Result<void> Poller::try_ring() {
 
 // What the ring has read already goes before what is still in the socket.
 ReceiveResult Poller::receive_out_of_turn(int fd, int64_t& known_empty_ns) {
-  Arrival early;
+  Arrival early{.fd = fd, .error = EAGAIN};
+  if (ring_->is_quiet(fd)) return receiver_.take(early, kNoInstant, known_empty_ns);
   if (ring_->take_early(fd, early)) return receiver_.take(early, kNoInstant, known_empty_ns);
   return receiver_.receive(fd, known_empty_ns);
 }

@@ -107,7 +107,9 @@ void Ring::arm(int fd) {
   io_uring_prep_recvmsg_multishot(&read, fd, &form_, 0);
   read.flags |= IOSQE_BUFFER_SELECT;
   read.buf_group = 0;
-  read.user_data = tag(fd, readers_[static_cast<size_t>(fd)].generation);
+  Reader& reader = readers_[static_cast<size_t>(fd)];
+  read.user_data = tag(fd, reader.generation);
+  reader.armed = true;
 }
 
 // Armed once for each time: the next one looks by itself whether something in the set was left over.
@@ -121,6 +123,12 @@ void Ring::arm_epoll() {
 // Reads that the kernel will do when it is asked next.
 bool Ring::reads_are_due() const noexcept {
   return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+bool Ring::is_quiet(int fd) const noexcept {
+  const auto at = static_cast<size_t>(fd);
+  return at < readers_.size() && readers_[at].armed && readers_[at].unserved == 0 &&
+         io_uring_sq_ready(&ring_) == 0 && io_uring_cq_ready(&ring_) == 0 && !reads_are_due();
 }
 
 bool Ring::wait(int64_t timeout_ns) {
@@ -157,7 +165,11 @@ bool Ring::fetch() {
     }
     const Completion completion{static_cast<int>(done->user_data & 0xffffffffu),
                                 static_cast<uint32_t>(done->user_data >> 32u), done->res, done->flags, false};
-    if (is_current(completion)) ++readers_[static_cast<size_t>(completion.fd)].unserved;
+    if (is_current(completion)) {
+      Reader& reader = readers_[static_cast<size_t>(completion.fd)];
+      ++reader.unserved;
+      reader.armed = (completion.flags & IORING_CQE_F_MORE) != 0;
+    }
     if (completion.result == -ENOBUFS) all = false;  // that socket was not read
     fetched_.push_back(completion);
   }

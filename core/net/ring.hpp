@@ -39,6 +39,8 @@ class Ring {
   bool has_unserved() const noexcept { return at_ < fetched_.size(); }
   // The next of the fetched reads, and whose it is. Its bytes live until the next call. Null: all are served.
   Pollable* next(Arrival& arrival);
+  // For sure nothing has come for fd, which costs no call to know. False: perhaps.
+  bool is_quiet(int fd) const noexcept;
   // A fetched read of fd that next() has not given yet, out of turn; its bytes live until next() comes to it.
   // False: there is none.
   bool take_early(int fd, Arrival& arrival);
@@ -51,6 +53,7 @@ class Ring {
     Pollable* pollable = nullptr;
     uint32_t generation = 0;  // of the reads that belong to it: those of a former owner of fd are dropped
     uint32_t unserved = 0;
+    bool armed = false;  // the kernel has its read, or will with the next call
   };
   struct Completion {
     int fd;
