@@ -42,6 +42,7 @@ class Case:
     window: tuple = (0.0, 1e6)                  # seconds of the load that rates and CPU are about
     truth: bool = True
     transport: str = ""                         # of ours: "tls", "http2"; the raw reader knows plain HTTP/1.1 only
+    io: str = "auto"                            # of ours: limits.io
     spread: bool = False                        # the simulator's lateness says whether a block is calm
     kind: str = "load"                          # "slope": memory at two sizes; "peak": memory of a long load
     sizes: tuple = ()
@@ -71,10 +72,21 @@ SAME_SHAPE = {f"{name}_p99_error_pct": Target(2, 1, 0.1) for name in ("ttft", "i
 PROMPT = {"lag_p50_us": Target(3, 2, 1.2, of="ratio")}
 LATE_START = (1.0, 5.0)     # after the start burst, before the first stream ends
 
+P1 = Case("P1", "spread, 2,000 streams x 20 ms (100k tokens/s)", ERRORS + COST,
+          {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms"}, users=2000, tokens=250, window=LATE_START, spread=True,
+          targets={**EXACT, **SAME_SHAPE, **PROMPT, **CHEAP})
+T1 = Case("T1", "as fast as both can, 1 token an event, 1,000 streams", COST,
+          {"ttft": "5ms", "itl": "5ms", "ttft_spread": "5ms"}, users=1000, tokens=5000, duration=6, cut=True,
+          window=(1.5, 5.8), truth=False, targets={**CHEAP, "tokens_per_s": Target(5, 100e3, 160e3, at_least=True)})
+
+
+def on_epoll(case):
+    return dataclasses.replace(case, name=f"{case.name}.epoll", title=f"{case.name}, reads by epoll", io="epoll", targets={})
+
+
 CASES = (
-    Case("P1", "spread, 2,000 streams x 20 ms (100k tokens/s)", ERRORS + COST,
-         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms"}, users=2000, tokens=250, window=LATE_START, spread=True,
-         targets={**EXACT, **SAME_SHAPE, **PROMPT, **CHEAP}),
+    P1,
+    on_epoll(P1),
     Case("P2", "step, 256 streams x 20 ms", ERRORS + COST, {"ttft": "500ms", "itl": "20ms", "phases": "step"},
          users=256, tokens=250, window=LATE_START, targets={**EXACT, **SAME_SHAPE, **PROMPT}),
     Case("P3", "step, 1,024 streams x 50 ms", ERRORS + COST, {"ttft": "500ms", "itl": "50ms", "phases": "step"},
@@ -94,9 +106,8 @@ CASES = (
     Case("U1", "1,000 users who start at the same instant, 60 tokens x 50 ms", ("ttft_added_p99_ms", "ttft_added_sched_p99_ms")
          + LATENESS[:3] + ERRORS[:2], {"ttft": "50ms", "itl": "50ms"}, users=1000, tokens=60,
          targets={"ttft_added_p99_ms": Target(16, 1, 0.1)}),
-    Case("T1", "as fast as both can, 1 token an event, 1,000 streams", COST,
-         {"ttft": "5ms", "itl": "5ms", "ttft_spread": "5ms"}, users=1000, tokens=5000, duration=6, cut=True,
-         window=(1.5, 5.8), truth=False, targets={**CHEAP, "tokens_per_s": Target(5, 100e3, 160e3, at_least=True)}),
+    T1,
+    on_epoll(T1),
     Case("T2", "as fast as both can, 8 tokens an event, 1,000 streams", COST,
          {"ttft": "5ms", "itl": "5ms", "ttft_spread": "5ms", "tokens_per_event": 8}, users=1000, tokens=40000, duration=6,
          cut=True, window=(1.5, 5.8), truth=False, targets={"tokens_per_s": Target(6, 400e3, 1e6, at_least=True)}),
@@ -131,7 +142,7 @@ ELSEWHERE = {"C1": "verdict", "C2": "verdict", "S1": "verdict"}      # ./dev ben
 
 
 def select(words):
-    """Cases by name; R1 stands for all R1.*. ([Case], [unknown word])"""
+    """Cases by name; P1 stands for P1 and all P1.*. ([Case], [unknown word])"""
     if not words:
         return list(CASES), []
     chosen, unknown = [], []

@@ -133,7 +133,7 @@ def run_text(case, url, folder):
         dataset = f"{{use: jsonl, options: {{file: {_prompts(case, folder)}}}}}"
     stream = "" if case.stream else "request: {stream: false}\n"
     return (f"version: 1\nname: {case.name.replace('.', '-')}\ntarget: {target_text(case, url, folder)}\nprocessor: openai\n{stream}"
-            f"dataset: {dataset}\nlimits: {{io_threads: 1, spin: {'on' if case.spin else 'off'}}}\n"
+            f"dataset: {dataset}\nlimits: {{io_threads: 1, spin: {'on' if case.spin else 'off'}, io: {case.io}}}\n"
             f"phases: [{', '.join(part for part in (closed, open_) if part)}]\n")
 
 
