@@ -121,7 +121,10 @@ Result<void> RequestEncoder::write_wire(const RequestIdentity& identity, std::st
     if (head) append_body(wire);
     return head;
   }
+  const bool forwards = !server.origin.empty();
   const RequestHead fields{.method = sink_.method(),
+                           .origin = server.origin,
+                           .proxy_authorization = forwards ? server.proxy->authorization : std::string_view(),
                            .target = path_,
                            .authority = server.authority,
                            .scheme = server.url.tls ? "https" : "http",
