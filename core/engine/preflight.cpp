@@ -301,7 +301,8 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
                                           const RunContext& context, const Sample& sample,
                                           const std::string& adapter) {
   const std::string name = "preflight-" + salt_ + "-" + std::to_string(found_.requests);
-  const RequestIdentity identity{.seq = 0, .name = name, .adapter = adapter, .salt = context.salt};
+  const RequestIdentity identity{
+      .seq = 0, .name = name, .adapter = adapter, .salt = context.salt, .server = server_};
   FetchRequest request = request_to(plan_.file, found_, server());
   if (auto made = encoder.encode(sample, identity, request); !made.cls.empty()) return Error{made.message};
   request.timeout_ns =
