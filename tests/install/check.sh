@@ -43,7 +43,7 @@ out_of_tree() {
 }
 
 out_of_tree my-backend "$prefix/share/tokometer/template"
-out_of_tree volley "$here/c_pattern"
+out_of_tree volley "$prefix/share/tokometer/examples/volley"
 examples=(ollama anthropic signed)
 for name in "${examples[@]}"; do
   out_of_tree "$name" "$prefix/share/tokometer/examples/$name"
