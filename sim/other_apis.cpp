@@ -77,6 +77,7 @@ class PoolingEvents final : public EventWriter {
 }  // namespace
 
 OtherApi other_api(Dialect dialect, std::string_view path) {
+  if (dialect == Dialect::sglang && path == "/v1/embeddings") return OtherApi::embeddings;
   if (dialect != Dialect::vllm) return OtherApi::none;
   if (path == "/v1/responses") return OtherApi::responses;
   if (path == "/v1/embeddings") return OtherApi::embeddings;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <tokometer/json.hpp>
 
+#include "base/text.hpp"
+
 namespace tokometer {
 namespace {
 
@@ -30,18 +32,6 @@ std::string url_encoded(std::string_view value, std::string_view hex) {
       text.push_back(hex[byte & 15u]);
     }
   }
-  return text;
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  uint32_t bits = 0, held = 0;
-  for (const char c : bytes) {
-    bits = bits << 8u | static_cast<unsigned char>(c);
-    for (held += 8; held >= 6; held -= 6) text.push_back(kAlphabet[bits >> (held - 6) & 63u]);
-  }
-  if (held > 0) text.push_back(kAlphabet[bits << (6 - held) & 63u]);
   return text;
 }
 

@@ -240,4 +240,16 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  uint32_t bits = 0, held = 0;
+  for (const char c : bytes) {
+    bits = bits << 8u | static_cast<unsigned char>(c);
+    for (held += 8; held >= 6; held -= 6) text.push_back(kAlphabet[bits >> (held - 6) & 63u]);
+  }
+  if (held > 0) text.push_back(kAlphabet[bits << (6 - held) & 63u]);
+  return text;
+}
+
 }  // namespace tokometer

@@ -38,4 +38,7 @@ std::string escape_terminal(std::string_view foreign, size_t max_bytes = 256);
 // Strict: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text);
 
+// Without the "=" at the end.
+std::string base64(std::string_view bytes);
+
 }  // namespace tokometer

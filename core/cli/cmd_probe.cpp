@@ -84,7 +84,7 @@ std::variant<Look, Failure> ask_server(Input& input) {
     if (!made) return Failure{kRefused, made.errors()};
     tls = *made;
   }
-  MetricsPages pages(tls, asked.connections.http2);
+  MetricsPages pages(tls, asked);
   for (const MetricsPage& page : look.preflight.profile.telemetry) {
     look.pages.push_back(pages.look(look.preflight.servers.front().url, look.preflight.profile, page));
   }

@@ -84,12 +84,12 @@ bool is_answered(const RunFile& file, const Profile& profile) {
                        static_cast<uint16_t>(port == profile.ports.end() ? 0 : port->second));
   auto tls = make_tls(file.target, needs_http2(file, profile));
   if (!url || !tls) return false;
-  auto endpoints = resolve(*url, file.target.timeouts.dns_ns);
-  if (!endpoints) return false;
+  auto server = find_server(file.target, *url, needs_http2(file, profile));
+  if (!server) return false;
   Preflight found;
   found.profile = profile;
   if (url->tls) found.tls = *tls;
-  found.servers.push_back({*url, url->authority(), *endpoints});
+  found.servers.push_back(std::move(*server));
   for (const Probe& probe : profile.ready) {
     const auto answer = ask_server(file, found, found.servers.front(), probe, {});
     if (!answer || !check_answer(probe, answer->status, answer->body)) return false;
@@ -127,7 +127,7 @@ ProcessorGuess guess_processor(Registry& registry, const RunFile& file) {
   if (target.urls.front().starts_with("grpc")) return guess_over_grpc(registry, file);
   auto tls = make_tls(target, target.connections.http2);
   if (!tls) return best;  // the look itself will say why
-  MetricsPages pages(*tls, target.connections.http2);
+  MetricsPages pages(*tls, target);
   size_t most = 0;
   for (const Component* component : all_processors(registry)) {
     const auto profile = profile_of(*component, target);

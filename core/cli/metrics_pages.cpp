@@ -20,18 +20,22 @@ bool has_metric(const std::string& page, const std::string& metric) {
 
 }  // namespace
 
+Result<Answer> MetricsPages::fetch_page(const Url& url, const std::string& path) const {
+  auto proxy = find_proxy(target_, url);
+  if (!proxy) return proxy.errors();
+  return fetch({.url = url,
+                .proxy = *proxy,
+                .path = path,
+                .timeout_ns = kPageTimeoutNs,
+                .http2 = target_.connections.http2,
+                .tls = tls_});
+}
+
 PageFacts MetricsPages::look(const Url& server, const Profile& profile, const MetricsPage& page) {
   const Url url = page_url(server, profile, page);
   const std::string name = url.text() + page.path;
   auto found = texts_.find(name);
-  if (found == texts_.end())
-    found = texts_
-                .emplace(name, fetch({.url = url,
-                                      .path = page.path,
-                                      .timeout_ns = kPageTimeoutNs,
-                                      .http2 = http2_,
-                                      .tls = tls_}))
-                .first;
+  if (found == texts_.end()) found = texts_.emplace(name, fetch_page(url, page.path)).first;
   PageFacts facts{.url = name, .fault = {}, .known = 0, .asked = page.quantities.size()};
   const Result<Answer>& answer = found->second;
   if (!answer) return facts.fault = answer.error().message, facts;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "config/run_file.hpp"
 #include "net/fetch.hpp"
 #include "plugin/profile.hpp"
 
@@ -21,13 +22,17 @@ struct PageFacts {
 // Fetches each page once, whoever asks.
 class MetricsPages {
  public:
-  MetricsPages(std::shared_ptr<const TlsContext> tls, bool http2) : tls_(std::move(tls)), http2_(http2) {}
+  // target outlives this.
+  MetricsPages(std::shared_ptr<const TlsContext> tls, const RunFile::Target& target)
+      : tls_(std::move(tls)), target_(target) {}
 
   PageFacts look(const Url& server, const Profile& profile, const MetricsPage& page);
 
  private:
+  Result<Answer> fetch_page(const Url& url, const std::string& path) const;
+
   std::shared_ptr<const TlsContext> tls_;
-  bool http2_;
+  const RunFile::Target& target_;
   std::map<std::string, Result<Answer>> texts_;
 };
 

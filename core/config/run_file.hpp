@@ -51,6 +51,17 @@ struct RunFile {
         key_file;  // absolute; empty: the system's authorities, no certificate of ours
   };
 
+  struct Proxy {
+    std::string url;     // "http://HOST[:PORT]"; empty: none
+    Secret credentials;  // "user:password"; empty: none
+  };
+
+  // Of target.proxy: by the server's scheme, and for which servers there is none, as in no_proxy.
+  struct Proxies {
+    Proxy http, https;
+    std::string exempt;
+  };
+
   struct Target {
     std::vector<std::string> urls;        // as written; none with `simulate`
     bool simulate = false;                // target: sim
@@ -62,6 +73,7 @@ struct RunFile {
     Timeouts timeouts;
     Connections connections;
     Tls tls;
+    Proxies proxies;
     int64_t wait_ready_ns = 0;  // 0: the readiness probe must answer at once
     bool reset_cache = false;
     bool load_adapters = false;  // those of model.adapters that have a path

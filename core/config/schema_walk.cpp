@@ -214,6 +214,8 @@ class Walk {
     const std::string_view format = tkm::get_string(schema, "format");
     if (format == "secret" || tkm::get_bool(schema, "writeOnly")) return true;
     const bool is_text = node.kind == Node::Kind::scalar && node.type() == Node::Type::text;
+    if (format == "proxy")
+      return node.kind == Node::Kind::map || (is_text && node.text.find('@') != node.text.npos);
     const bool any_text = format.empty() || format == "label";
     return is_text && any_text && tkm::find(schema, "enum") == nullptr && is_secret_name(node.key);
   }

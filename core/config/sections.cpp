@@ -22,6 +22,7 @@ class SectionReader {
     const Json* seed = tkm::find(json, "seed");
     if (seed != nullptr && seed->IsUint64()) out_.seed = seed->GetUint64();
     read_target(child(json, "target"), root_, out_.target, faults_);
+    read_proxy(child(json, "target"), root_, out_, faults_);
     model(child(json, "model"));
     request(child(json, "request"));
     rows(child(child(json, "dataset"), "rows"));

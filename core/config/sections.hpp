@@ -19,6 +19,7 @@ void read_sections(const tkm::Json& canonical, const Node& root, RunFile& out, s
 // Parts of it. read_phases needs out.rows: they may end the run in place of a phase's own rule. read_sweep
 // needs out.rows and out.slo.
 void read_target(const tkm::Json& target, const Node& root, RunFile::Target& out, std::vector<Error>& faults);
+void read_proxy(const tkm::Json& target, const Node& root, RunFile& out, std::vector<Error>& faults);
 void read_phases(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
 void read_sweep(const tkm::Json& canonical, const Node& root, RunFile& out, std::vector<Error>& faults);
 

@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/secret.hpp"
 #include "config/run_file.hpp"
+#include "net/proxy.hpp"
 #include "net/tls_context.hpp"
 #include "net/url.hpp"
 
@@ -20,8 +21,10 @@ namespace tokometer {
 // One of the servers that take turns: an entry of target.url.
 struct TargetServer {
   Url url;
-  std::string authority;            // of url, as the Host header has it
-  std::vector<Endpoint> endpoints;  // of url, resolved once
+  std::string authority;                    // of url, as the Host header has it
+  std::vector<Endpoint> endpoints;          // of url or of its proxy, resolved once
+  std::shared_ptr<const Proxy> proxy = {};  // null: none
+  std::string origin = {};  // what the proxy wants before the path; empty: it tunnels, or there is none
 };
 
 // What the requests of one workload share in one phase. Lives as long as the load driver.

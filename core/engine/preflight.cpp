@@ -119,11 +119,10 @@ Result<void> PreflightRun::resolve_target(const std::vector<std::string>& urls) 
     if (grpc && plan_.file.target.simulate) text.replace(0, text.find(':'), "grpc");
     auto url = parse_url(text, default_port);
     if (!url) return url.errors();
-    auto endpoints = resolve(*url, plan_.file.target.timeouts.dns_ns);
-    if (!endpoints) return endpoints.errors();
     any_tls = any_tls || url->tls;
-    const std::string authority = url->authority();
-    found_.servers.push_back({std::move(*url), authority, std::move(*endpoints)});
+    auto server = find_server(plan_.file.target, *url, needs_http2(plan_.file, found_.profile));
+    if (!server) return server.errors();
+    found_.servers.push_back(std::move(*server));
   }
   if (!any_tls) return {};
   auto context = make_tls(plan_.file.target, needs_http2(plan_.file, found_.profile));
@@ -302,7 +301,8 @@ Result<int64_t> PreflightRun::send_sample(RequestEncoder& encoder, Processor& pr
                                           const RunContext& context, const Sample& sample,
                                           const std::string& adapter) {
   const std::string name = "preflight-" + salt_ + "-" + std::to_string(found_.requests);
-  const RequestIdentity identity{.seq = 0, .name = name, .adapter = adapter, .salt = context.salt};
+  const RequestIdentity identity{
+      .seq = 0, .name = name, .adapter = adapter, .salt = context.salt, .server = server_};
   FetchRequest request = request_to(plan_.file, found_, server());
   if (auto made = encoder.encode(sample, identity, request); !made.cls.empty()) return Error{made.message};
   request.timeout_ns =

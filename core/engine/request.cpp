@@ -1,5 +1,7 @@
 #include "engine/request.hpp"
 
+#include <ctime>
+
 #include "net/grpc.hpp"
 #include "net/http1.hpp"
 
@@ -35,7 +37,10 @@ int64_t asked_output_tokens(const RunContext& context, const Sample& sample) {
 }
 
 RequestEncoder::RequestEncoder(const RunContext& context, Processor& processor)
-    : context_(context), processor_(processor), sink_(processor.component().has_capability("auth.own")) {}
+    : context_(context),
+      processor_(processor),
+      own_auth_(processor.component().has_capability("auth.own")),
+      sink_(own_auth_) {}
 
 tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity& identity) {
   tkm_prompt prompt{};
@@ -58,6 +63,10 @@ tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity
   prompt.choices = context_.request.choices;
   prompt.output_tokens = asked_output_tokens(context_, sample);
   prompt.output_mode = prompt.output_tokens < 0 ? TKM_OUTPUT_AT_MOST : output_mode(context_, sample);
+  if (own_auth_) {
+    prompt.authority = str(context_.servers[identity.server].authority);
+    prompt.unix_time_s = static_cast<int64_t>(std::time(nullptr));
+  }
   if (identity.session != nullptr) history_.put(*identity.session, prompt);
   return prompt;
 }
@@ -121,7 +130,10 @@ Result<void> RequestEncoder::write_wire(const RequestIdentity& identity, std::st
     if (head) append_body(wire);
     return head;
   }
+  const bool forwards = !server.origin.empty();
   const RequestHead fields{.method = sink_.method(),
+                           .origin = server.origin,
+                           .proxy_authorization = forwards ? server.proxy->authorization : std::string_view(),
                            .target = path_,
                            .authority = server.authority,
                            .scheme = server.url.tls ? "https" : "http",

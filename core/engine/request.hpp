@@ -55,6 +55,7 @@ class RequestEncoder {
 
   const RunContext& context_;
   Processor& processor_;
+  const bool own_auth_;  // the processor signs: it is told to whom, and when
   RequestSink sink_;
   std::string sentence_;
   std::string path_;

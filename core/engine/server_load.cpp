@@ -20,6 +20,7 @@ Result<Answer> fetch_page(const RunFile& file, const Preflight& found, const Tar
                           const MetricsPage& page) {
   const bool is_grpc = found.profile.is_grpc();
   FetchRequest request{.url = page_url(server.url, found.profile, page),
+                       .proxy = server.proxy,
                        .path = page.path,
                        .timeout_ns = kPageTimeoutNs,
                        .http2 = file.target.connections.http2,

@@ -26,9 +26,34 @@ std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& f
   return headers;
 }
 
+Result<std::shared_ptr<const Proxy>> find_proxy(const RunFile::Target& target, const Url& server) {
+  const RunFile::Proxies& proxies = target.proxies;
+  const RunFile::Proxy& proxy = server.tls ? proxies.https : proxies.http;
+  if (proxy.url.empty() || !server.socket_path.empty() || is_exempt(proxies.exempt, server))
+    return std::shared_ptr<const Proxy>();
+  auto url = parse_url(proxy.url, 0);
+  if (!url) return url.errors();
+  const std::string& credentials = proxy.credentials.reveal();
+  return std::make_shared<const Proxy>(
+      Proxy{std::move(*url), credentials.empty() ? "" : basic_authorization(credentials)});
+}
+
+Result<TargetServer> find_server(const RunFile::Target& target, const Url& url, bool http2) {
+  auto proxy = find_proxy(target, url);
+  if (!proxy) return proxy.errors();
+  TargetServer server{.url = url, .authority = url.authority(), .endpoints = {}, .proxy = *proxy};
+  if (server.proxy != nullptr && !needs_tunnel(url, http2)) server.origin = "http://" + server.authority;
+  auto endpoints = server.proxy != nullptr ? resolve_through(*server.proxy, url, target.timeouts.dns_ns)
+                                           : resolve(url, target.timeouts.dns_ns);
+  if (!endpoints) return endpoints.errors();
+  server.endpoints = std::move(*endpoints);
+  return server;
+}
+
 FetchRequest request_to(const RunFile& file, const Preflight& found, const TargetServer& server) {
   return {.url = server.url,
           .endpoints = server.endpoints,
+          .proxy = server.proxy,
           .http2 = file.target.connections.http2,
           .grpc = found.profile.is_grpc(),
           .tls = found.tls};

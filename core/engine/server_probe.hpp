@@ -2,6 +2,7 @@
 // main thread or preflight's.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,12 @@ bool needs_http2(const RunFile& file, const Profile& profile);
 
 // The run file's headers for every request, and its credential as the profile says.
 std::vector<std::pair<std::string, std::string>> target_headers(const RunFile& file, const Profile& profile);
+
+// The proxy before a server; null: there is none.
+Result<std::shared_ptr<const Proxy>> find_proxy(const RunFile::Target& target, const Url& server);
+
+// The server at a URL, by way of its proxy, resolved.
+Result<TargetServer> find_server(const RunFile::Target& target, const Url& url, bool http2);
 
 // To this server; what to ask is the caller's to fill in.
 FetchRequest request_to(const RunFile& file, const Preflight& found, const TargetServer& server);

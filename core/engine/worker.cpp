@@ -133,6 +133,8 @@ Worker::Loop::Lane::Lane(WorkerPart part, Loop& loop)
       services{context, processor, encoder, pools, loop.timers_, loop.blocks_, loop.wires_, loop} {
   for (const TargetServer& server : context.servers) {
     part.pool.endpoints = server.endpoints;
+    const bool tunnels = server.proxy != nullptr && server.origin.empty();
+    part.pool.tunnel_request = tunnels ? tunnel_request(*server.proxy, server.url) : "";
     part.pool.tls = server.url.tls ? context.tls : nullptr;
     part.pool.tls_host = server.url.host;
     pools.push_back(std::make_unique<Pool>(loop.io_, loop.poller_, loop.clock_, part.pool));

@@ -24,10 +24,10 @@ Connection::Connection(Poller& poller, ConnectionOwner& owner, const HttpLimits&
 
 // --- connect ---
 
-void Connection::open(std::span<const Endpoint> endpoints, size_t first) {
+void Connection::open(std::span<const Endpoint> endpoints, size_t first, std::string_view tunnel_request) {
   info_.connect_ns = poller_.receiver().now_ns();
   if (handler_ != nullptr) handler_->on_connecting(info_.connect_ns);
-  if (phase_ != Phase::closed) connect(endpoints, first);
+  if (phase_ != Phase::closed) connect(endpoints, first, tunnel_request);
 }
 
 void Connection::on_securing() {

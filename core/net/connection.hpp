@@ -34,8 +34,8 @@ struct EndInfo {
 };
 
 struct Failure {
-  std::string cls;      // connect, client.fd, client.port, tls, closed, closed.reused, send, framing,
-                        // truncated, limit, encoding, h2, h2.<code>
+  std::string cls;      // connect, client.fd, client.port, proxy, proxy.<status>, tls, closed,
+                        // closed.reused, send, framing, truncated, limit, encoding, h2, h2.<code>
   std::string message;  // a sentence that names endpoint and phase; foreign text escaped and cut
   int64_t at_ns = 0;    // when it was known, user clock
 };
@@ -78,7 +78,8 @@ class ExchangeHandler {
 class ConnectionOwner {
  public:
   virtual void on_attempt(Connection& connection, int64_t at_ns) = 0;  // an address is being tried
-  virtual void on_securing(Connection& connection) = 0;                // an address has answered, TLS not yet
+  // An address has answered; a tunnel or TLS is still to come. Perhaps once for each.
+  virtual void on_securing(Connection& connection) = 0;
   virtual void on_opened(Connection& connection) = 0;
   virtual void on_open_failed(Connection& connection,
                               const Failure& failure) = 0;  // when it has no handler to tell
@@ -99,7 +100,7 @@ class Connection final : public Link, private Http1Sink {
   ~Connection() { close(); }
 
   // Starts to connect; the first address that answers wins. May finish inside the call.
-  void open(std::span<const Endpoint> endpoints, size_t first);
+  void open(std::span<const Endpoint> endpoints, size_t first, std::string_view tunnel_request);
 
   // Sends at once, or as soon as it is open. No final callback comes from inside.
   void start(ExchangeHandler& handler, std::string_view request, bool after_stale);
@@ -128,6 +129,7 @@ class Connection final : public Link, private Http1Sink {
   bool on_head(const ResponseHead& head) override;
   bool on_body(std::string_view piece) override;
   void on_attempt(int64_t at_ns) override { owner_.on_attempt(*this, at_ns); }
+  void on_tunneling() override { owner_.on_securing(*this); }
   void on_securing() override;
   void on_link_open() override;
   void on_link_broken(std::string_view cls, std::string message) override;

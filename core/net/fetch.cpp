@@ -15,6 +15,7 @@ namespace tokometer {
 namespace {
 
 constexpr size_t kShownBytes = 256;
+constexpr int kProxyWantsCredentials = 407;
 
 class Collector final : public ExchangeHandler {
  public:
@@ -100,6 +101,11 @@ Result<std::string> request_bytes(const FetchRequest& request) {
   head.headers = fields;
   if (!request.body.empty() || request.method != "GET") head.content_length = request.body.size();
   if (request.url.tls) head.scheme = "https";
+  const std::string origin = "http://" + authority;
+  if (request.proxy != nullptr && !needs_tunnel(request.url, request.http2)) {
+    head.origin = origin;
+    head.proxy_authorization = request.proxy->authorization;
+  }
   std::string bytes;
   const auto write = request.http2 ? write_http2_request_head : write_request_head;
   if (auto written = write(head, bytes); !written) return written.errors();
@@ -116,6 +122,11 @@ Error named(const FetchRequest& request, const std::string& cls, const std::stri
                            : "")};
 }
 
+std::string tunnel_request_of(const FetchRequest& request) {
+  const bool tunnels = request.proxy != nullptr && needs_tunnel(request.url, request.http2 || request.grpc);
+  return tunnels ? tunnel_request(*request.proxy, request.url) : std::string();
+}
+
 Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, int64_t deadline_ns) {
   SteadyClock clock;
   boost::asio::io_context io(1);
@@ -123,6 +134,7 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, i
   Collector collector(request.grpc);
   Pool pool(io, poller, clock,
             {.endpoints = request.endpoints,
+             .tunnel_request = tunnel_request_of(request),
              .policy = ConnectionPolicy::fresh,
              .http2 = request.http2 || request.grpc,
              .http2_advice = request.grpc ? kFindGrpcPort : kUseHttp1,
@@ -138,6 +150,8 @@ Result<Answer> exchange(const FetchRequest& request, const std::string& bytes, i
   if (collector.failure) return named(request, collector.failure->cls, collector.failure->message);
   if (!collector.over)
     return named(request, "timeout.total", "no answer in " + format_duration(request.timeout_ns));
+  if (collector.answer.status == kProxyWantsCredentials && request.proxy != nullptr)
+    return named(request, "proxy.407", "the proxy wants a user and a password in target.proxy");
   return std::move(collector.answer);
 }
 
@@ -154,7 +168,9 @@ Result<Answer> fetch(const FetchRequest& request) {
     resolved.tls = *context;
   }
   if (resolved.endpoints.empty()) {
-    auto endpoints = resolve(request.url, request.timeout_ns);
+    auto endpoints = request.proxy != nullptr
+                         ? resolve_through(*request.proxy, request.url, request.timeout_ns)
+                         : resolve(request.url, request.timeout_ns);
     if (!endpoints) return endpoints.errors();
     resolved.endpoints = *endpoints;
   }

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "net/http1.hpp"
+#include "net/proxy.hpp"
 #include "net/tls_context.hpp"
 #include "net/url.hpp"
 
@@ -19,7 +20,8 @@ namespace tokometer {
 
 struct FetchRequest {
   Url url = {};
-  std::vector<Endpoint> endpoints = {};  // empty: url is resolved first
+  std::vector<Endpoint> endpoints = {};     // empty: url, or the proxy, is resolved first
+  std::shared_ptr<const Proxy> proxy = {};  // null: straight to the server
   std::string method = "GET";
   std::string path = "/";  // the url's path_prefix is put before it
   std::vector<std::pair<std::string, std::string>> headers = {};

@@ -102,9 +102,11 @@ class Http1Reader {
 // What a request head is made of. Views need to live for the call only.
 struct RequestHead {
   std::string_view method = "POST";
-  std::string_view target;           // path with prefix and query, begins with "/"
-  std::string_view authority;        // Url::authority()
-  std::string_view scheme = "http";  // HTTP/2 only
+  std::string_view origin = {};  // for a proxy: "http://" and the authority, put before the target
+  std::string_view proxy_authorization = {};  // likewise; left out when empty
+  std::string_view target;                    // path with prefix and query, begins with "/"
+  std::string_view authority;                 // Url::authority()
+  std::string_view scheme = "http";           // HTTP/2 only
   std::string_view accept = "*/*";
   std::string_view request_id;             // X-Request-Id; left out when empty
   bool keep_alive = true;                  // false: "Connection: close"

@@ -26,7 +26,7 @@ Http2Connection::Http2Connection(Poller& poller, Http2Owner& owner, const PoolOp
 
 void Http2Connection::open(std::span<const Endpoint> endpoints, size_t first) {
   info_.connect_ns = poller_.receiver().now_ns();
-  connect(endpoints, first);
+  connect(endpoints, first, options_.tunnel_request);
 }
 
 void Http2Connection::on_securing() {

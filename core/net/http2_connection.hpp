@@ -86,6 +86,7 @@ class Http2Connection final : public Link {
 
   void on_ready(uint32_t events) override;
   void on_attempt(int64_t at_ns) override { owner_.on_attempt(*this, at_ns); }
+  void on_tunneling() override {}
   void on_securing() override;
   void on_link_open() override;
   void on_link_broken(std::string_view cls, std::string message) override;

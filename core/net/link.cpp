@@ -7,8 +7,9 @@
 
 namespace tokometer {
 
-void Link::connect(std::span<const Endpoint> endpoints, size_t first) {
+void Link::connect(std::span<const Endpoint> endpoints, size_t first, std::string_view tunnel_request) {
   endpoints_ = endpoints;
+  tunnel_request_ = tunnel_request;
   ConnectorListener& listener = *this;
   connector_ = std::make_unique<Connector>(poller_, listener, endpoints, first);
   connector_->try_next();
@@ -20,12 +21,30 @@ void Link::try_next_address() {
 
 void Link::on_connected(Socket socket, size_t endpoint, int64_t ready_ns) {
   connector_.reset();
-  transport_.begin(std::move(socket), endpoint);
   endpoint_ = endpoint;
   info_.endpoint = endpoints_[endpoint].text;
+  if (tunnel_request_.empty()) return begin(std::move(socket), ready_ns);
+  TunnelListener& listener = *this;
+  tunnel_ = std::make_unique<Tunnel>(poller_, listener, std::move(socket), tunnel_request_);
+  const int error = tunnel_->begin();
+  error == 0 ? on_tunneling() : on_tunnel_failed("client.fd", "epoll: " + error_text(error));
+}
+
+void Link::on_tunnel_open(Socket socket, int64_t ready_ns) {
+  tunnel_.reset();
+  begin(std::move(socket), ready_ns);
+}
+
+void Link::on_tunnel_failed(std::string_view cls, std::string message) {
+  tunnel_.reset();
+  on_link_broken(cls, std::string(info_.endpoint) + ": " + message);
+}
+
+void Link::begin(Socket socket, int64_t ready_ns) {
+  transport_.begin(std::move(socket), endpoint_);
   info_.tcp_ready_ns = known_empty_ns_ = ready_ns;
   if (const int error = poller_.add_reader(transport_.fd(), *this); error != 0) {
-    return on_link_broken("client.fd", "epoll for " + endpoints_[endpoint].text + ": " + error_text(error));
+    return on_link_broken("client.fd", "epoll for " + std::string(info_.endpoint) + ": " + error_text(error));
   }
   transport_.is_open() ? on_link_open() : on_securing();
 }
@@ -80,6 +99,7 @@ void Link::watch_writable(bool wanted) {
 
 void Link::close_link() noexcept {
   connector_.reset();
+  tunnel_.reset();
   watch_writable(false);
   poller_.remove(transport_.fd(), *this);
   transport_.close();

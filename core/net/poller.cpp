@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.hpp"
 #include "net/ring.hpp"
 
 namespace tokometer {
@@ -152,13 +153,21 @@ int Poller::add_reader(int fd, Pollable& pollable) {
   return 0;
 }
 
-void Poller::watch_writable(int fd, Pollable& pollable, bool wanted) {
+void Poller::modify(int fd, Pollable& pollable, uint32_t events) {
   epoll_event event{};
-  event.events = (wanted ? EPOLLOUT : 0u) | (ring_ == nullptr ? EPOLLIN : 0u);
+  event.events = events;
   event.data.ptr = &pollable;
-  const int change = ring_ == nullptr ? EPOLL_CTL_MOD : wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-  [[maybe_unused]] const int result = epoll_ctl(epoll_fd_, change, fd, &event);
+  [[maybe_unused]] const int result = epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
   assert(result == 0);
+}
+
+void Poller::watch_writable(int fd, Pollable& pollable, bool wanted) {
+  if (ring_ == nullptr) return modify(fd, pollable, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  if (!wanted) {
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  } else if (const int error = add(fd, pollable, EPOLLOUT); error != 0) {
+    log(LogLevel::warn, "a socket that is full cannot be watched: " + error_text(error));
+  }
 }
 
 void Poller::remove(int fd, Pollable& pollable) noexcept {

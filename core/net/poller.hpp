@@ -45,6 +45,7 @@ class Poller {
 
   // Returns 0 or errno. The pollable must be removed before it dies and before its fd is closed.
   int add(int fd, Pollable& pollable, uint32_t events);
+  void modify(int fd, Pollable& pollable, uint32_t events);
   // A connected socket: on_ready(EPOLLIN) asks for one receive(). Returns 0 or errno.
   int add_reader(int fd, Pollable& pollable);
   void watch_writable(int fd, Pollable& pollable, bool wanted);  // of a reader

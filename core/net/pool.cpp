@@ -34,7 +34,7 @@ class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollab
     counters_.reused += idle != nullptr ? 1 : 0;
     if (idle != nullptr) move(connection, active_);
     connection.start(handler, request, std::exchange(after_stale_, false));
-    if (idle == nullptr) connection.open(options_.endpoints, preferred_);
+    if (idle == nullptr) connection.open(options_.endpoints, preferred_, options_.tunnel_request);
   }
 
   void cancel(ExchangeHandler& handler) override {
@@ -167,7 +167,7 @@ class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollab
   }
 
   void go_on_preconnecting() {
-    while (preconnects_.take()) add().open(options_.endpoints, preferred_);
+    while (preconnects_.take()) add().open(options_.endpoints, preferred_, options_.tunnel_request);
     if (preconnects_.finish() && !preconnects_.empty()) wake();
   }
 
@@ -195,8 +195,10 @@ class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollab
     while (!draining_.empty() && draining_.front().since_ns + options_.drain_ns <= now_ns)
       drop(draining_.front());
     while (!securing_.empty() && securing_.front().since_ns + options_.handshake_ns <= now_ns) {
+      const bool is_tunneling = securing_.front().is_tunneling();
       drop(securing_.front());
-      on_preconnected(Error{"timeout.tls: the handshake takes too long"});
+      on_preconnected(Error{is_tunneling ? "timeout.connect: the proxy does not answer"
+                                         : "timeout.tls: the handshake takes too long"});
     }
     while (!connecting_.empty() && connecting_.front().since_ns + options_.next_address_ns <= now_ns) {
       connecting_.front().try_next_address();  // moves it
@@ -209,8 +211,8 @@ class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollab
   PoolOptions options_;
   std::unique_ptr<TlsLink> link_;       // outlives the connections
   std::list<Connection> connecting_;    // another address is left to try
-  std::list<Connection> last_address_;  // connecting or in the TLS handshake, none is left
-  std::list<Connection> securing_;      // in the TLS handshake, for no request
+  std::list<Connection> last_address_;  // connecting, tunneling or in the TLS handshake, none is left
+  std::list<Connection> securing_;      // in the tunnel's or the TLS handshake, for no request
   std::list<Connection> active_;
   std::list<Connection> idle_;  // the back was used last
   std::list<Connection> draining_;

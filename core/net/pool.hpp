@@ -32,6 +32,7 @@ enum class ConnectionPolicy { reuse, fresh };  // fresh: a connection of its own
 
 struct PoolOptions {
   std::vector<Endpoint> endpoints = {};  // of one host, in order of preference; at least one
+  std::string tunnel_request = {};       // for the proxy at the endpoints; empty: the server itself is there
   ConnectionPolicy policy = ConnectionPolicy::reuse;
   int64_t max_idle_ns = 4'000'000'000;    // an idle connection is closed after this: most servers do at 5 s
   int64_t drain_ns = 1'000'000'000;       // how long a detached exchange may take to end

@@ -100,13 +100,14 @@ bool is_core_header(std::string_view name) noexcept {
 
 Result<void> write_request_head(const RequestHead& head, std::string& out) {
   if (auto ok = check(head); !ok) return ok;
-  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  out.append(head.method).append(" ").append(head.origin).append(head.target).append(" HTTP/1.1\r\n");
   append_field(out, "Host", head.authority);
   append_field(out, "User-Agent", "tokometer/" TOKOMETER_VERSION);
   append_field(out, "Accept", head.accept);
   append_field(out, "Accept-Encoding", "identity");  // a compressor holds tokens back
   append_field(out, "Connection", head.keep_alive ? "keep-alive" : "close");
   if (!head.request_id.empty()) append_field(out, "X-Request-Id", head.request_id);
+  if (!head.proxy_authorization.empty()) append_field(out, "Proxy-Authorization", head.proxy_authorization);
   for (const Field& field : head.headers) append_field(out, field.name, field.value);
   if (head.content_length) append_field(out, "Content-Length", std::to_string(*head.content_length));
   out.append("\r\n");

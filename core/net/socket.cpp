@@ -167,6 +167,21 @@ int Socket::send(std::string_view bytes, size_t& accepted) {
   return 0;
 }
 
+int Socket::read_through(std::string_view end, size_t most, std::string& text) {
+  char bytes[4096];
+  const ssize_t seen = ::recv(fd_, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+  if (seen == 0) return EPIPE;
+  if (seen < 0) return errno == EWOULDBLOCK || errno == EINTR ? EAGAIN : errno;
+  const size_t before = text.size();
+  text.append(bytes, static_cast<size_t>(seen));
+  const size_t at = text.find(end, before - std::min(before, end.size() - 1));
+  const bool found = at != std::string::npos;
+  if (found) text.resize(at + end.size());
+  if (::recv(fd_, bytes, text.size() - before, MSG_DONTWAIT) < 0) return errno;
+  if (found) return 0;
+  return text.size() > most ? EMSGSIZE : EAGAIN;
+}
+
 void Socket::close() noexcept {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }

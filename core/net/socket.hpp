@@ -144,6 +144,11 @@ class Socket {
   // errno.
   int send(std::string_view bytes, size_t& accepted);
 
+  // Appends to `text` what has come, up to and with the first `end` in it, and leaves the rest where it is.
+  // Returns 0 when `end` was met, EAGAIN, EPIPE at the end of the stream, EMSGSIZE behind `most` bytes, or
+  // errno. Not for measured traffic: these bytes have no stamp.
+  int read_through(std::string_view end, size_t most, std::string& text);
+
   void close() noexcept;
   int fd() const noexcept { return fd_; }
   bool is_open() const noexcept { return fd_ >= 0; }

@@ -1,7 +1,7 @@
 // NVIDIA NIM for LLMs: OpenAI's API, and what its two generations have of their own. 1.x is a server of NIM's
 // with unprefixed metrics and `nvext`; 2.x and later are plain vLLM or SGLang behind a proxy. Which one it is
 // is found out by asking.
-#include <tokometer/openai.hpp>
+#include <tokometer/openai/apis.hpp>
 #include <tokometer/options.hpp>
 #include <tokometer/plugin.hpp>
 
@@ -19,8 +19,10 @@ struct Options {
 
   static void options(tkm::OptionSet<Options>& set) {
     set.add("api", &Options::api)
-        .one_of({"chat", "completions"})
-        .help("/v1/chat/completions, or /v1/completions: one text or token ids, no chat template");
+        .one_of({"chat", "completions", "embeddings"})
+        .help(
+            "/v1/chat/completions; /v1/completions: one text or token ids, no chat template; of embedding "
+            "NIMs /v1/embeddings");
     set.add("generation", &Options::generation)
         .one_of({"auto", "1.x", "2.x"})
         .help(
@@ -89,25 +91,25 @@ Generation of_metrics(std::string_view page) {
   return page.find("\nnum_requests_running") != page.npos ? Generation::one : Generation::unknown;
 }
 
-class Nim : public tkm::OpenAiProcessor {
+class Nim : public tkm::OpenAiApis {
  public:
   using Options = ::Options;
   static constexpr auto kId = "nim", kSummary = "NVIDIA NIM for LLMs, 1.x and 2.x";
   static constexpr std::array kCapabilities{
       "proto.http",        "reply.whole",   "reply.stream", "output.exact", "choices.many",
       "channel.reasoning", "channel.tools", "form.chat",    "form.text",    "form.tokens",
-      "route.model",       "route.adapter", "count.server"};
+      "route.model",       "route.adapter", "count.server", "task.embed"};
 
   explicit Nim(const Options& options)
-      : OpenAiProcessor({.is_chat = options.api == "chat",
-                         .token_limit_field = "max_tokens",
-                         .asks_running_usage = options.running_usage,
-                         .has_exact_output = true,
-                         .has_own_sampling = true},
-                        {"llm_input_token_length", "llm_output_token_length", "generation_time_in_ms",
-                         "time_in_queue_in_ms", "time_to_first_token_in_ms", "token_to_token_time_in_ms",
-                         "time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms",
-                         "tokens_per_second"}) {
+      : OpenAiApis(tkm::openai_api(options.api),
+                   {.token_limit_field = "max_tokens",
+                    .asks_running_usage = options.running_usage,
+                    .has_exact_output = true,
+                    .has_own_sampling = true},
+                   {"llm_input_token_length", "llm_output_token_length", "generation_time_in_ms",
+                    "time_in_queue_in_ms", "time_to_first_token_in_ms", "token_to_token_time_in_ms",
+                    "time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms",
+                    "tokens_per_second"}) {
     if (options.generation == "1.x") generation_ = Generation::one;
     if (options.generation == "2.x") generation_ = Generation::two;
   }
@@ -119,7 +121,7 @@ class Nim : public tkm::OpenAiProcessor {
   // The version is asked first; the names of metrics count where it says nothing.
   void learn(const tkm_answer& answer) {
     const std::string_view probe = tkm::view(answer.probe), body = tkm::view(answer.body);
-    OpenAiProcessor::learn(answer);
+    OpenAiApis::learn(answer);
     if (answer.status != 200 || generation_ != Generation::unknown) return;
     if (probe == "version") generation_ = of_release(body);
     if (probe == "metrics") generation_ = of_metrics(body);
@@ -128,11 +130,11 @@ class Nim : public tkm::OpenAiProcessor {
   // 1.x before 1.14 took ignore_eos on TensorRT-LLM only inside nvext, which 2.x has not.
   void encode(const tkm_prompt& prompt, tkm::RequestOut& out) {
     const bool needs_nvext = generation_ == Generation::one && prompt.output_mode == TKM_OUTPUT_EXACT;
-    if (!needs_nvext) return OpenAiProcessor::encode(prompt, out);
+    if (!needs_nvext) return OpenAiApis::encode(prompt, out);
     const std::string extra = with_nvext(tkm::view(prompt.extra));
     tkm_prompt changed = prompt;
     changed.extra = tkm::str(extra);
-    OpenAiProcessor::encode(changed, out);
+    OpenAiApis::encode(changed, out);
   }
 
  private:

@@ -1,6 +1,6 @@
 // SGLang: its own /generate and its OpenAI routes, and what it says about itself. Both HTTP frontends
 // (Python, Rust) and the gateway in front of them.
-#include <tokometer/openai.hpp>
+#include <tokometer/openai/apis.hpp>
 #include <tokometer/options.hpp>
 #include <tokometer/plugin.hpp>
 #include <tokometer/plugin/either.hpp>
@@ -22,10 +22,10 @@ struct Options {
 
   static void options(tkm::OptionSet<Options>& set) {
     set.add("api", &Options::api)
-        .one_of({"chat", "completions", "generate"})
+        .one_of({"chat", "completions", "embeddings", "generate"})
         .help(
-            "/v1/chat/completions, /v1/completions, or SGLang's own /generate: one text or token ids, no "
-            "chat template");
+            "/v1/chat/completions, /v1/completions, of embedding models /v1/embeddings, or SGLang's own "
+            "/generate: one text or token ids, no chat template");
     set.add("running_usage", &Options::running_usage)
         .help(
             "OpenAI routes: ask for usage on every chunk: exact tokens per event (/generate always has "
@@ -76,23 +76,23 @@ constexpr auto kDiscover = R"({"id":"server_info","get":"/server_info","optional
                            R"(,{"id":"old_server_info","get":"/get_server_info","optional":true})"
                            R"(,{"id":"model_info","get":"/model_info","optional":true})";
 
-class Sglang : public tkm::OpenAiProcessor {
+class Sglang : public tkm::OpenAiApis {
  public:
   using Options = ::Options;
   static constexpr auto kId = "sglang", kSummary = "SGLang: /generate and the OpenAI routes";
   static constexpr std::array kCapabilities{
       "proto.http",        "reply.whole",   "reply.stream", "output.exact", "choices.many",
       "channel.reasoning", "channel.tools", "form.chat",    "form.text",    "form.tokens",
-      "route.model",       "route.adapter", "cache.salt",   "count.server"};
+      "route.model",       "route.adapter", "cache.salt",   "count.server", "task.embed"};
 
   explicit Sglang(const Options& options)
-      : OpenAiProcessor({.is_chat = options.api == "chat",
-                         .asks_running_usage = options.running_usage,
-                         .has_exact_output = true,
-                         .has_min_tokens = false,
-                         .has_model_adapters = true,
-                         .has_cache_salt = true,
-                         .has_own_sampling = true}),
+      : OpenAiApis(tkm::openai_api(options.api == "generate" ? "completions" : options.api),
+                   {.asks_running_usage = options.running_usage,
+                    .has_exact_output = true,
+                    .has_min_tokens = false,
+                    .has_model_adapters = true,
+                    .has_cache_salt = true,
+                    .has_own_sampling = true}),
         is_native_(options.api == "generate"),
         asked_vocab_size_(options.vocab_size) {
     shared_ = std::make_unique<sglang::Shared>(sglang::Shared{scratch()});
@@ -107,7 +107,7 @@ class Sglang : public tkm::OpenAiProcessor {
 
   // /server_info of newer servers says how they stream; some versions say how large the vocabulary is.
   void learn(const tkm_answer& answer) {
-    OpenAiProcessor::learn(answer);
+    OpenAiApis::learn(answer);
     tkm::JsonDocument root;
     if (answer.status != 200 || tkm::view(answer.probe) == "models" ||
         !tkm::parse_json(tkm::view(answer.body), root))
@@ -120,7 +120,7 @@ class Sglang : public tkm::OpenAiProcessor {
 
   void encode(const tkm_prompt& prompt, tkm::RequestOut& out) {
     check_ids(prompt);
-    if (!is_native_) return OpenAiProcessor::encode(prompt, out);
+    if (!is_native_) return OpenAiApis::encode(prompt, out);
     const std::string& body = request_.build(prompt);
     out.http("POST", "/generate");
     out.header("content-type", "application/json");
@@ -128,10 +128,10 @@ class Sglang : public tkm::OpenAiProcessor {
     out.body(body);
   }
 
-  using Reply = tkm::EitherStream<tkm::OpenAiReply, sglang::GenerateReply>;
+  using Reply = tkm::EitherStream<OpenAiApis::Reply, sglang::GenerateReply>;
   Reply open(const tkm_prompt& prompt) {
     if (is_native_) return sglang::GenerateReply(*shared_, prompt);
-    return OpenAiProcessor::open(prompt);
+    return OpenAiApis::open(prompt);
   }
 
  private:

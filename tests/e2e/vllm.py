@@ -102,9 +102,9 @@ class Pooling(BackendCase):
         return f'{{use: jsonl, options: {{file: "{path}"}}}}'
 
     def test_embeddings(self):
-        for name in ("vllm", "openai"):
+        for name in ("vllm", "openai", "sglang", "nim"):
             with self.subTest(name):
-                self.pool(name, "embeddings")
+                self.pool(name, "embeddings", *{"sglang": ("--dialect", "sglang"), "nim": ("--nim", "2.x")}.get(name, ()))
         self.pool("vllm", "embeddings", "--mode", "model")
 
     def test_inputs_and_token_ids(self):

@@ -43,8 +43,8 @@ out_of_tree() {
 }
 
 out_of_tree my-backend "$prefix/share/tokometer/template"
-out_of_tree volley "$here/c_pattern"
-examples=(ollama anthropic)
+out_of_tree volley "$prefix/share/tokometer/examples/volley"
+examples=(ollama anthropic signed)
 for name in "${examples[@]}"; do
   out_of_tree "$name" "$prefix/share/tokometer/examples/$name"
 done
@@ -83,7 +83,9 @@ read -r url <&"${SERVER[0]}"
 for name in "${examples[@]}"; do
   "${tokometer[@]}" plugin check "$scratch/plugins/$name.so" --fixtures "$prefix/share/tokometer/examples/$name/fixtures" >"$scratch/$name-check.txt" ||
     { cat "$scratch/$name-check.txt" >&2; fail "plugin check $name"; }
-  EXAMPLE_KEY=key-of-the-example run_it "$here/example_backend.yaml" --url "$url" --set "processor.use=$name" \
+  file=$here/example_backend.yaml
+  [ ! -f "$here/$name.yaml" ] || file=$here/$name.yaml
+  EXAMPLE_KEY=key-of-the-example run_it "$file" --url "$url" --set "processor.use=$name" \
     --set "output.dir=$scratch/$name-runs" --set output.console=quiet
   records=$(find "$scratch/$name-runs" -name records.jsonl)
   ok=$(grep -c '"output_tokens":3,.*"status":"ok"' "$records" || true)
@@ -93,5 +95,10 @@ if EXAMPLE_KEY=wrong-key-123 "${tokometer[@]}" run "$here/example_backend.yaml" 
   --set processor.use=anthropic --set "output.dir=$scratch/no-runs" 2>"$scratch/key.txt"; then
   fail "a wrong key was taken"
 fi
+if EXAMPLE_KEY=wrong-key-123 "${tokometer[@]}" run "$here/signed.yaml" "${plugins[@]}" --url "$url" \
+  --set "output.dir=$scratch/no-runs" 2>"$scratch/signature.txt"; then
+  fail "a wrong signature was taken"
+fi
+grep -q "the signature is not right" "$scratch/signature.txt" || { cat "$scratch/signature.txt" >&2; fail "the wrong signature is not named"; }
 grep -q "answered 401 to /v1/models" "$scratch/key.txt" || { cat "$scratch/key.txt" >&2; fail "the wrong key is not named"; }
 echo "passed"

@@ -1,9 +1,14 @@
-"""A small server that speaks Ollama's chat API and the Anthropic messages API, for the example backends.
+"""A small server that speaks Ollama's chat API, the Anthropic messages API and OpenAI's chat API, for the example backends.
 
-Prints its URL; serves until it is killed. The messages API wants the key "key-of-the-example" as x-api-key.
+Prints its URL; serves until it is killed. The messages API wants the key "key-of-the-example" as x-api-key; OpenAI's wants
+requests signed with it.
 """
+import hashlib
+import hmac
 import http.server
 import json
+import re
+import time
 
 KEY = "key-of-the-example"
 
@@ -34,8 +39,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.refused():
             self.reply(pages.get(self.path, {"error": "not found"}), 200 if self.path in pages else 404)
 
+    def is_signed(self, body):
+        found = re.fullmatch("HMAC-SHA256 key=team-7, time=([0-9]+), signature=([0-9a-f]{64})", self.headers["authorization"] or "")
+        if not found or abs(int(found[1]) - time.time()) > 600:
+            return False
+        what = f"POST\n{self.headers['host']}\n{self.path}\n{found[1]}\n{hashlib.sha256(body).hexdigest()}"
+        return hmac.compare_digest(hmac.new(KEY.encode(), what.encode(), "sha256").hexdigest(), found[2])
+
     def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        asked = json.loads(body)
+        if self.path == "/v1/chat/completions":
+            if self.is_signed(body):
+                self.reply("".join(self.chunks(asked["max_completion_tokens"])), kind="text/event-stream")
+            else:
+                self.reply({"error": {"message": "the signature is not right", "code": 401}}, 401)
+            return
         if self.refused():
             return
         if self.path == "/api/chat":
@@ -47,6 +66,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for n in range(count):
             yield json.dumps({"message": {"role": "assistant", "content": f" t{n}"}, "done": False}) + "\n"
         yield json.dumps({"done": True, "done_reason": "length", "prompt_eval_count": 5, "eval_count": count}) + "\n"
+
+    def chunks(self, count):
+        def chunk(**members):
+            return f"data: {json.dumps({'id': 'c', **members})}\n\n"
+        for n in range(count):
+            yield chunk(choices=[{"index": 0, "delta": {"content": f" t{n}"}, "finish_reason": None if n + 1 < count else "length"}])
+        yield chunk(choices=[], usage={"prompt_tokens": 5, "completion_tokens": count})
+        yield "data: [DONE]\n\n"
 
     def events(self, count):
         def event(kind, **members):

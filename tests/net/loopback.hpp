@@ -307,6 +307,10 @@ class Signal {
     set_ = true;
     changed_.notify_all();
   }
+  bool is_set() {
+    const std::lock_guard lock(mutex_);
+    return set_;
+  }
   bool wait() {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, std::chrono::seconds(kSafetySeconds), [&] { return set_; });

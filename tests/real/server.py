@@ -35,6 +35,7 @@ class Kind:
     version: str
     ready: str
     disk_gb: int
+    is_quick: bool = False      # installed in less than two minutes
     prompt_tokens: tuple = ()
     output_tokens: tuple = ()
     requests: tuple = ()
@@ -161,8 +162,9 @@ class Server:
         report = Report(f"{self.name} {what}", "expected")
         report.same("equal answers", sum(answers(other).get(sample) == answer for sample, answer in answers(one).items()), len(one))
         report.close()
-        ttft = [percentile([(r["first_token_ns"] - r["sent_ns"]) / 1e6 for r in records], 0.5) for records in (one, other)]
-        print(f"  TTFT p50 {ttft[0]:.2f} and {ttft[1]:.2f} ms")
+        begin = "first_token_ns" if "first_token_ns" in one[0] else "end_ns"      # of whole replies
+        times = [percentile([(r[begin] - r["sent_ns"]) / 1e6 for r in records], 0.5) for records in (one, other)]
+        print(f"  {begin} after the send, p50: {times[0]:.2f} and {times[1]:.2f} ms")
 
     def refuses(self, what, sentence, api, *sets):
         """A run that must end before any load was sent, with this sentence and exit code 3."""

@@ -5,7 +5,7 @@ the wrong one is found by our own look at its list.
 """
 from server import Kind
 
-KIND = Kind(version="llama.cpp b10434", ready="/health", disk_gb=1,
+KIND = Kind(version="llama.cpp b10434", ready="/health", disk_gb=1, is_quick=True,
             prompt_tokens=("llamacpp:prompt_tokens_total", "llamacpp:prompt_tokens_cached_total"),
             output_tokens=("llamacpp:tokens_predicted_total",),
             busy=("llamacpp:requests_processing", "llamacpp:requests_deferred"))

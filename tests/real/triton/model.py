@@ -1,4 +1,5 @@
-"""A decoupled model without weights for Triton's Python backend: words at an even pace, and counters of its own tokens.
+"""A model without weights for Triton's Python backend: words at an even pace, and counters of its own tokens. Decoupled, or,
+by its config, one answer a request.
 
 It speaks the tensors of the vLLM backend or those of TensorRT-LLM, by its config's parameter `names`. A prompt has a token a
 word, 1000 at most. The request parameter `fail_every: n` makes each n-th such request fail after 3 tokens.
@@ -36,6 +37,7 @@ class TritonPythonModel:
     def initialize(self, args):
         config = json.loads(args["model_config"])
         self.is_vllm = config["parameters"]["names"]["string_value"] == "vllm"
+        self.is_decoupled = config.get("model_transaction_policy", {}).get("decoupled", False)
         self.is_batched = config["max_batch_size"] > 0
         self.prompt_family, self.prompt_tokens = counter("tiny_prompt_tokens_total", config["name"])
         self.output_family, self.output_tokens = counter("tiny_output_tokens_total", config["name"])
@@ -43,11 +45,23 @@ class TritonPythonModel:
         self.fallible = 0
 
     def execute(self, requests):
+        if not self.is_decoupled:
+            return [self.whole_answer(request) for request in requests]
         for request in requests:
             every = int(json.loads(request.parameters() or "{}").get("fail_every", 0))
             self.fallible += every > 0
             fails = every > 0 and self.fallible % every == 0
             threading.Thread(target=self.answer, args=(request, request.get_response_sender(), fails), daemon=True).start()
+
+    def whole_answer(self, request):
+        prompt, length = len(value(request, "text_input", "").split()), self.length(request)
+        if prompt > MAX_PROMPT:
+            return failure(f"a prompt of {prompt} tokens is longer than {MAX_PROMPT}", triton.TritonError.INVALID_ARG)
+        time.sleep(FIRST_S)
+        with self.lock:
+            self.prompt_tokens.increment(prompt)
+            self.output_tokens.increment(length)
+        return self.response("".join(WORDS[number % len(WORDS)] for number in range(length)), prompt, length, True)
 
     def answer(self, request, sender, fails):
         prompt = len(value(request, "text_input", "").split())
