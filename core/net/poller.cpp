@@ -130,8 +130,8 @@ Result<void> Poller::try_ring() {
 // What the ring has read already goes before what is still in the socket.
 ReceiveResult Poller::receive_out_of_turn(int fd, int64_t& known_empty_ns) {
   Arrival early{.fd = fd, .error = EAGAIN};
-  if (ring_->is_quiet(fd)) return receiver_.take(early, kNoInstant, known_empty_ns);
-  if (ring_->take_early(fd, early)) return receiver_.take(early, kNoInstant, known_empty_ns);
+  if (ring_->has_nothing_for(fd) || ring_->take_early(fd, early))
+    return receiver_.take(early, kNoInstant, known_empty_ns);
   return receiver_.receive(fd, known_empty_ns);
 }
 
@@ -244,7 +244,7 @@ size_t Poller::serve_set(int64_t timeout_ns) {
 }
 
 size_t Poller::serve_ring(int64_t timeout_ns) {
-  const bool saw_all = ring_->wait(timeout_ns);
+  ring_->wait(timeout_ns);
   if (waited_) receiver_.now_ns();
   size_t served = 0;
   while (served < kEventsPerTurn) {
@@ -254,7 +254,7 @@ size_t Poller::serve_ring(int64_t timeout_ns) {
     reader->on_ready(EPOLLIN);
     arrival_ = {};
   }
-  poll_was_cut_ = !saw_all || ring_->has_unserved();
+  poll_was_cut_ = !ring_->has_seen_all();
   if (ring_->epoll_is_ready()) {
     event_count_ = static_cast<size_t>(std::max(0, poll(0)));
     served += serve_events();

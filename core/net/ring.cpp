@@ -125,13 +125,7 @@ bool Ring::reads_are_due() const noexcept {
   return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
-bool Ring::is_quiet(int fd) const noexcept {
-  const auto at = static_cast<size_t>(fd);
-  return at < readers_.size() && readers_[at].armed && readers_[at].unserved == 0 &&
-         io_uring_sq_ready(&ring_) == 0 && io_uring_cq_ready(&ring_) == 0 && !reads_are_due();
-}
-
-bool Ring::wait(int64_t timeout_ns) {
+void Ring::wait(int64_t timeout_ns) {
   epoll_ready_ = false;
   if (!epoll_armed_) arm_epoll();
   int result = 0;
@@ -142,17 +136,24 @@ bool Ring::wait(int64_t timeout_ns) {
   } else if (io_uring_sq_ready(&ring_) > 0 || reads_are_due()) {
     result = io_uring_submit_and_get_events(&ring_);
   }
-  bool all = fetch();
+  missed_ = result < 0 && result != -ETIME;
+  fetch();
   // The kernel does some twenty reads a call.
   for (unsigned call = 0; reads_are_due() && call < kCallsPerTurn; ++call) {
     io_uring_get_events(&ring_);
-    all = fetch() && all;
+    fetch();
   }
-  return all && !reads_are_due() && (result >= 0 || result == -ETIME);
+  if (reads_are_due()) missed_ = true;
 }
 
-bool Ring::fetch() {
-  bool all = true;
+bool Ring::has_nothing_for(int fd) {
+  if (io_uring_sq_ready(&ring_) > 0 || reads_are_due()) io_uring_submit_and_get_events(&ring_);
+  if (io_uring_cq_ready(&ring_) > 0) fetch();
+  const auto at = static_cast<size_t>(fd);
+  return at < readers_.size() && readers_[at].armed && readers_[at].unserved == 0 && !reads_are_due();
+}
+
+void Ring::fetch() {
   unsigned head = 0, seen = 0;
   io_uring_cqe* done = nullptr;
   io_uring_for_each_cqe(&ring_, head, done) {
@@ -170,11 +171,10 @@ bool Ring::fetch() {
       ++reader.unserved;
       reader.armed = (completion.flags & IORING_CQE_F_MORE) != 0;
     }
-    if (completion.result == -ENOBUFS) all = false;  // that socket was not read
+    if (completion.result == -ENOBUFS) missed_ = true;
     fetched_.push_back(completion);
   }
   io_uring_cq_advance(&ring_, seen);
-  return all;
 }
 
 bool Ring::is_current(const Completion& completion) const noexcept {

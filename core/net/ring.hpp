@@ -31,16 +31,18 @@ class Ring {
   bool has(int fd, const Pollable& reader) const noexcept;
   void remove(int fd) noexcept;
 
-  // Waits for reads or the epoll set, at most timeout_ns, and fetches all that came. False: some sockets may
-  // hold bytes all the same.
-  bool wait(int64_t timeout_ns);
+  // Waits for reads or the epoll set, at most timeout_ns, and fetches all that came.
+  void wait(int64_t timeout_ns);
   bool epoll_is_ready() const noexcept { return epoll_ready_; }  // as the last wait saw it
 
   bool has_unserved() const noexcept { return at_ < fetched_.size(); }
   // The next of the fetched reads, and whose it is. Its bytes live until the next call. Null: all are served.
   Pollable* next(Arrival& arrival);
-  // For sure nothing has come for fd, which costs no call to know. False: perhaps.
-  bool is_quiet(int fd) const noexcept;
+  // Since the last wait began all that came was fetched and served: other sockets were empty then.
+  bool has_seen_all() const noexcept { return !missed_ && !has_unserved(); }
+
+  // Fetches what is due meanwhile. True: for sure there is nothing for fd. False: perhaps there is.
+  bool has_nothing_for(int fd);
   // A fetched read of fd that next() has not given yet, out of turn; its bytes live until next() comes to it.
   // False: there is none.
   bool take_early(int fd, Arrival& arrival);
@@ -67,7 +69,7 @@ class Ring {
   io_uring_sqe& entry();
   void arm(int fd);
   void arm_epoll();
-  bool fetch();
+  void fetch();
   bool is_current(const Completion& completion) const noexcept;
   Arrival serve(Completion& completion);
   Arrival arrival_of(const Completion& completion) noexcept;
@@ -79,6 +81,7 @@ class Ring {
 
   io_uring ring_{};
   bool is_open_ = false;
+  bool missed_ = false;  // a socket was not read though it may hold bytes
   int epoll_fd_ = -1;
   bool epoll_armed_ = false, epoll_ready_ = false;
   io_uring_buf_ring* shared_ = nullptr;  // the buffers that the kernel may fill
