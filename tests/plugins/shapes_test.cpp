@@ -127,3 +127,43 @@ TEST_CASE("a chunk of another reply is no chunk of this one, though it looks lik
     }
   }
 }
+
+TEST_CASE("events of /v1/responses: what an instance says does not depend on what it has seen") {
+  const auto event = [](const std::string& members) { return "event: e\ndata: {" + members + "}\n\n"; };
+  const auto delta = [&](const std::string& text, const std::string& number,
+                         const std::string& item = "msg_1", const std::string& type = "output_text",
+                         const std::string& more = "") {
+    return event("\"delta\":\"" + text + "\",\"item_id\":\"" + item + "\",\"sequence_number\":" + number +
+                 ",\"type\":\"response." + type + ".delta\"" + more);
+  };
+  const std::string begin =
+      event(R"("type":"response.created","response":{"id":"r1","status":"in_progress"})");
+  const std::string end = event(
+      R"("type":"response.completed","response":{"id":"r1","status":"completed","usage":{"output_tokens":2}})");
+  const std::vector<std::string> bodies = {
+      delta("a", "4") + delta("b", "5"),
+      delta("b\\n\\u00e9", "10", "msg_2") + delta("", "11", "msg_2"),
+      delta("a", "4", "rs_1", "reasoning_text") + delta("b", "5", "msg_1"),
+      delta("a", "4", "fc_1", "function_call_arguments"),
+      delta("a", "4", "x", "unheard_of") + delta("b", "5"),
+      delta("a", "04") + delta("b", "5"),  // no JSON
+      delta("a", "-4") + delta("b", "5.5"),
+      delta("a", "4", "msg\\u0031"),
+      delta("a", "4", "msg_1", "output_text", R"(,"delta":"z")"),
+      delta("a", "4", "msg_1", "output_text", R"(,"x":{"delta":"z"})"),
+      delta("a", "4", "msg_1", "output_text", R"(,"error":{"message":"no"})") + delta("b", "5"),
+      delta("a", "4", "msg_1", "output_text", R"(,"response":{"id":"r1","status":"incomplete"})"),
+      delta("\\ud800", "4") + delta("\xFF", "5"),
+      "event: error\n" + delta("a", "4").substr(9) + delta("b", "5")};
+  Processor seasoned(standard::openai_processor(), R"({"api":"responses"})");
+  for (int round = 0; round < 3; ++round) {
+    for (const std::string& body : bodies) {
+      Processor fresh(standard::openai_processor(), R"({"api":"responses"})");
+      const Response response{.model = "m", .body = begin + body + end};
+      CAPTURE(body);
+      CHECK(seasoned.events(response, whole()) == fresh.events(response, whole()));
+    }
+  }
+  CHECK(seasoned.events({.model = "m", .body = begin + bodies[1]}, whole()) ==
+        "began\ndelta 0 text -1 none b\n\xC3\xA9\nkeep_alive\n");
+}
