@@ -46,13 +46,15 @@ Error refusal(const Answer& answer, const ResponseEvents& events, const Redactor
 
 }  // namespace
 
-Result<std::shared_ptr<const Sample>> first_sample(const WorkloadPlan& plan, const Profile& profile,
-                                                   const FirstSample& which) {
+Result<std::vector<std::shared_ptr<const Sample>>> first_samples(const WorkloadPlan& plan,
+                                                                 const Profile& profile,
+                                                                 const FirstSample& which, size_t count) {
   auto dataset = make_dataset(plan, nullptr);
   if (!dataset) return dataset.errors();
   SampleRules rules = sample_rules(plan, profile, which.salt);
   rules.rows.order = RunFile::Rows::Order::sequential;
-  rules.rows.limit = 1;
+  rules.rows.on_end = RunFile::Rows::OnEnd::stop;
+  rules.rows.limit = static_cast<int64_t>(count);
   rules.word_limit = which.word_limit;
   if (which.input_tokens) {
     rules.rows.input_tokens = RunFile::TokenLength{};
@@ -60,9 +62,21 @@ Result<std::shared_ptr<const Sample>> first_sample(const WorkloadPlan& plan, con
   }
   auto source = SampleSource::open(std::move(*dataset), std::move(rules));
   if (!source) return source.errors();
-  auto row = (*source)->next();
-  if (!row) return row.errors();
-  return std::move(row->sample);
+  std::vector<std::shared_ptr<const Sample>> samples;
+  while (samples.size() < count) {
+    auto row = (*source)->next();
+    if (!row) return row.errors();
+    if (row->sample == nullptr) break;
+    samples.push_back(std::move(row->sample));
+  }
+  return samples;
+}
+
+Result<std::shared_ptr<const Sample>> first_sample(const WorkloadPlan& plan, const Profile& profile,
+                                                   const FirstSample& which) {
+  auto samples = first_samples(plan, profile, which, 1);
+  if (!samples) return samples.errors();
+  return samples->empty() ? nullptr : std::move(samples->front());
 }
 
 FirstRequests::FirstRequests(const WorkloadPlan& plan, const std::string& salt, const Clock& clock,
@@ -87,8 +101,11 @@ Result<int64_t> FirstRequests::send(const Sample& sample, const TargetServer& se
   const int64_t begin_ns = clock_.now_ns();
   auto answer = fetch(request);
   if (!answer) return answer.errors();
-  if (found_.requests++ == 0) found_.first_reply_ns = clock_.now_ns() - begin_ns;
-  return read(sample, identity, *answer);
+  const bool is_first = found_.requests++ == 0;
+  if (is_first) found_.first_reply_ns = clock_.now_ns() - begin_ns;
+  auto tokens = read(sample, identity, *answer);
+  if (is_first && tokens) first_prompt_tokens_ = *tokens;
+  return tokens;
 }
 
 Result<int64_t> FirstRequests::read(const Sample& sample, const RequestIdentity& identity, Answer& answer) {

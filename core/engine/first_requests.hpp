@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -27,7 +28,11 @@ struct FirstSample {
   size_t word_limit = 0;                // cuts texts to this many words; 0: whole
   std::optional<int64_t> input_tokens;  // in place of rows.input_tokens
 };
-// The first of the data, read afresh; null: they have none.
+// The first of the data, read afresh; fewer where they have no more.
+Result<std::vector<std::shared_ptr<const Sample>>> first_samples(const WorkloadPlan& plan,
+                                                                 const Profile& profile,
+                                                                 const FirstSample& which, size_t count);
+// Null: there is none.
 Result<std::shared_ptr<const Sample>> first_sample(const WorkloadPlan& plan, const Profile& profile,
                                                    const FirstSample& which);
 
@@ -43,6 +48,9 @@ class FirstRequests {
   // found.
   Result<int64_t> send(const Sample& sample, const TargetServer& server, const std::string& adapter = {});
 
+  // Of the very first one; -1: the server did not say.
+  int64_t first_prompt_tokens() const { return first_prompt_tokens_; }
+
   const std::string& salt() const { return salt_; }  // of these requests: no prompt of the run has it
 
  private:
@@ -54,6 +62,7 @@ class FirstRequests {
   Processor& processor_;
   Preflight& found_;
   const std::string salt_;
+  int64_t first_prompt_tokens_ = -1;
   const RunContext context_;
   RequestEncoder encoder_;
 };
