@@ -9,9 +9,8 @@ namespace tokometer {
 namespace {
 
 constexpr size_t kLikelyBytesPerToken = 6;
-constexpr uint64_t kMostAsked =
-    2000;                            // prompts about which the server is asked: some seconds before the load
-constexpr int64_t kNearShare = 200;  // a length is right within a 200th
+constexpr uint64_t kMostAsked = 2000;        // prompts that the server counts: some seconds before the load
+constexpr int64_t kNearShare = 200;          // a length is right within a 200th
 constexpr size_t kMostBytesPerToken = 1024;  // a text of fewer tokens than that is blank for its tokenizer
 
 // Not inside of a character of several bytes.

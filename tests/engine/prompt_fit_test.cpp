@@ -201,7 +201,9 @@ TEST_CASE("of a conversation the last text is fitted; what cannot be fitted is a
   const auto row = (*source)->next();
   REQUIRE(row);
   const tkm_message& last = row->sample->messages().back();
-  CHECK(std::string(last.parts[0].data.data, last.parts[0].data.size) == "why why why why why");
+  const std::string fitted(last.parts[0].data.data, last.parts[0].data.size);
+  CHECK(fitted.starts_with("why why why why wh"));  // cut anywhere in the last one
+  CHECK(words(fitted) == 5);
   CHECK(row->sample->prompt_tokens == 10);
   rules.rows.input_tokens = fixed(5);
   auto refused = SampleSource::open(fake_dataset(-2, chat("why")), rules);
