@@ -3,6 +3,7 @@
 import collections
 import json
 import re
+import time
 import urllib.request
 
 from harness import INT, ROOT, Case, Run, main, run_text, send_signal
@@ -157,6 +158,20 @@ class Workloads(Case):
         run = self.run_ok(workloads_text(self.url(), few, CHAT, phases="[{name: main, requests: 20, warmup: none}]"))
         counts = {part[0]: sum(r["status"] == "ok" for r in lines) for part, lines in self.by_part(run).items()}
         self.assertEqual(counts, {"few": 7, "chat": 20})
+
+    def test_state_of_each(self):
+        """QUIT, like the panel, has a line for each workload."""
+        text = workloads_text(self.url(), CHAT, BATCH, phases="[{name: main, duration: 60s, warmup: none}]")
+        child = self.start(text)
+        self.wait_for_records(child, 30)
+        send_signal(child, 3)
+        time.sleep(0.5)
+        for _ in range(2):
+            send_signal(child, INT)
+            time.sleep(0.1)
+        run = self.end(child)
+        for name in ("chat ", "batch"):
+            self.assertRegex(run.err, rf"(?m)^(tokometer: )?  {name}  sent [0-9.]+/s  on the wire [0-9]+  ok [0-9]+  failed 0  TTFT p50 [0-9.]+ ms$")
 
     def test_stop(self):
         child = self.start(workloads_text(self.url(), CHAT, BATCH, phases="[{name: main, duration: 600s}]"))
