@@ -74,8 +74,14 @@ struct RunFile {
     std::string path;   // on the server's host, to load it from; empty: it is served already
   };
 
+  struct ModelShare {
+    std::string name;
+    double weight = 1;
+  };
+
   struct Model {
-    std::string name;  // empty: the only one the server lists
+    std::string name;             // empty: the only one the server lists, or a mix
+    std::vector<ModelShare> mix;  // in place of name
     std::vector<Adapter> adapters;
   };
 

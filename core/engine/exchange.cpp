@@ -27,6 +27,7 @@ RequestIdentity Exchange::identity() {
   if (context.salt_per_request) salt += record_->id;
   return {.seq = release_.seq,
           .name = record_->id,
+          .model = release_.model,
           .adapter = release_.adapter,
           .salt = salt,
           .server = server_,
@@ -42,8 +43,9 @@ void Exchange::start_record() {
   record.phase = release_.facts->name;
   record.sample = static_cast<int64_t>(release_.sample->index);
   const tkm_str model = release_.sample->model();
-  record.model.assign(model.size > 0 ? std::string_view(model.data, model.size)
-                                     : std::string_view(context.model));
+  record.model.assign(model.size > 0           ? std::string_view(model.data, model.size)
+                      : release_.model.empty() ? std::string_view(context.model)
+                                               : release_.model);
   const tkm_str adapter = release_.sample->adapter();
   record.adapter.assign(adapter.size > 0 ? std::string_view(adapter.data, adapter.size) : release_.adapter);
   record.scheduled_ns = relative(release_.scheduled_ns);

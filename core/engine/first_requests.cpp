@@ -90,10 +90,10 @@ FirstRequests::FirstRequests(const WorkloadPlan& plan, const std::string& salt, 
       context_(make_context(plan, found, salt_, clock, redactor)),
       encoder_(context_, processor) {}
 
-Result<int64_t> FirstRequests::send(const Sample& sample, const TargetServer& server,
-                                    const std::string& adapter) {
+Result<int64_t> FirstRequests::send(const Sample& sample, const TargetServer& server, const Route& route) {
   const std::string name = salt_ + "-" + std::to_string(found_.requests);
-  const RequestIdentity identity{.seq = 0, .name = name, .adapter = adapter, .salt = context_.salt};
+  const RequestIdentity identity{
+      .seq = 0, .name = name, .model = route.model, .adapter = route.adapter, .salt = context_.salt};
   FetchRequest request = request_to(plan_.file, found_, server);
   if (auto made = encoder_.encode(sample, identity, request); !made.cls.empty()) return Error{made.message};
   request.timeout_ns =

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -36,6 +37,11 @@ Result<std::vector<std::shared_ptr<const Sample>>> first_samples(const WorkloadP
 Result<std::shared_ptr<const Sample>> first_sample(const WorkloadPlan& plan, const Profile& profile,
                                                    const FirstSample& which);
 
+// Where a request goes at the server; empty: the workload's own model, no adapter.
+struct Route {
+  std::string_view model, adapter;
+};
+
 class FirstRequests {
  public:
   // All outlive this. `salt`: the run's own.
@@ -46,7 +52,7 @@ class FirstRequests {
 
   // Gives the prompt tokens that the server counted, -1 if it did not, and adds the request to what was
   // found.
-  Result<int64_t> send(const Sample& sample, const TargetServer& server, const std::string& adapter = {});
+  Result<int64_t> send(const Sample& sample, const TargetServer& server, const Route& route = {});
 
   // Of the very first one; -1: the server did not say.
   int64_t first_prompt_tokens() const { return first_prompt_tokens_; }

@@ -182,7 +182,8 @@ Result<std::vector<ModelName>> PreflightRun::list_models() {
 }
 
 Result<void> PreflightRun::find_model() {
-  found_.model = plan_.file.model.name;
+  const auto& mix = plan_.file.model.mix;
+  found_.model = mix.empty() ? plan_.file.model.name : mix.front().name;
   auto models = list_models();
   if (!models) return models.errors();
   found_.models = std::move(*models);
@@ -201,6 +202,9 @@ Result<void> PreflightRun::check_models() {
   if (!models) return models.errors();
   if (models->empty()) return {};
   if (auto known = check_name(*models, found_.model); !known) return known;
+  for (const RunFile::ModelShare& share : plan_.file.model.mix) {
+    if (auto known = check_name(*models, share.name); !known) return known;
+  }
   if (!found_.profile.models->lists_adapters) return {};
   for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
     if (auto known = check_name(*models, adapter.name); !known) return known;
@@ -227,8 +231,13 @@ void PreflightRun::read_info() {
 Result<void> PreflightRun::send_first(const Sample& sample, FirstRequests& requests) {
   auto sent = requests.send(sample, server());
   if (!sent) return sent.errors();
+  for (const RunFile::ModelShare& share : plan_.file.model.mix) {
+    if (share.name == found_.model) continue;  // it was the first
+    sent = requests.send(sample, server(), {.model = share.name, .adapter = {}});
+    if (!sent) return Error{"model \"" + escape_terminal(share.name, 100) + "\": " + sent.error().message};
+  }
   for (const RunFile::Adapter& adapter : plan_.file.model.adapters) {
-    sent = requests.send(sample, server(), adapter.name);
+    sent = requests.send(sample, server(), {.model = {}, .adapter = adapter.name});
     if (!sent) return sent.errors();
   }
   return {};
