@@ -43,6 +43,7 @@ struct RunFile {
     int64_t max_idle_ns = 4'000'000'000;
     bool http2 = false;
     uint32_t streams = 1;  // requests that may share a connection, with http2
+    bool sticky = false;   // the turns of a session stay on one connection
   };
 
   struct Tls {

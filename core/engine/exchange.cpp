@@ -95,6 +95,13 @@ void Exchange::keep_for_session() {
   events_.keep_for_session(release_.sample->keeps_answer ? &session.answers.back() : nullptr, &session.carry);
 }
 
+// With sticky connections a session stays on its own, from its first turn to its last.
+Tenant Exchange::tenant_of(const Release& release) const {
+  if (!services_.context.sticky || !release.session) return {};
+  const Session& session = *release.session;
+  return {.id = session.number + 1, .moves_in = session.turn == 0, .moves_out = session.turns_left() == 0};
+}
+
 void Exchange::send() {
   sent_ns_ = 0;
   stage_since_ns_ = services_.context.clock->now_ns();
@@ -105,6 +112,7 @@ void Exchange::send() {
   }
   release_.sample.reset();  // prompts may be long, and streams many
   stage_ = Stage::connecting;
+  tenant = tenant_of(release_);
   pool().start(*this, wire_);
   if (stage_ == Stage::connecting)
     services_.timers.arm(*this);  // it may wait without a connection of its own

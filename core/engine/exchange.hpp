@@ -153,6 +153,7 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::string_view stage_timer() const;
 
   RequestIdentity identity();
+  Tenant tenant_of(const Release& release) const;
   Pool& pool() noexcept { return *services_.pools[server_]; }
   void keep_for_session();
   void start_record();
