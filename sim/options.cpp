@@ -57,6 +57,7 @@ void read_engine(Options& out, const tkm::Json& json) {
   out.kv_tokens = count(json, "kv_tokens", 0);
   out.max_model_len = count(json, "max_model_len", 131072);
   out.prefix_cache = tkm::get_bool(json, "prefix_cache");
+  out.no_tokenize = tkm::get_bool(json, "no_tokenize");
 }
 
 void read_server(Options& out, const tkm::Json& json) {

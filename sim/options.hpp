@@ -40,6 +40,7 @@ struct Options {
   uint64_t kv_tokens = 0;    // 0: the preset's
   uint64_t max_model_len = 131072;
   bool prefix_cache = false;
+  bool no_tokenize = false;  // the route is not there
   std::string model;
   std::vector<std::string> adapters;
   std::string triton_tensors;        // of the model, in Triton's dialect: trt_llm, vllm, llm_api

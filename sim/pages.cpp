@@ -123,6 +123,24 @@ Page tokenize(const Request& request, const PageState& state) {
   return json_page(std::move(body));
 }
 
+// A list with each token and its place in the text.
+Page tgi_tokenize(const Request& request, const PageState&) {
+  tkm::JsonDocument given;
+  if (!tkm::parse_json(request.body, given) || tkm::find(given, "inputs") == nullptr)
+    return detail(422, "Failed to deserialize the JSON body into the target type: missing field `inputs`");
+  const std::string_view text = tkm::get_string(given, "inputs");
+  std::string body;
+  tkm::JsonWriter json(body);
+  json.begin_array();
+  for (const std::string_view piece : split_tokens(text)) {
+    const auto start = static_cast<size_t>(piece.data() - text.data());
+    json.begin_object().member("id", token_id(piece)).member("text", piece);
+    json.member("start", start).member("stop", start + piece.size()).end_object();
+  }
+  json.end_array();
+  return json_page(std::move(body));
+}
+
 Page metrics(const Request&, const PageState& state) {
   return {.media_type = "text/plain; version=1.0.0; charset=utf-8",
           .body = state.metrics.render(state.options.model, state.gauges)};
@@ -173,7 +191,9 @@ constexpr Route kRoutes[] = {
     {"GET", "/version", version, Dialect::vllm},
     {"GET", "/load", load},
     {"GET", "/v1/models", models},
-    {"POST", "/tokenize", tokenize},
+    {"POST", "/tokenize", tokenize, Dialect::vllm},
+    {"POST", "/tokenize", tokenize, Dialect::sglang},
+    {"POST", "/tokenize", tgi_tokenize, Dialect::tgi},
     {"GET", "/metrics", metrics},
     {"POST", "/reset_prefix_cache", reset_cache, Dialect::vllm},
     {"POST", "/v1/load_lora_adapter", load_lora, Dialect::vllm},
@@ -217,6 +237,7 @@ Page make_page(const Request& request, const PageState& state) {
   if (auto page = make_nim_page(request, state)) return *page;
   std::string allowed = is_generation_path(request.target, state.options.dialect) ? "POST" : "";
   for (const Route& route : kRoutes) {
+    if (state.options.no_tokenize && route.path == "/tokenize") continue;
     if (route.path != request.target || (route.dialect && route.dialect != state.options.dialect)) continue;
     if (route.method == request.method) return route.make(request, state);
     allowed = route.method;

@@ -29,7 +29,11 @@ void Panel::show(const Progress& progress, int64_t now_ns) {
   if (next_ns_ == 0 && kind_ == Kind::lines) next_ns_ = now_ns + kLineNs;
   if (now_ns < next_ns_) return;
   next_ns_ = now_ns + (kind_ == Kind::terminal ? kFrameNs : kLineNs);
-  if (kind_ == Kind::lines) return complain(progress_line(progress, rates) + "\n");
+  if (kind_ == Kind::lines) {
+    std::string text = progress_line(progress, rates) + "\n";
+    for (const std::string& line : workload_lines(progress, rates)) text += line + "\n";
+    return complain(text);
+  }
   const auto lines = panel_lines(progress, rates, width());
   const std::lock_guard lock(mutex_);
   std::string frame = drawn_lines_ > 0 ? "\r\x1b[" + std::to_string(drawn_lines_) + "A" : "";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -35,6 +36,21 @@ std::string rate(double per_s) {
 
 uint64_t sent_of(const Progress& p) {
   return p.ok + p.failed + p.cancelled + p.in_flight;
+}
+
+uint64_t sent_of(const WorkloadProgress& p) {
+  return p.ok + p.failed + p.cancelled + p.in_flight;
+}
+
+std::vector<uint64_t> sent_of_workloads(const Progress& progress) {
+  std::vector<uint64_t> sent;
+  for (const WorkloadProgress& workload : progress.workloads) sent.push_back(sent_of(workload));
+  return sent;
+}
+
+std::string counts_text(const WorkloadProgress& p) {
+  return "ok " + std::to_string(p.ok) + "  failed " + std::to_string(p.failed) +
+         (p.cancelled > 0 ? "  cancelled " + std::to_string(p.cancelled) : "");
 }
 
 // How much of the phase is done, 0 to 1; nothing where its end is not known.
@@ -78,8 +94,9 @@ std::string ttft_text(const LiveFigures& live) {
 
 Rates RateWindow::add(const Progress& progress) {
   if (progress.phase != phase_) points_.clear(), phase_ = progress.phase;
-  const Point now{progress.elapsed_ns, sent_of(progress), progress.live.output_tokens};
-  points_.push_back(now);
+  points_.push_back(
+      {progress.elapsed_ns, sent_of(progress), progress.live.output_tokens, sent_of_workloads(progress)});
+  const Point& now = points_.back();  // stays where it is while the front is popped
   while (points_.size() > 2 && now.at_ns - points_.front().at_ns > kWindowNs) points_.pop_front();
   const Point& then = points_.front();
   if (now.at_ns <= then.at_ns) return {};
@@ -87,14 +104,38 @@ Rates RateWindow::add(const Progress& progress) {
   const auto per_s = [elapsed_s](uint64_t a, uint64_t b) {
     return b > a ? static_cast<double>(b - a) / elapsed_s : 0.0;
   };
-  return {per_s(then.sent, now.sent), per_s(then.tokens, now.tokens)};
+  Rates rates{per_s(then.sent, now.sent), per_s(then.tokens, now.tokens)};
+  for (size_t i = 0; i < std::min(then.workload_sent.size(), now.workload_sent.size()); ++i)
+    rates.workload_sent_per_s.push_back(per_s(then.workload_sent[i], now.workload_sent[i]));
+  return rates;
 }
 
 Rates average_rates(const Progress& progress) {
   if (progress.elapsed_ns <= 0) return {};
   const double elapsed_s = static_cast<double>(progress.elapsed_ns) * 1e-9;
-  return {static_cast<double>(sent_of(progress)) / elapsed_s,
-          static_cast<double>(progress.live.output_tokens) / elapsed_s};
+  Rates rates{static_cast<double>(sent_of(progress)) / elapsed_s,
+              static_cast<double>(progress.live.output_tokens) / elapsed_s};
+  for (const uint64_t sent : sent_of_workloads(progress))
+    rates.workload_sent_per_s.push_back(static_cast<double>(sent) / elapsed_s);
+  return rates;
+}
+
+std::vector<std::string> workload_lines(const Progress& p, const Rates& rates) {
+  size_t longest = 0;
+  std::vector<std::string> names, lines;
+  for (const WorkloadProgress& workload : p.workloads) {
+    names.push_back(escape_terminal(workload.name, kNameBytes));
+    longest = std::max(longest, names.back().size());
+  }
+  for (size_t i = 0; i < p.workloads.size(); ++i) {
+    const WorkloadProgress& workload = p.workloads[i];
+    const double sent_per_s = i < rates.workload_sent_per_s.size() ? rates.workload_sent_per_s[i] : 0;
+    names[i].resize(longest, ' ');
+    lines.push_back("  " + names[i] + "  sent " + rate(sent_per_s) + "/s  on the wire " +
+                    std::to_string(workload.in_flight) + "  " + counts_text(workload) + "  TTFT p50 " +
+                    milliseconds(workload.ttft_p50_ns));
+  }
+  return lines;
 }
 
 std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size_t width) {
@@ -108,6 +149,7 @@ std::vector<std::string> panel_lines(const Progress& p, const Rates& rates, size
                   "  failed " + std::to_string(p.failed) +
                   (p.cancelled > 0 ? "  cancelled " + std::to_string(p.cancelled) : ""));
   lines.push_back("answers   " + ttft_text(p.live) + "  " + rate(rates.tokens_per_s) + " tok/s");
+  for (std::string& line : workload_lines(p, rates)) lines.push_back(std::move(line));
   for (std::string& line : lines) line.resize(std::min(line.size(), width));
   return lines;
 }

@@ -14,6 +14,7 @@ namespace tokometer {
 struct Rates {
   double sent_per_s = 0;
   double tokens_per_s = 0;
+  std::vector<double> workload_sent_per_s = {};  // as Progress has its workloads
 };
 
 // Rates over the last five seconds of a phase. Starts afresh with each phase. One thread.
@@ -26,6 +27,7 @@ class RateWindow {
   struct Point {
     int64_t at_ns;
     uint64_t sent, tokens;
+    std::vector<uint64_t> workload_sent;
   };
   std::string phase_;
   std::deque<Point> points_;
@@ -33,6 +35,10 @@ class RateWindow {
 
 // Over the whole phase so far; tokens over the whole run.
 Rates average_rates(const Progress& progress);
+
+// "  chat  sent 8.0/s  on the wire 8  ok 120  failed 0  TTFT p50 58 ms", a line for each workload of the
+// phase; none where it has one.
+std::vector<std::string> workload_lines(const Progress& progress, const Rates& rates);
 
 // The lines of the panel, without control codes, none longer than `width` characters.
 std::vector<std::string> panel_lines(const Progress& progress, const Rates& rates, size_t width);

@@ -159,7 +159,9 @@ void OneRun::serve_signals(Run& run) {
     const Progress progress = run.progress();
     const StopLadder::Step step = ladder_.take(signal, progress.in_flight);
     if (step.kind == StopLadder::Step::Kind::show_state) {
-      say(progress_line(progress, average_rates(progress)));
+      const Rates rates = average_rates(progress);
+      say(progress_line(progress, rates));
+      for (const std::string& line : workload_lines(progress, rates)) say(line);
       for (const std::string& line : state_lines(run.state())) say(line);
       continue;
     }

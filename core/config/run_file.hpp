@@ -43,6 +43,7 @@ struct RunFile {
     int64_t max_idle_ns = 4'000'000'000;
     bool http2 = false;
     uint32_t streams = 1;  // requests that may share a connection, with http2
+    bool sticky = false;   // the turns of a session stay on one connection
   };
 
   struct Tls {
@@ -86,8 +87,14 @@ struct RunFile {
     std::string path;   // on the server's host, to load it from; empty: it is served already
   };
 
+  struct ModelShare {
+    std::string name;
+    double weight = 1;
+  };
+
   struct Model {
-    std::string name;  // empty: the only one the server lists
+    std::string name;             // empty: the only one the server lists, or a mix
+    std::vector<ModelShare> mix;  // in place of name
     std::vector<Adapter> adapters;
   };
 

@@ -31,6 +31,20 @@ void write_members_for_validator(JsonWriter& json, const char* key, const Json& 
   json.end_object();
 }
 
+// What must be there. The run file's own schema has an `if` and `then`: sections that a file with workloads
+// may leave to them. What is checked here is each workload's tree, which is whole.
+std::vector<std::string> required_of(const Json& schema) {
+  std::vector<std::string> names;
+  const auto add = [&names](const Json& part) {
+    const Json* list = tkm::find(part, "required");
+    if (list == nullptr) return;
+    for (const Json& name : list->GetArray()) names.emplace_back(tkm::text_of(name));
+  };
+  add(schema);
+  if (const Json* then = tkm::find(schema, "then")) add(*then);
+  return names;
+}
+
 void write_for_validator(JsonWriter& json, const Json& schema) {
   json.begin_object();
   if (const auto types = types_of(schema); !types.empty()) {
@@ -39,8 +53,13 @@ void write_for_validator(JsonWriter& json, const Json& schema) {
     json.end_array();
   }
   for (const char* key :
-       {"required", "enum", "minimum", "maximum", "exclusiveMinimum", "minLength", "minItems", "pattern"}) {
+       {"enum", "minimum", "maximum", "exclusiveMinimum", "minLength", "minItems", "pattern"}) {
     if (const Json* rule = tkm::find(schema, key)) json.key(key).value(*rule);
+  }
+  if (const auto names = required_of(schema); !names.empty()) {
+    json.key("required").begin_array();
+    for (const std::string& name : names) json.value(name);
+    json.end_array();
   }
   const bool is_secret = tkm::get_string(schema, "format") == "secret";
   if (const Json* properties = properties_of(schema); properties != nullptr && !is_secret) {
@@ -93,10 +112,8 @@ void explain(const Place& place, const Pointer& pointer, std::vector<Error>& fau
     faults.push_back(fault_at_value(*place.node, must_be(*place.schema, *place.node)));
     return;
   }
-  const Json* required = tkm::find(*place.schema, "required");
-  if (required == nullptr || !place.value->IsObject()) return;
-  for (const Json& name : required->GetArray()) {
-    const std::string key(tkm::text_of(name));
+  if (!place.value->IsObject()) return;
+  for (const std::string& key : required_of(*place.schema)) {
     if (tkm::find(*place.value, key) == nullptr && !is_misspelt(key, *place.node, *place.schema)) {
       faults.push_back(fault_at_key(*place.node, "\"" + key + "\" is missing"));
     }

@@ -40,6 +40,7 @@ class SectionReader {
 
   void model(const Json& json) {
     out_.model.name = tkm::get_string(json, "name");
+    model_mix(json);
     const Json* adapters = tkm::find(json, "adapters");
     if (adapters == nullptr || !adapters->IsArray()) return check_paths();
     for (const Json& adapter : adapters->GetArray()) {
@@ -48,6 +49,20 @@ class SectionReader {
                                      std::string(tkm::get_string(adapter, "path"))});
     }
     check_paths();
+  }
+
+  void model_mix(const Json& json) {
+    const Json* mix = tkm::find(json, "mix");
+    if (mix == nullptr || !mix->IsArray()) return;
+    for (const Json& share : mix->GetArray()) {
+      out_.model.mix.push_back(
+          {std::string(tkm::get_string(share, "name")), tkm::get_number(share, "weight", 1)});
+    }
+    const Node* node = node_at(root_, {"model", "mix"});
+    if (!out_.model.name.empty())
+      fault_at(node, "names the models in place of model.name: leave out one of the two");
+    if (tkm::find(json, "adapters") != nullptr && node_at(root_, {"model", "adapters"}) != nullptr)
+      fault_at(node, "goes without model.adapters, each of which is of one model: use workloads");
   }
 
   // A path says that the adapter is to be loaded, and from where.

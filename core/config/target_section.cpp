@@ -39,7 +39,9 @@ class TargetReader {
     read_ns(connections, "max_idle", out_.connections.max_idle_ns);
     out_.connections.http2 = tkm::get_string(connections, "http") == "2";
     out_.connections.streams = static_cast<uint32_t>(tkm::get_int(connections, "streams_per_connection", 1));
+    out_.connections.sticky = tkm::get_string(connections, "sessions") == "sticky";
     check_streams();
+    check_sticky();
     tls(child(json, "tls"));
     read_ns(json, "wait_ready", out_.wait_ready_ns);
     const Json& prepare = child(json, "prepare");
@@ -142,6 +144,15 @@ class TargetReader {
     if (out_.connections.http2 || is_grpc() || out_.connections.streams == 1) return;
     fault_at(node_at(root_, {"target", "connections", "streams_per_connection"}),
              "needs target.connections.http: \"2\"; an HTTP/1.1 connection carries one request at a time");
+  }
+
+  void check_sticky() {
+    if (!out_.connections.sticky) return;
+    const Node* node = node_at(root_, {"target", "connections", "sessions"});
+    if (out_.connections.http2 || is_grpc())
+      fault_at(node, "sticky: needs HTTP/1.1; a connection of HTTP/2 is shared by the requests of many");
+    else if (out_.connections.policy == RunFile::Connections::Policy::fresh)
+      fault_at(node, "sticky: needs target.connections.policy: reuse");
   }
 
   void timeouts(const Json& json) {

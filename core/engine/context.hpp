@@ -44,6 +44,7 @@ struct RunContext {
   std::shared_ptr<const TlsContext> tls;  // for those with https
   bool http2 = false;                     // connections.http is 2, or gRPC
   bool grpc = false;                      // the requests are gRPC calls
+  bool sticky = false;                    // the turns of a session share a connection
   bool keep_alive = true;                 // false: connections.policy is fresh
   std::vector<std::pair<std::string, std::string>> headers;  // of the run file, the credential among them
 

@@ -27,6 +27,7 @@ RequestIdentity Exchange::identity() {
   if (context.salt_per_request) salt += record_->id;
   return {.seq = release_.seq,
           .name = record_->id,
+          .model = release_.model,
           .adapter = release_.adapter,
           .salt = salt,
           .server = server_,
@@ -42,8 +43,9 @@ void Exchange::start_record() {
   record.phase = release_.facts->name;
   record.sample = static_cast<int64_t>(release_.sample->index);
   const tkm_str model = release_.sample->model();
-  record.model.assign(model.size > 0 ? std::string_view(model.data, model.size)
-                                     : std::string_view(context.model));
+  record.model.assign(model.size > 0           ? std::string_view(model.data, model.size)
+                      : release_.model.empty() ? std::string_view(context.model)
+                                               : release_.model);
   const tkm_str adapter = release_.sample->adapter();
   record.adapter.assign(adapter.size > 0 ? std::string_view(adapter.data, adapter.size) : release_.adapter);
   record.scheduled_ns = relative(release_.scheduled_ns);
@@ -93,6 +95,13 @@ void Exchange::keep_for_session() {
   events_.keep_for_session(release_.sample->keeps_answer ? &session.answers.back() : nullptr, &session.carry);
 }
 
+// With sticky connections a session stays on its own, from its first turn to its last.
+Tenant Exchange::tenant_of(const Release& release) const {
+  if (!services_.context.sticky || !release.session) return {};
+  const Session& session = *release.session;
+  return {.id = session.number + 1, .moves_in = session.turn == 0, .moves_out = session.turns_left() == 0};
+}
+
 void Exchange::send() {
   sent_ns_ = 0;
   stage_since_ns_ = services_.context.clock->now_ns();
@@ -103,6 +112,7 @@ void Exchange::send() {
   }
   release_.sample.reset();  // prompts may be long, and streams many
   stage_ = Stage::connecting;
+  tenant = tenant_of(release_);
   pool().start(*this, wire_);
   if (stage_ == Stage::connecting)
     services_.timers.arm(*this);  // it may wait without a connection of its own

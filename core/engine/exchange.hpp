@@ -39,7 +39,8 @@ struct Release {
   int64_t released_ns = 0;
   int64_t held_ns = 0;                           // the part of released - scheduled that a cap caused
   int64_t cancel_after_ns = TimerWheel::kNever;  // of the send: then its user leaves
-  std::string_view adapter;                      // of the run file's mix, whose text it is; empty: none
+  std::string_view model;    // of the run file's mix, whose text it is; empty: the only one
+  std::string_view adapter;  // likewise; empty: none
   std::shared_ptr<const Sample> sample;
   std::shared_ptr<Session> session;  // whose turn it is; null: none. Back with the completion.
 };
@@ -152,6 +153,7 @@ class Exchange final : private ExchangeHandler, private TimerWheel::Entry {
   std::string_view stage_timer() const;
 
   RequestIdentity identity();
+  Tenant tenant_of(const Release& release) const;
   Pool& pool() noexcept { return *services_.pools[server_]; }
   void keep_for_session();
   void start_record();

@@ -78,6 +78,10 @@ Result<void> check_features(const RunFile& file, const Profile& profile) {
   if (!file.model.adapters.empty() && !profile.has_feature("route.adapter")) {
     return Error{"model.adapters: the processor \"" + file.processor.use + "\" knows no adapters"};
   }
+  if (!file.model.mix.empty() && !profile.has_feature("route.model")) {
+    return Error{"model.mix: the processor \"" + file.processor.use +
+                 "\" cannot name a model in a request with these options: its server has one"};
+  }
   for (const std::string& url : file.target.urls) {
     if (auto fits = check_scheme(file.processor.use, profile, url); !fits) return fits;
   }

@@ -36,6 +36,13 @@ struct StopOrder {
   std::optional<int64_t> drain_limit_ns;  // shorter than the run file's drain_timeout
 };
 
+// One of the workloads that play in the current phase.
+struct WorkloadProgress {
+  std::string name;
+  uint64_t ok = 0, failed = 0, cancelled = 0, in_flight = 0;
+  int64_t ttft_p50_ns = -1;  // over the whole run; -1: none yet
+};
+
 // For the display. Cumulative over the current phase, of all its workloads.
 struct Progress {
   std::string phase;
@@ -48,6 +55,7 @@ struct Progress {
   uint64_t points = 0;  // at most; 0: not known
   LiveFigures live;     // over the whole run
   bool draining = false;
+  std::vector<WorkloadProgress> workloads;  // in their order; empty: the phase has one
 };
 
 // Reads the records of a point, from this byte of the file on. It takes its time; on a thread of its own.

@@ -11,6 +11,14 @@ namespace {
 
 constexpr int64_t kTickAnswerNs = 20'000'000;  // for the workers' part of a tick
 
+void say_progress(const PhaseTotals& totals, WorkloadProgress& progress) {
+  progress.name = totals.workload;
+  progress.ok = totals.ok;
+  progress.failed = totals.failed;
+  progress.cancelled = totals.cancelled;
+  progress.in_flight = totals.issued - totals.ok - totals.failed - totals.cancelled;
+}
+
 }  // namespace
 
 void LoadDriver::write_phase_line(const Active& active, PhaseLine::Event event) {
@@ -69,12 +77,14 @@ void LoadDriver::publish(const std::vector<Active*>& group) {
   progress_.points = most_points_;
   progress_.requests = front.phase_requests;
   progress_.planned = progress_.ok = progress_.failed = progress_.cancelled = 0;
+  progress_.workloads.resize(front.parts > 1 ? front.parts : 0);  // strings keep their room
   for (size_t i = front.first_index; i < front.first_index + front.parts; ++i) {
     const PhaseTotals& totals = totals_[i];
     progress_.planned += totals.planned;
     progress_.ok += totals.ok;
     progress_.failed += totals.failed;
     progress_.cancelled += totals.cancelled;
+    if (front.parts > 1) say_progress(totals, progress_.workloads[i - front.first_index]);
   }
   progress_.in_flight = in_flight_;
   progress_.held = 0;
@@ -89,6 +99,8 @@ Progress LoadDriver::progress() const {
     progress = progress_;
   }
   progress.live = writer_.live();
+  for (WorkloadProgress& workload : progress.workloads)
+    workload.ttft_p50_ns = writer_.ttft_p50_ns(workload.name);
   return progress;
 }
 

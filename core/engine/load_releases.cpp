@@ -71,12 +71,13 @@ void LoadDriver::place(Active& active, Planned planned) {
   }
 }
 
-// Its requests have one adapter, as one user would.
+// Its requests have one model and adapter, as one user would.
 std::shared_ptr<Session> LoadDriver::begin_session(Lane& lane, std::shared_ptr<const Sample> first) {
   auto session = std::make_shared<Session>();
   session->number = next_session_++;
   session->id = context_.id_prefix + "s" + std::to_string(session->number);
   session->first = std::move(first);
+  session->model = lane.draws.model();
   session->adapter = lane.draws.adapter();
   return session;
 }
@@ -129,6 +130,7 @@ void LoadDriver::dispatch(Active& active, Planned planned, bool was_held) {
        .released_ns = released_ns,
        .held_ns = was_held ? released_ns - planned.scheduled_ns : 0,
        .cancel_after_ns = active.lane.draws.cancel_after_ns(active.lane.planned++),
+       .model = planned.session ? planned.session->model : active.lane.draws.model(),
        .adapter = planned.session ? planned.session->adapter : active.lane.draws.adapter(),
        .sample = std::move(planned.sample),
        .session = std::move(planned.session)});

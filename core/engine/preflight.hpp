@@ -39,7 +39,9 @@ struct Preflight {
   std::string server;             // what the info probes answered, in short; may be empty
   std::string info_json = "{}";   // their answers, by probe
   std::optional<tkm_calibration> calibration;
-  FitScale fit_scale;  // of rows.input_tokens
+  std::string lengths;         // how prompts that the data make come to their lengths; empty: they make none
+  FitScale fit_scale;          // of rows.input_tokens
+  bool server_counts = false;  // texts, by the route of its profile: it has done so
   struct Loaded {
     size_t server = 0;  // of `servers`
     std::string adapter;

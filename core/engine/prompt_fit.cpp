@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace tokometer {
 namespace {
 
 constexpr size_t kLikelyBytesPerToken = 6;
+constexpr uint64_t kMostAsked = 2000;        // prompts that the server counts: some seconds before the load
+constexpr int64_t kNearShare = 200;          // a length is right within a 200th
 constexpr size_t kMostBytesPerToken = 1024;  // a text of fewer tokens than that is blank for its tokenizer
 
 // Not inside of a character of several bytes.
@@ -37,16 +40,18 @@ std::optional<FitScale> scale_of(int64_t bytes, int64_t tokens, int64_t fewer_by
   const double own_tokens = static_cast<double>(bytes) / bytes_per_token;
   return FitScale{.bytes_per_token = bytes_per_token,
                   .overhead_tokens = std::llround(static_cast<double>(tokens) - own_tokens),
-                  .is_counted = true};
+                  .counted = "as the server counted two of them"};
 }
 
-PromptFit::PromptFit(const RunFile::Rows& rows, uint64_t seed, RunTokenizer* tokenizer, const FitScale& scale)
+PromptFit::PromptFit(const RunFile::Rows& rows, uint64_t seed, RunTokenizer* tokenizer, const FitScale& scale,
+                     TextCounter counter)
     : input_(rows.input_tokens),
       output_(rows.output_tokens),
       input_random_(seed, "rows.input_tokens"),
       output_random_(seed, "rows.output_tokens"),
       tokenizer_(tokenizer),
-      scale_(scale) {}
+      scale_(scale),
+      counter_(tokenizer == nullptr ? std::move(counter) : TextCounter()) {}
 
 std::optional<int64_t> PromptFit::draw(const Length& length, tkm::Random& random) {
   using Kind = RunFile::TokenLength::Kind;
@@ -64,7 +69,9 @@ Result<int64_t> PromptFit::count(std::string_view text) const {
 }
 
 Result<int64_t> PromptFit::fit(std::string& text, int64_t tokens) {
-  auto fitted = tokenizer_ != nullptr ? by_tokenizer(text, tokens) : by_bytes(text, tokens);
+  auto fitted = tokenizer_ != nullptr ? by_tokenizer(text, tokens)
+                : counter_            ? by_server(text, tokens)
+                                      : by_bytes(text, tokens);
   if (!fitted) return fitted.errors();
   note(text.size(), fitted->size());
   text = std::move(*fitted);
@@ -87,6 +94,27 @@ std::string PromptFit::by_bytes(const std::string& whole, int64_t tokens) const 
   if (std::abs(bytes - static_cast<double>(whole.size())) < scale_.bytes_per_token / 2) return whole;
   std::string text = repeated(whole, static_cast<size_t>(std::max(1.0, std::round(bytes))));
   return text.empty() ? repeated(whole, kLikelyBytesPerToken) : text;  // a first character of several bytes
+}
+
+// A guess by the scale, then by what this very text has had: two or three questions.
+std::string PromptFit::by_server(const std::string& whole, int64_t tokens) {
+  constexpr int kRounds = 5;
+  const int64_t near = tokens / kNearShare;
+  if (++asked_ > kMostAsked) return stop_asking(), by_bytes(whole, tokens);
+  std::string text = by_bytes(whole, tokens), best = text;
+  int64_t best_apart = INT64_MAX;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto found = counter_(text);
+    if (!found) return counter_fault_ = found.error().message, stop_asking(), best;
+    const int64_t own = std::max<int64_t>(*found - scale_.around_tokens, 1);
+    const int64_t apart = std::abs(own - tokens);
+    if (apart < best_apart) best = text, best_apart = apart;
+    if (apart <= near) break;
+    const double bytes =
+        static_cast<double>(text.size()) * static_cast<double>(tokens) / static_cast<double>(own);
+    text = repeated(whole, static_cast<size_t>(std::max(1.0, std::round(bytes))));
+  }
+  return best;
 }
 
 // The tokens of the parts of a text do not add up to its own, so the place to cut is sought: each try is
@@ -127,14 +155,20 @@ Result<std::string> PromptFit::by_tokenizer(const std::string& whole, int64_t to
   return text.substr(0, low);  // one letter more is more than one token: a little short
 }
 
+std::string PromptFit::by_scale() const {
+  char scale[64];
+  std::snprintf(scale, sizeof scale, "%.2f bytes a token, ", scale_.bytes_per_token);
+  std::string how = scale + (scale_.counted.empty() ? "an estimate" : scale_.counted);
+  if (asked_ == 0) return how;
+  const std::string first = "the server's counts of ";
+  if (counter_) return first + "each";
+  return first + std::to_string(asked_ - 1) + ", the others by " + how +
+         (counter_fault_.empty() ? "" : " (" + counter_fault_ + ")");
+}
+
 std::string PromptFit::report() const {
   if (!input_) return {};
-  std::string how = "the tokenizer";
-  if (tokenizer_ == nullptr) {
-    char scale[64];
-    std::snprintf(scale, sizeof scale, "%.2f bytes a token, ", scale_.bytes_per_token);
-    how = scale + std::string(scale_.is_counted ? "as the server counted two of them" : "an estimate");
-  }
+  std::string how = tokenizer_ != nullptr ? "the tokenizer" : by_scale();
   const auto part = [](uint64_t count, const char* what) { return std::to_string(count) + what; };
   const bool known = cut_ + repeated_ + kept_ > 0;
   return "prompts are fitted to dataset.rows.input_tokens by " + how +

@@ -55,7 +55,9 @@ tkm_prompt RequestEncoder::prompt_of(const Sample& sample, const RequestIdentity
   prompt.text = sample.text();
   prompt.tokens = sample.tokens.data();
   prompt.token_count = sample.tokens.size();
-  prompt.model = sample.model().size > 0 ? sample.model() : str(context_.model);
+  prompt.model = sample.model().size > 0  ? sample.model()
+                 : identity.model.empty() ? str(context_.model)
+                                          : str(identity.model);
   prompt.adapter = sample.adapter().size > 0 ? sample.adapter() : str(identity.adapter);
   prompt.cache_salt = str(identity.salt);
   prompt.sampling = str(context_.request.sampling_json);

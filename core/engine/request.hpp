@@ -20,7 +20,8 @@ namespace tokometer {
 struct RequestIdentity {
   uint64_t seq = 0;
   std::string_view name;     // the request id that the server sees
-  std::string_view adapter;  // of the run file's mix; a sample's own beats it
+  std::string_view model;    // of the run file's mix; empty: the context's. A sample's own beats it
+  std::string_view adapter;  // likewise
   std::string_view salt;
   size_t server = 0;                 // of RunContext::servers
   const Session* session = nullptr;  // whose turn it is

@@ -1,22 +1,34 @@
 #include "engine/request_draws.hpp"
 
 #include <string>
+#include <vector>
 
 #include "engine/timer_wheel.hpp"
 
 namespace tokometer {
+namespace {
 
-std::string_view RequestDraws::adapter() {
-  const auto& mix = file_.model.adapters;
+template <class Share>
+std::string_view drawn(const std::vector<Share>& mix, tkm::Random& random) {
   if (mix.empty()) return {};
   double total = 0;
-  for (const RunFile::Adapter& adapter : mix) total += adapter.weight;
-  double at = adapters_.uniform(0, total);
-  for (const RunFile::Adapter& adapter : mix) {
-    if (at < adapter.weight) return adapter.name;
-    at -= adapter.weight;
+  for (const Share& share : mix) total += share.weight;
+  double at = random.uniform(0, total);
+  for (const Share& share : mix) {
+    if (at < share.weight) return share.name;
+    at -= share.weight;
   }
   return mix.back().name;
+}
+
+}  // namespace
+
+std::string_view RequestDraws::model() {
+  return drawn(file_.model.mix, models_);
+}
+
+std::string_view RequestDraws::adapter() {
+  return drawn(file_.model.adapters, adapters_);
 }
 
 int64_t RequestDraws::cancel_after_ns(uint64_t number) const {

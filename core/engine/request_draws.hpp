@@ -1,5 +1,5 @@
-// What is drawn for a request beyond its sample: its adapter, and whether its user gives up. Seeded by the
-// run.
+// What is drawn for a request beyond its sample: its model, its adapter, and whether its user gives up.
+// Seeded by the run.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,12 @@ namespace tokometer {
 class RequestDraws {
  public:
   // `file` outlives the draws.
-  explicit RequestDraws(const RunFile& file) : file_(file), adapters_(file.seed, "adapters") {}
+  explicit RequestDraws(const RunFile& file)
+      : file_(file), models_(file.seed, "models"), adapters_(file.seed, "adapters") {}
+
+  // Of the run file's mix, by weight, in the order of the calls; empty: there is one model. Lives as long as
+  // the run file.
+  std::string_view model();
 
   // By weight, in the order of the calls; empty: the model itself. Lives as long as the run file.
   std::string_view adapter();
@@ -25,7 +30,7 @@ class RequestDraws {
 
  private:
   const RunFile& file_;
-  tkm::Random adapters_;
+  tkm::Random models_, adapters_;
 };
 
 }  // namespace tokometer

@@ -10,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "engine/server_load.hpp"
+#include "engine/server_tokens.hpp"
 #include "engine/workload_parts.hpp"
 #include "metrics/summary.hpp"
 #include "plugin/crash.hpp"
@@ -26,6 +27,11 @@ Result<std::unique_ptr<Feeder>> open_feeder(const WorkloadPlan& plan, const Pref
   if (!dataset) return dataset.errors();
   SampleRules rules = sample_rules(plan, preflight.profile, salt);
   rules.fit_scale = preflight.fit_scale;
+  if (preflight.server_counts) {
+    rules.count_text = [server = ServerTokens(plan.file, preflight)](std::string_view text) {
+      return server.count(text);
+    };
+  }
   auto source = SampleSource::open(std::move(*dataset), std::move(rules));
   if (!source) return source.errors();
   return std::make_unique<Feeder>(std::move(*source));
@@ -132,6 +138,7 @@ std::vector<std::pair<std::string, std::string>> Run::Threads::warnings(
           whose + std::to_string(feeder.skipped_at_start()) + " bad records of the dataset were left out");
     }
     if (!feeder.filtered_at_start().empty()) add("rows_filtered", whose + feeder.filtered_at_start());
+    if (!preflights[i].lengths.empty()) add("rows_made", whose + preflights[i].lengths);
     if (!feeder.fitted_at_start().empty()) add("rows_fitted", whose + feeder.fitted_at_start());
   }
   return all;

@@ -98,6 +98,8 @@ Manifest::Workload workload_facts(const WorkloadPlan& plan, const Preflight& pre
   facts.dataset = plan.file.dataset.use;
   facts.load = plan.sweep ? plan.file.load.use : plan.phases.front().file.load.use;
   facts.model = preflight.model;
+  for (size_t at = 1; at < plan.file.model.mix.size(); ++at)
+    facts.model += " + " + plan.file.model.mix[at].name;
   facts.shared_prefix = shares_prefixes(plan);
   facts.sessions = plays_sessions(plan);
   facts.cache_salt_none = plan.file.request.cache_salt == RunFile::Request::CacheSalt::none;

@@ -25,6 +25,7 @@ Result<std::unique_ptr<SampleSource>> SampleSource::open(Dataset dataset, Sample
     if (source->rules_.rows.order == RunFile::Rows::Order::shuffle) {
       return Error{"dataset.rows.order: shuffle needs data with an end, or dataset.rows.limit"};
     }
+    source->fit_.stop_asking();
     return source;
   }
   if (auto read = source->read_all(); !read) return read.errors();

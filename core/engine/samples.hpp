@@ -78,6 +78,7 @@ struct SampleRules {
   bool needs_arrivals = false;  // a phase's load takes the times of its requests from the data
   std::string data_name;        // the dataset's file, for sentences; empty: it has none
   FitScale fit_scale;           // of rows.input_tokens
+  TextCounter count_text;       // asked while a finite dataset is read, never later; empty: nobody
   std::shared_ptr<RunTokenizer> tokenizer;  // counts what the dataset does not state; null: nobody does
 };
 
@@ -105,7 +106,7 @@ class SampleSource {
       : dataset_(std::move(dataset)),
         rules_(std::move(rules)),
         filter_(rules_.rows.filter, rules_.output_tokens, rules_.tokenizer != nullptr),
-        fit_(rules_.rows, rules_.seed, rules_.tokenizer.get(), rules_.fit_scale) {}
+        fit_(rules_.rows, rules_.seed, rules_.tokenizer.get(), rules_.fit_scale, rules_.count_text) {}
   Result<void> read_all();
   Result<std::shared_ptr<const Sample>> read_one();
   Result<void> read_turns(Sample& first, const std::string& session, RowSize& size);

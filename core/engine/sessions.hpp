@@ -21,7 +21,7 @@ struct Session {
   std::string id;       // of its own in the run, also where a row is used again
   uint64_t number = 0;  // of the run's sessions, from 0: decides on which server and I/O thread it stays
   std::shared_ptr<const Sample> first;
-  std::string_view adapter;          // of the run file's mix
+  std::string_view model, adapter;   // of the run file's mix
   uint64_t turn = 0;                 // the one that is next or on its way
   std::vector<std::string> answers;  // what the server said to each turn so far; empty where nobody needs it
   std::string carry;                 // the conversation's state at the server, as the processor told it

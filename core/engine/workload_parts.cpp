@@ -54,6 +54,7 @@ RunContext make_context(const WorkloadPlan& plan, const Preflight& preflight, co
   context.servers = preflight.servers;
   context.tls = preflight.tls;
   context.keep_alive = plan.file.target.connections.policy != RunFile::Connections::Policy::fresh;
+  context.sticky = plan.file.target.connections.sticky;
   context.http2 = needs_http2(plan.file, preflight.profile);
   context.grpc = preflight.profile.is_grpc();
   context.headers = target_headers(plan.file, preflight.profile);

@@ -81,6 +81,12 @@ LiveFigures WriterThread::live() const {
   return figures;
 }
 
+int64_t WriterThread::ttft_p50_ns(const std::string& workload) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = ttft_by_workload_.find(workload);
+  return found == ttft_by_workload_.end() ? -1 : found->second.percentile(500).value_or(-1);
+}
+
 void WriterThread::run() {
   thread_id_.store(gettid(), std::memory_order_relaxed);
   pthread_setname_np(pthread_self(), "writer");
@@ -114,7 +120,10 @@ void WriterThread::write(FinishedRecord& finished) {
   if (record.status == Status::ok) {
     ++live_.ok;
     if (record.output_tokens > 0) live_.output_tokens += static_cast<uint64_t>(record.output_tokens);
-    if (record.first_token_ns != kAbsent) ttft_.record(record.first_token_ns - record.scheduled_ns);
+    if (record.first_token_ns != kAbsent) {
+      ttft_.record(record.first_token_ns - record.scheduled_ns);
+      ttft_by_workload_[record.workload].record(record.first_token_ns - record.scheduled_ns);
+    }
   } else if (record.status == Status::failed) {
     ++live_.failed;
   }

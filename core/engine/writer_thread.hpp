@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -67,6 +68,8 @@ class WriterThread {
   bool has_written_all() const noexcept { return written_.load() == pushed_.load(); }
   uint64_t file_bytes() const noexcept { return file_bytes_.load(std::memory_order_relaxed); }
   LiveFigures live() const;  // any thread
+  // Over the whole run; -1: none yet. Any thread.
+  int64_t ttft_p50_ns(const std::string& workload) const;
   int32_t thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
 
   static constexpr int64_t kBacklogLimitBytes = 256 * 1024 * 1024;
@@ -103,6 +106,7 @@ class WriterThread {
   std::string fault_;
   LiveFigures live_;
   Histogram ttft_, schedule_lag_;
+  std::map<std::string, Histogram> ttft_by_workload_;
   std::thread thread_;
 };
 

@@ -43,8 +43,17 @@ struct Failure {
 class Connection;
 struct Http2Exchange;
 
+// Whose connection it is, where requests are to follow one another on it. HTTP/1.1 only.
+struct Tenant {
+  uint64_t id = 0;         // 0: nobody's; any free connection will do
+  bool moves_in = true;    // it takes a free connection; else its own, or a new one where that is gone
+  bool moves_out = false;  // afterwards the connection is anybody's again
+};
+
 class ExchangeHandler {
  public:
+  Tenant tenant;  // set before Pool::start
+
   virtual void on_connecting(int64_t /*connect_ns*/) {}        // C0, only when a connection is opened for it
   virtual void on_securing(const ConnectionInfo& /*info*/) {}  // TCP is ready, the TLS handshake begins
   virtual void on_connection(const ConnectionInfo& info) = 0;  // ready to send
@@ -121,6 +130,7 @@ class Connection final : public Link, private Http1Sink {
   std::list<Connection>* list = nullptr;
   std::list<Connection>::iterator position;
   int64_t since_ns = 0;
+  uint64_t tenant = 0;  // 0: it is free
 
  private:
   enum class Phase { connecting, securing, idle, exchange, draining, broken, closed };

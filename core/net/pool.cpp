@@ -5,6 +5,7 @@
 #include <limits>
 #include <list>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "net/alarm.hpp"
@@ -29,8 +30,9 @@ class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollab
   ~Http1() override { poller_.remove(-1, *this); }
 
   void start(ExchangeHandler& handler, std::string_view request) override {
-    Connection* idle = take_idle();
+    Connection* idle = take_idle(handler.tenant);
     Connection& connection = idle != nullptr ? *idle : add();
+    if (handler.tenant.id != 0) settle(connection, handler.tenant);
     counters_.reused += idle != nullptr ? 1 : 0;
     if (idle != nullptr) move(connection, active_);
     connection.start(handler, request, std::exchange(after_stale_, false));
@@ -139,19 +141,43 @@ class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollab
 
   // A connection that is over may still be on the stack: it is destroyed on the next turn.
   void bury(Connection& connection) {
+    evict(connection);
     move(connection, dead_);
     wake();
   }
 
-  // The connection used last, if it is young enough and silent.
-  Connection* take_idle() {
+  // The connection used last, if it is young enough and silent; a tenant's own.
+  Connection* take_idle(const Tenant& tenant) {
     if (options_.policy == ConnectionPolicy::fresh) return nullptr;
     const int64_t oldest_ns = clock_.now_ns() - options_.max_idle_ns;
-    while (!idle_.empty() && idle_.back().since_ns > oldest_ns) {
-      Connection& connection = idle_.back();
-      if (connection.is_still_idle()) return &connection;
+    if (!tenant.moves_in) {
+      const auto found = tenants_.find(tenant.id);
+      const bool waits = found != tenants_.end() && found->second->list == &idle_;
+      return waits && found->second->since_ns > oldest_ns && found->second->is_still_idle() ? found->second
+                                                                                            : nullptr;
+    }
+    for (Connection* free = last_free(oldest_ns); free != nullptr; free = last_free(oldest_ns)) {
+      if (free->is_still_idle()) return free;
     }
     return nullptr;
+  }
+
+  Connection* last_free(int64_t oldest_ns) {
+    for (auto it = idle_.rbegin(); it != idle_.rend() && it->since_ns > oldest_ns; ++it) {
+      if (it->tenant == 0) return &*it;
+    }
+    return nullptr;
+  }
+
+  void settle(Connection& connection, const Tenant& tenant) {
+    if (const auto old = tenants_.find(tenant.id); old != tenants_.end()) evict(*old->second);
+    if (tenant.moves_out) return;
+    connection.tenant = tenant.id;
+    tenants_[tenant.id] = &connection;
+  }
+
+  void evict(Connection& connection) {
+    if (connection.tenant != 0) tenants_.erase(std::exchange(connection.tenant, 0));
   }
 
   // --- later ---
@@ -220,6 +246,7 @@ class Pool::Http1 final : public PoolCore, public ConnectionOwner, public Pollab
   Alarm alarm_;
   PoolCounters counters_;
   Preconnects preconnects_;
+  std::unordered_map<uint64_t, Connection*> tenants_;  // by their id: those that stay between two requests
   uint64_t last_id_ = 0;
   size_t preferred_ = 0;  // the address that answered last
   bool after_stale_ = false;

@@ -181,13 +181,17 @@ Result<std::vector<int32_t>> read_token_ids(const TokenizeProbe& tokenize, std::
   if (!tkm::parse_json(body, document)) {
     return refused(tokenize.probe, "the answer is no JSON: \"" + escape_terminal(body, 128) + "\"");
   }
-  std::vector<int32_t> ids;
-  const auto found = select(document, tokenize.ids);
-  if (found.size() != 1 || !found.front()->IsArray()) {
+  std::vector<const Json*> found = select(document, tokenize.ids);
+  if (found.size() == 1 && found.front()->IsArray()) {
+    const Json& list = *found.front();
+    found.clear();
+    for (const Json& item : list.GetArray()) found.push_back(&item);
+  } else if (found.empty()) {
     return refused(tokenize.probe, "no token ids at " + tokenize.ids);
   }
-  for (const Json& item : found.front()->GetArray()) {
-    const auto id = tkm::int_of(item);
+  std::vector<int32_t> ids;
+  for (const Json* item : found) {
+    const auto id = tkm::int_of(*item);
     if (!id || *id < 0 || *id > std::numeric_limits<int32_t>::max()) {
       return refused(tokenize.probe, "a token id at " + tokenize.ids + " is no whole number");
     }

@@ -51,7 +51,7 @@ struct ModelName {
 
 struct TokenizeProbe {
   Probe probe;
-  std::string ids;  // pointer to the array of token ids
+  std::string ids;  // pointer to the array of token ids, or to each of them
 };
 
 // What ${...} stands for; one that is not set is replaced by nothing.

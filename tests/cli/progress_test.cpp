@@ -29,6 +29,22 @@ TEST_CASE("the panel of a running phase") {
   CHECK(lines[2] == "answers   TTFT p50 58 ms  p99 140 ms  640 tok/s");
 }
 
+TEST_CASE("workloads side by side have a line each") {
+  CHECK(workload_lines(example(), {8, 640}).empty());
+  RateWindow window;
+  Progress p = example();
+  p.workloads = {{"chat", 200, 0, 0, 8, 58'400'000}, {"summary", 30, 2, 1, 0, -1}};
+  window.add(p);
+  p.elapsed_ns += 4 * kSecond;
+  p.workloads[0].ok += 32;
+  const std::vector<std::string> lines = panel_lines(p, window.add(p), 120);
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[3] == "  chat     sent 8.0/s  on the wire 8  ok 232  failed 0  TTFT p50 58 ms");
+  CHECK(lines[4] == "  summary  sent 0.0/s  on the wire 0  ok 30  failed 2  cancelled 1  TTFT p50 n/a");
+  p.workloads[0].name = "a\x1b[2J";
+  CHECK(workload_lines(p, {})[0].starts_with("  a\\x1b[2J  sent 0.0/s"));
+}
+
 TEST_CASE("no line is wider than the terminal") {
   for (const std::string& line : panel_lines(example(), {8, 640}, 20)) CHECK(line.size() <= 20);
 }

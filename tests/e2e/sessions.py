@@ -33,6 +33,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         name = self.headers["x-request-id"]
         answer = f"said to {name}"
         self.server.seen[name] = (body, answer)
+        self.server.ports[name] = self.client_address[1]
         if body["messages"][-1]["content"] == "boom":
             return self.reply(500, "application/json", b"{}")
         chunks = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in (answer[:5], answer[5:])]
@@ -45,7 +46,7 @@ class EchoCase(Case):
     def echo(self, handler=Echo):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
-        server.seen = {}
+        server.seen, server.ports = {}, {}      # by request id
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         self.addCleanup(thread.join)
@@ -103,6 +104,25 @@ class Sessions(EchoCase):
         self.assertRegex(run.out, r"(?m)^Sessions  planned 3 +up to their last turn ok 3 ")
         self.assertRegex(run.out, r"(?m)^ +turn 3 .* 2 of 2 ok$")
         self.assert_rebuilt(run)
+
+    def connections(self, policy):
+        """By session, the connections that its turns came on, as the server saw them."""
+        server = self.echo()
+        data = self.talks([[f"{talk} {turn}" for turn in range(5)] for talk in range(12)])
+        text = self.text(server.url, data, phase="sessions: 12", load="{use: concurrency, options: {users: 4}}", options=", think_time: 10ms")
+        run = self.run_ok(text, "--set", f"target.connections.sessions={policy}")
+        sessions = self.by_session(run)
+        self.assertEqual({len(turns) for turns in sessions.values()}, {5})
+        return sessions, [[server.ports[turn["id"]] for turn in turns] for turns in sessions.values()]
+
+    def test_sticky_connections(self):
+        sessions, ports = self.connections("sticky")
+        for each in ports:
+            self.assertEqual(len(set(each)), 1, ports)
+        self.assertTrue(all(turn["reused"] for turns in sessions.values() for turn in turns[1:]))
+        self.assertLess(len({each[0] for each in ports}), 12, "a session that is over leaves its connection to the next")
+        _, ports = self.connections("any")
+        self.assertTrue(any(len(set(each)) > 1 for each in ports), ports)     # whichever was used last
 
     def test_other_histories(self):
         for history in ("scripted", "none"):

@@ -1,6 +1,7 @@
 """A run with a tokenizer of its own: model.tokenizer through tokenizer-hf.so."""
 
 import json
+import urllib.request
 
 from harness import Case, main, run_text
 
@@ -143,6 +144,59 @@ class Fit(Case):
         data = self.data([3])
         refused(f"{{use: sharegpt, options: {{file: {data}, sessions: true}}, rows: {{output_tokens: 9}}}}",
                 "dataset.rows.output_tokens: dataset \"sharegpt\" gives sessions, whose turns keep the lengths that they have")
+
+
+class ServerCounts(Case):
+    """The processor knows a route that counts texts: it is asked before the load, and prompts follow its counts."""
+
+    LONG = "incomprehensibilities" * 2      # three of the simulator's tokens, of sixteen letters at most
+
+    def start_sim(self, *flags):
+        return self.sim("--ttft", "1ms", "--itl", "100us", *flags)
+
+    def asked(self, sim):
+        """How often the route was asked, by the simulator's metrics."""
+        page = urllib.request.urlopen(sim.url + "/metrics").read().decode()
+        return sum(float(line.split()[-1]) for line in page.splitlines()
+                   if line.startswith("http_requests_total{") and 'handler="/tokenize"' in line)
+
+    def made(self, sim, dialect="vllm", prompt=100):
+        run = self.run_ok(run_text(sim.url, processor=dialect, prompt=prompt, phase="requests: 12"))
+        self.assertEqual({r["prompt_tokens"] for r in run.requests}, {prompt}, run.out)
+        return run
+
+    def test_made_prompts(self):
+        for dialect in ("vllm", "sglang", "tgi"):
+            with self.subTest(dialect=dialect):
+                sim = self.start_sim("--dialect", dialect)
+                run = self.made(sim, dialect)
+                self.assertRegex(run.out, r"Data        prompts are made to length at 1\.00 tokens a word, "
+                                          r"as the server counted \d{4} of them \(POST /tokenize\)\n")
+                self.assertEqual(run.manifest["preflight"]["requests"], 1)     # no request to generate just to calibrate
+
+    def test_without_the_route(self):
+        run = self.made(self.start_sim("--no-tokenize"))
+        self.assertIn("at 1.00 tokens a word, as the server counted two of them (POST /tokenize: HTTP 404)\n", run.out)
+        self.assertEqual(run.manifest["preflight"]["requests"], 3)
+
+    def fitted(self, sim, rows, *, limit=""):
+        data = self.write("talks.jsonl", "".join(json.dumps({"prompt": row}) + "\n" for row in rows))
+        dataset = f"{{use: jsonl, options: {{file: {data}}}, rows: {{input_tokens: 300, output_tokens: 4{limit}}}}}"
+        return self.run_ok(run_text(sim.url, processor="vllm", dataset=dataset, phase="requests: 40"))
+
+    def test_real_prompts(self):
+        """Prompts whose tokens have other lengths than the first one's: each is within 1 % of what is asked."""
+        rows = ["word " * 30, f"{self.LONG} " * 200, f"a {self.LONG} " * 50, "an even longer word " * 90] * 5
+        sim = self.start_sim()
+        run = self.fitted(sim, rows)
+        off = [abs(r["prompt_tokens"] - 300) for r in run.requests]
+        self.assertLessEqual(max(off), 3, off)
+        self.assertIn("dataset.rows.input_tokens by the server's counts of each: ", run.out)
+        asked = self.asked(sim)
+        self.assertTrue(len(rows) < asked < 6 * len(rows), asked)     # while the data are read, not for each request
+        # Two requests know the first prompt only.
+        off = [abs(r["prompt_tokens"] - 300) for r in self.fitted(self.start_sim("--no-tokenize"), rows).requests]
+        self.assertGreater(max(off), 30, off)
 
 
 if __name__ == "__main__":

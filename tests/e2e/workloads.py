@@ -3,6 +3,7 @@
 import collections
 import json
 import re
+import time
 import urllib.request
 
 from harness import INT, ROOT, Case, Run, main, run_text, send_signal
@@ -116,6 +117,34 @@ class Workloads(Case):
         self.assertEqual([w["processor"] for w in run.manifest["workloads"]], ["openai", "vllm"])
         self.assertIn("openai, vllm at ", run.out)
 
+    def test_mix_of_models(self):
+        """model.mix: by weight and seed, each request to one model; the report has a row for each."""
+        url = self.url("--adapters", "large")
+        text = run_text(url, phase="requests: 200", load="{use: concurrency, options: {users: 4}}",
+                        more="model: {mix: [{name: sim-model, weight: 3}, {name: large}]}\n")
+        run = self.run_ok(text)
+        models = [r["model"] for r in sorted(run.requests, key=lambda r: r["seq"])]
+        self.assertTrue(25 <= models.count("large") <= 75, models.count("large"))     # 50 of 200
+        self.assertEqual(models.count("large") + models.count("sim-model"), 200)
+        rows = {route["model"]: route["issued"] for route in run.summary["phases"][0]["routes"]}
+        self.assertEqual(rows, collections.Counter(models))
+        self.assertRegex(run.out, r"(?m)^By model, ms .*\n  large +[0-9]+ .*\n  sim-model +[0-9]+ ")
+        self.assertEqual(run.manifest["workloads"][0]["model"], "sim-model + large")
+        self.assertEqual(run.manifest["preflight"]["requests"], 2)     # one to each model
+        again = self.run_ok(text)
+        self.assertEqual([r["model"] for r in sorted(again.requests, key=lambda r: r["seq"])], models)
+        other = self.run_ok(text, "--set", "seed=7")
+        self.assertNotEqual([r["model"] for r in sorted(other.requests, key=lambda r: r["seq"])], models)
+
+    def test_mix_of_models_refused(self):
+        url = self.url("--dialect", "tgi")
+        run = self.run_file(run_text(url, processor="{use: tgi, options: {api: generate}}", more="model: {mix: [{name: a}, {name: b}]}\n"))
+        self.assertEqual(run.code, 2, run.show())
+        self.assertIn("model.mix: the processor \"tgi\" cannot name a model in a request with these options: its server has one", run.err)
+        run = self.run_file(run_text(self.url(), more="model: {mix: [{name: sim-model}, {name: larg}]}\n"))
+        self.assertEqual(run.code, 3, run.show())
+        self.assertIn("the server has no model \"larg\"", run.err)
+
     def test_slo_and_gates(self):
         good = CHAT[:-1] + ", slo: {per_request: {e2e: 30s}, gates: [\"goodput_ratio >= 1%\"]}}"
         bad = BATCH[:-1] + ", slo: {per_request: {e2e: 1ms}, gates: [\"goodput_ratio >= 50%\", \"ok >= 1\"]}}"
@@ -157,6 +186,20 @@ class Workloads(Case):
         run = self.run_ok(workloads_text(self.url(), few, CHAT, phases="[{name: main, requests: 20, warmup: none}]"))
         counts = {part[0]: sum(r["status"] == "ok" for r in lines) for part, lines in self.by_part(run).items()}
         self.assertEqual(counts, {"few": 7, "chat": 20})
+
+    def test_state_of_each(self):
+        """QUIT, like the panel, has a line for each workload."""
+        text = workloads_text(self.url(), CHAT, BATCH, phases="[{name: main, duration: 60s, warmup: none}]")
+        child = self.start(text)
+        self.wait_for_records(child, 30)
+        send_signal(child, 3)
+        time.sleep(0.5)
+        for _ in range(2):
+            send_signal(child, INT)
+            time.sleep(0.1)
+        run = self.end(child)
+        for name in ("chat ", "batch"):
+            self.assertRegex(run.err, rf"(?m)^(tokometer: )?  {name}  sent [0-9.]+/s  on the wire [0-9]+  ok [0-9]+  failed 0  TTFT p50 [0-9.]+ ms$")
 
     def test_stop(self):
         child = self.start(workloads_text(self.url(), CHAT, BATCH, phases="[{name: main, duration: 600s}]"))

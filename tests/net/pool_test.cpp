@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <atomic>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,29 @@ TEST_CASE("the connection used last is taken first") {
   Recorder d;
   REQUIRE(client.finish(d, kGet));
   CHECK(d.info.id == first_id);
+}
+
+TEST_CASE("a tenant's requests follow one another on its own connection, which nobody else takes") {
+  Server server([](Peer& peer, int) { answer_all(peer, kOk); });
+  Client client(server.endpoint());
+  const auto request = [&](Tenant tenant) {
+    Recorder recorder;
+    recorder.tenant = tenant;
+    REQUIRE(client.finish(recorder, kGet));
+    return recorder.info.id;
+  };
+  const auto first = request({.id = 7, .moves_in = true, .moves_out = false});
+  const auto second = request({.id = 8, .moves_in = true, .moves_out = false});
+  const auto anybody = request({});
+  CHECK(std::set<uint64_t>{first, second, anybody}.size() == 3);
+  CHECK(request({.id = 7, .moves_in = false, .moves_out = false}) == first);
+  CHECK(request({.id = 8, .moves_in = false, .moves_out = true}) == second);
+  CHECK(request({.id = 9, .moves_in = true, .moves_out = false}) == second);
+  CHECK(request({}) == anybody);
+  client.pool.close_idle();
+  const auto next = request({.id = 7, .moves_in = false, .moves_out = false});
+  CHECK(next > second);
+  CHECK(request({.id = 7, .moves_in = false, .moves_out = true}) == next);
 }
 
 TEST_CASE("a handler may start its next request from on_end") {

@@ -160,6 +160,9 @@ TEST_CASE("token ids") {
   CHECK(read_token_ids(tokenize, R"({"tokens": [1, "x"]})").error().message ==
         "POST /tokenize: a token id at /tokens is no whole number");
   CHECK(!read_token_ids(tokenize, R"({"tokens": [4294967296]})").ok());
+  tokenize.ids = "/*/id";
+  CHECK(*read_token_ids(tokenize, R"([{"id": 7, "text": "a"}, {"id": 9}])") == std::vector<int32_t>{7, 9});
+  CHECK(*read_token_ids(tokenize, R"([{"id": 7}])") == std::vector<int32_t>{7});
 }
 
 TEST_CASE("base64") {
