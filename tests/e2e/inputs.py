@@ -502,7 +502,9 @@ class Keys(Case):
         sim = self.fast()
         text = run_text(sim.url, load="{use: poisson, options: {rate: 60}}", phase="duration: 1s")
         runs = [self.run_ok(text + f"seed: {seed}\n") for seed in (5, 5, 6)]
-        times = [[r["scheduled_ns"] - run.lines[0]["at_ns"] for r in sorted(run.requests, key=lambda r: r["seq"])] for run in runs]
+        begins = [next(line["at_ns"] for line in run.lines if line["t"] == "phase") for run in runs]
+        times = [[r["scheduled_ns"] - begin for r in sorted(run.requests, key=lambda r: r["seq"])]
+                 for run, begin in zip(runs, begins)]
         self.assertEqual(times[0], times[1])
         self.assertNotEqual(times[0], times[2])
         self.assertEqual(runs[0].summary["plan_hash"], runs[1].summary["plan_hash"])
