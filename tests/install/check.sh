@@ -7,25 +7,10 @@ set -euo pipefail
 build=$1
 scratch=$2
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/install/common.sh
+. "$here/common.sh"
 
-step() { echo "== $*"; }
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-
-rm -rf "$scratch"
-mkdir -p "$scratch"
-scratch=$(cd "$scratch" && pwd)
-prefix=$scratch/moved
-
-step "install, and move the copy"
-if [ -x "$build/bin/tokometer" ]; then
-  cmake --install "$build" --prefix "$scratch/first" >"$scratch/install.log"
-else
-  cmake --install "$build" --component sdk --prefix "$scratch/first" >"$scratch/install.log"
-fi
-mv "$scratch/first" "$prefix"
+install_and_move
 
 # out_of_tree NAME SOURCE: builds a plugin as a third party would and drops it into the plugin folder.
 out_of_tree() {
@@ -36,10 +21,7 @@ out_of_tree() {
     cmake --build "$scratch/$name-build" >>"$scratch/$name.log" 2>&1 || { cat "$scratch/$name.log" >&2; fail "$name does not build"; }
   mkdir -p "$scratch/plugins"
   cp "$scratch/$name-build/$name.so" "$scratch/plugins/"
-  local exported
-  exported=$(nm -D --defined-only "$scratch/plugins/$name.so" | awk '{print $NF}')
-  [ "$exported" = tkm_module_v1 ] || fail "$name.so exports: $exported"
-  readelf --notes "$scratch/plugins/$name.so" | grep -q tokometer || fail "$name.so has no note"
+  looks_like_a_plugin "$scratch/plugins/$name.so"
 }
 
 out_of_tree my-backend "$prefix/share/tokometer/template"
