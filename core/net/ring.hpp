@@ -48,7 +48,7 @@ class Ring {
   bool take_early(int fd, Arrival& arrival);
 
  private:
-  static constexpr unsigned kBuffers = 1024;  // a power of two
+  static constexpr unsigned kBuffers = 512;  // a power of two
   static constexpr unsigned kBufferBytes = 4096;
 
   struct Reader {

@@ -1,16 +1,41 @@
 // OpenAI's chat API behind a gateway that wants each request signed: HMAC-SHA256 over what is sent, to whom
 // and when. The capability auth.own lets a processor set `authorization`, and gives it the target's authority
 // and the time: it has no clock.
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include <tokometer/openai.hpp>
 #include <tokometer/options.hpp>
 #include <tokometer/plugin.hpp>
 
 #include <array>
+#include <cstdio>
 #include <string>
-
-#include "hmac_sha256.hpp"
+#include <string_view>
 
 namespace {
+
+std::string hex(const unsigned char* bytes, unsigned size) {
+  std::string text(size_t{2} * size + 1, '\0');
+  for (unsigned at = 0; at < size; ++at) std::snprintf(&text[size_t{2} * at], 3, "%02x", bytes[at]);
+  text.pop_back();
+  return text;
+}
+
+std::string sha256(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  return hex(digest.data(), size);
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), code.data(), &size);
+  return hex(code.data(), size);
+}
 
 struct Options {
   std::string key_id, secret;
@@ -51,10 +76,9 @@ class Signed : public tkm::OpenAiProcessor {
   std::string authorization(const tkm_prompt& prompt, const std::string& body) const {
     const std::string time = std::to_string(prompt.unix_time_s);
     const std::string what = "POST\n" + std::string(tkm::view(prompt.authority)) + "\n" +
-                             std::string(request_.path()) + "\n" + time + "\n" +
-                             hmac::hex(hmac::sha256(body));
+                             std::string(request_.path()) + "\n" + time + "\n" + sha256(body);
     return "HMAC-SHA256 key=" + options_.key_id + ", time=" + time +
-           ", signature=" + hmac::hex(hmac::hmac_sha256(options_.secret, what));
+           ", signature=" + hmac_sha256(options_.secret, what);
   }
 
   Options options_;
