@@ -347,7 +347,7 @@ void Exchange::end(std::string_view outcome) {
 const char* Exchange::route() const {
   if (generation_.grpc) return generation_.grpc->is_unary ? "infer" : "stream_infer";
   if (generation_.dialect == Dialect::triton) return "generate";
-  constexpr std::array kOther{"", "responses", "embeddings", "rerank"};
+  constexpr std::array kOther{"", "responses", "embeddings", "rerank", "ranking"};
   if (generation_.other != OtherApi::none) return kOther.at(static_cast<size_t>(generation_.other));
   return generation_.chat ? "chat" : "completions";
 }

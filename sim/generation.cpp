@@ -37,7 +37,7 @@ class Reader {
   std::variant<Generation, ErrorReply> read(const Request& request, uint32_t serial) {
     out_.dialect = options_.dialect;
     out_.native = is_native_path(options_.dialect, request.target);
-    out_.other = other_api(options_.dialect, request.target);
+    out_.other = other_api(options_, request.target);
     out_.chat = request.target.ends_with("/chat/completions") || out_.other == OtherApi::responses;
     if (options_.nim == "1.x") out_.dialect = Dialect::nim_1;
     out_.shape = options_.shape;
@@ -54,8 +54,10 @@ class Reader {
  private:
   bool fail(ErrorReply error) { return error_ = std::move(error), false; }
 
-  bool is_pooling() const { return out_.other == OtherApi::embeddings || out_.other == OtherApi::rerank; }
+  bool is_ranking() const { return out_.other == OtherApi::rerank || out_.other == OtherApi::ranking; }
+  bool is_pooling() const { return out_.other == OtherApi::embeddings || is_ranking(); }
   void pool() {
+    if (is_ranking()) out_.ranked = ranked(body_);
     out_.inputs = std::exchange(out_.choices, 1);
     out_.output_tokens = 0;
     out_.stream = false;
@@ -117,9 +119,7 @@ class Reader {
     const bool empty = given == nullptr || given->IsNull() ||
                        (given->IsString() && given->GetStringLength() == 0) ||
                        (given->IsArray() && given->Empty());
-    if (empty)
-      return fail(
-          bad("Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)", "prompt"));
+    if (empty) return fail(no_prompt());
     const bool many = given->IsArray() && !(*given)[0].IsNumber();
     if (!many) return one_prompt(*given);
     for (const Json& prompt : given->GetArray()) {
@@ -127,6 +127,13 @@ class Reader {
     }
     prompts_ = given->Size();
     return true;
+  }
+
+  ErrorReply no_prompt() const {
+    if (out_.other == OtherApi::ranking) return bad("passages: List should have at least 1 item");
+    if (is_ranking() && options_.dialect == Dialect::sglang) return bad("Documents cannot be empty");
+    if (is_ranking()) return bad("At least one text_pair element must be given");
+    return bad("Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)", "prompt");
   }
 
   bool one_prompt(const Json& given) {
@@ -263,7 +270,7 @@ class Reader {
                     static_cast<unsigned long long>((uint64_t{serial} + 1) * 0x9E3779B97F4A7C15));
       id = text;
     }
-    constexpr std::array kOther{"", "resp_", "embd-", "score-"};
+    constexpr std::array kOther{"", "resp_", "embd-", "score-", "rank-"};
     out_.id = out_.chat ? "chatcmpl-" : "cmpl-";
     if (out_.other != OtherApi::none) out_.id = kOther.at(static_cast<size_t>(out_.other));
     out_.id += id;

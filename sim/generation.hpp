@@ -18,7 +18,13 @@
 namespace tokometer::sim {
 
 // A route besides chats and completions (other_apis.hpp).
-enum class OtherApi { none, responses, embeddings, rerank };
+enum class OtherApi { none, responses, embeddings, rerank, ranking };
+
+// A document of a ranking. tokens: with the query's.
+struct Ranked {
+  std::string document;
+  uint64_t tokens;
+};
 
 struct Generation {
   Dialect dialect = Dialect::vllm;
@@ -26,6 +32,7 @@ struct Generation {
   Triton triton;        // of that dialect
   OtherApi other = OtherApi::none;
   uint32_t inputs = 0;  // of an embedding or a ranking
+  std::vector<Ranked> ranked;
   std::optional<GrpcCall> grpc;
   bool chat = true;
   bool stream = false;

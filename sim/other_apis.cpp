@@ -1,6 +1,7 @@
 #include "sim/other_apis.hpp"
 
 #include <tokometer/json.hpp>
+#include <utility>
 
 #include "sim/tokens.hpp"
 
@@ -29,15 +30,42 @@ void write_chat(const Json& body, tkm::JsonWriter& json) {
   for (const char* name : {"model", "stream", "ignore_eos", "cache_salt"}) copy(body, name, name, json);
 }
 
-// Each document is read beside the query.
-void write_pairs(const Json& body, tkm::JsonWriter& json) {
-  const Json* documents = tkm::find(body, "documents");
-  json.key("prompt").begin_array();
-  if (documents != nullptr && documents->IsArray()) {
-    for (const Json& document : documents->GetArray())
-      json.value(std::string(tkm::get_string(body, "query")) + ' ' + std::string(tkm::text_of(document)));
-  }
+// NIM's stand in objects.
+std::string_view text_in(const Json& text) {
+  return text.IsObject() ? tkm::get_string(text, "text") : tkm::text_of(text);
+}
+
+std::vector<std::string> texts_in(const Json& body, const char* name) {
+  std::vector<std::string> texts;
+  const Json* list = tkm::find(body, name);
+  if (list == nullptr || !list->IsArray()) return texts;
+  for (const Json& text : list->GetArray()) texts.emplace_back(text_in(text));
+  return texts;
+}
+
+void write_texts(const char* name, const std::vector<std::string>& texts, tkm::JsonWriter& json) {
+  json.key(name).begin_array();
+  for (const std::string& text : texts) json.value(text);
   json.end_array();
+}
+
+// Each document is read beside the query.
+void write_pairs(OtherApi api, const Json& body, tkm::JsonWriter& json) {
+  const Json* query = tkm::find(body, "query");
+  const std::string begin = std::string(query == nullptr ? "" : text_in(*query)) + ' ';
+  std::vector<std::string> texts = texts_in(body, api == OtherApi::ranking ? "passages" : "documents");
+  write_texts("documents", texts, json);
+  for (std::string& text : texts) text.insert(0, begin);
+  write_texts("prompt", texts, json);
+}
+
+void write_usage(uint64_t tokens, tkm::JsonWriter& json) {
+  json.key("usage").begin_object().member("prompt_tokens", tokens);
+  json.member("total_tokens", tokens).end_object();
+}
+
+double score(uint32_t at) {
+  return 1.0 / (at + 1.0);
 }
 
 class PoolingEvents final : public EventWriter {
@@ -53,15 +81,16 @@ class PoolingEvents final : public EventWriter {
     std::string body;
     tkm::JsonWriter json(body);
     const bool ranks = generation().other == OtherApi::rerank;
+    if (generation().other == OtherApi::ranking) return nim_ranking(usage);
+    if (ranks && generation().dialect == Dialect::sglang) return sglang_ranking();
     json.begin_object().member("id", generation().id).member("model", model());
-    json.key("usage").begin_object().member("prompt_tokens", usage.prompt);
-    json.member("total_tokens", usage.prompt).end_object();
+    write_usage(usage.prompt, json);
     if (!ranks) json.member("object", "list");
     json.key(ranks ? "results" : "data").begin_array();
     for (uint32_t at = 0; at < generation().inputs; ++at) {
       json.begin_object().member("index", at);
       if (ranks) {
-        json.member("relevance_score", 1.0 / (at + 1.0));
+        json.member("relevance_score", score(at));
       } else {
         json.member("object", "embedding").key("embedding").begin_array();
         for (int i = 0; i < kDimensions; ++i) json.value(0.25 * (i + static_cast<int>(stream + at) % 3));
@@ -72,15 +101,47 @@ class PoolingEvents final : public EventWriter {
     json.end_array().end_object();
     return body;
   }
+
+ private:
+  std::string nim_ranking(const Usage& usage) const {
+    std::string body;
+    tkm::JsonWriter json(body);
+    json.begin_object().key("rankings").begin_array();
+    for (uint32_t at = 0; at < generation().inputs; ++at)
+      json.begin_object().member("index", at).member("logit", score(at)).end_object();
+    json.end_array();
+    write_usage(usage.prompt, json);
+    json.end_object();
+    return body;
+  }
+
+  std::string sglang_ranking() const {
+    std::string body;
+    tkm::JsonWriter json(body);
+    json.begin_array();
+    uint32_t at = 0;
+    for (const Ranked& it : generation().ranked) {
+      json.begin_object().member("score", score(at)).member("document", it.document).member("index", at);
+      json.key("meta_info").begin_object().member("id", generation().id + '-' + std::to_string(at));
+      json.raw_member("finish_reason", R"({"type":"length","length":0})");
+      json.member("prompt_tokens", it.tokens).member("weight_version", "default");
+      json.member("num_retractions", 0).end_object().end_object();
+      ++at;
+    }
+    json.end_array();
+    return body;
+  }
 };
 
 }  // namespace
 
-OtherApi other_api(Dialect dialect, std::string_view path) {
-  if (dialect == Dialect::sglang && path == "/v1/embeddings") return OtherApi::embeddings;
-  if (dialect != Dialect::vllm) return OtherApi::none;
-  if (path == "/v1/responses") return OtherApi::responses;
+OtherApi other_api(const Options& options, std::string_view path) {
+  const Dialect dialect = options.dialect;
+  if (dialect != Dialect::vllm && dialect != Dialect::sglang) return OtherApi::none;
   if (path == "/v1/embeddings") return OtherApi::embeddings;
+  if (dialect == Dialect::sglang) return path == "/v1/rerank" ? OtherApi::rerank : OtherApi::none;
+  if (path == "/v1/responses") return OtherApi::responses;
+  if (path == "/v1/ranking" && options.nim != "no") return OtherApi::ranking;
   return path == "/v1/rerank" || path == "/rerank" ? OtherApi::rerank : OtherApi::none;
 }
 
@@ -93,12 +154,22 @@ std::optional<std::string> as_plain_body(OtherApi api, const Request& request) {
   if (api == OtherApi::responses) {
     write_chat(body, json);
   } else {
-    if (api == OtherApi::rerank) write_pairs(body, json);
+    if (api == OtherApi::rerank || api == OtherApi::ranking) write_pairs(api, body, json);
     if (api == OtherApi::embeddings) copy(body, "input", "prompt", json);
     copy(body, "model", "model", json);
   }
   json.end_object();
   return text;
+}
+
+std::vector<Ranked> ranked(const Json& plain_body) {
+  std::vector<Ranked> documents;
+  const std::vector<std::string> pairs = texts_in(plain_body, "prompt");
+  for (std::string& document : texts_in(plain_body, "documents")) {
+    const uint64_t tokens = count_tokens(pairs.at(documents.size()));
+    documents.push_back({std::move(document), tokens});
+  }
+  return documents;
 }
 
 std::unique_ptr<EventWriter> make_pooling_events(const Generation& generation, ChunkBuffer& buffer) {

@@ -206,8 +206,8 @@ constexpr Route kRoutes[] = {
 };
 constexpr std::string_view kGenerations[] = {"/v1/chat/completions", "/v1/completions"};
 
-bool is_generation_path(std::string_view path, Dialect dialect) {
-  if (is_native_path(dialect, path) || other_api(dialect, path) != OtherApi::none) return true;
+bool is_generation_path(std::string_view path, const Options& options) {
+  if (is_native_path(options.dialect, path) || other_api(options, path) != OtherApi::none) return true;
   for (const std::string_view known : kGenerations) {
     if (known == path) return true;
   }
@@ -216,9 +216,9 @@ bool is_generation_path(std::string_view path, Dialect dialect) {
 
 }  // namespace
 
-bool is_generation(const Request& request, Dialect dialect) {
+bool is_generation(const Request& request, const Options& options) {
   return is_triton_generation(request) ||
-         (request.method == "POST" && is_generation_path(request.target, dialect));
+         (request.method == "POST" && is_generation_path(request.target, options));
 }
 
 bool is_authorized(const Request& request, const Options& options) {
@@ -235,7 +235,7 @@ Page unauthorized() {
 Page make_page(const Request& request, const PageState& state) {
   if (is_triton(request.target)) return make_triton_page(request, state);
   if (auto page = make_nim_page(request, state)) return *page;
-  std::string allowed = is_generation_path(request.target, state.options.dialect) ? "POST" : "";
+  std::string allowed = is_generation_path(request.target, state.options) ? "POST" : "";
   for (const Route& route : kRoutes) {
     if (state.options.no_tokenize && route.path == "/tokenize") continue;
     if (route.path != request.target || (route.dialect && route.dialect != state.options.dialect)) continue;

@@ -29,7 +29,7 @@ struct PageState {
   bool starting = false;  // within `startup`
 };
 
-bool is_generation(const Request& request, Dialect dialect);
+bool is_generation(const Request& request, const Options& options);
 // May this request be answered, by its Authorization header?
 bool is_authorized(const Request& request, const Options& options);
 Page unauthorized();

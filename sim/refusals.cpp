@@ -61,10 +61,17 @@ Page tgi_refusal(bool is_native, const ErrorReply& error) {
   return stream_page(R"({"error":{"message":)" + message + R"(,"http_status_code":422}})", true);
 }
 
+// NeMo Retriever's.
+Page ranking_refusal(const ErrorReply& error) {
+  return json_page(error.status, R"({"object":"error","message":)" + quoted(error.message) +
+                                     R"(,"detail":{},"type":"invalid_request_error"})");
+}
+
 }  // namespace
 
 Page refusal(Dialect dialect, std::string_view path, const ErrorReply& error) {
   const bool is_native = is_native_path(dialect, path);
+  if (path == "/v1/ranking") return ranking_refusal(error);
   if (dialect == Dialect::sglang) return sglang_refusal(is_native, error);
   if (dialect == Dialect::tgi) return tgi_refusal(is_native, error);
   return json_page(error.status, error_json(error));

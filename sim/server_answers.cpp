@@ -56,7 +56,7 @@ void Server::answer(uint32_t slot, const Request& request) {
   Connection& connection = *slots_[slot];
   connection.keep_alive = request.keep_alive;
   if (is_grpc(request)) return answer_grpc(slot, request);
-  const bool generates = is_generation(request, options_.dialect);
+  const bool generates = is_generation(request, options_);
   if (connection.parent() == nullptr && plays_script(connection.number()) && generates) {
     connection.script = std::make_unique<ScriptPlay>(script_);
     return play_script(slot);

@@ -19,10 +19,10 @@ struct Options {
 
   static void options(tkm::OptionSet<Options>& set) {
     set.add("api", &Options::api)
-        .one_of({"chat", "completions", "embeddings"})
+        .one_of({"chat", "completions", "embeddings", "ranking"})
         .help(
             "/v1/chat/completions; /v1/completions: one text or token ids, no chat template; of embedding "
-            "NIMs /v1/embeddings");
+            "NIMs /v1/embeddings, of reranking NIMs /v1/ranking");
     set.add("generation", &Options::generation)
         .one_of({"auto", "1.x", "2.x"})
         .help(
@@ -91,6 +91,13 @@ Generation of_metrics(std::string_view page) {
   return page.find("\nnum_requests_running") != page.npos ? Generation::one : Generation::unknown;
 }
 
+constexpr tkm::RankDialect kRanks{.api = "api: ranking",
+                                  .path = "/v1/ranking",
+                                  .documents = "passages",
+                                  .results = "rankings",
+                                  .score = "logit",
+                                  .has_text_object = true};
+
 class Nim : public tkm::OpenAiApis {
  public:
   using Options = ::Options;
@@ -98,7 +105,7 @@ class Nim : public tkm::OpenAiApis {
   static constexpr std::array kCapabilities{
       "proto.http",        "reply.whole",   "reply.stream", "output.exact", "choices.many",
       "channel.reasoning", "channel.tools", "form.chat",    "form.text",    "form.tokens",
-      "route.model",       "route.adapter", "count.server", "task.embed"};
+      "route.model",       "route.adapter", "count.server", "task.embed",   "task.rank"};
 
   explicit Nim(const Options& options)
       : OpenAiApis(tkm::openai_api(options.api),
@@ -109,7 +116,8 @@ class Nim : public tkm::OpenAiApis {
                    {"llm_input_token_length", "llm_output_token_length", "generation_time_in_ms",
                     "time_in_queue_in_ms", "time_to_first_token_in_ms", "token_to_token_time_in_ms",
                     "time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms",
-                    "tokens_per_second"}) {
+                    "tokens_per_second"},
+                   kRanks) {
     if (options.generation == "1.x") generation_ = Generation::one;
     if (options.generation == "2.x") generation_ = Generation::two;
   }

@@ -22,10 +22,10 @@ struct Options {
 
   static void options(tkm::OptionSet<Options>& set) {
     set.add("api", &Options::api)
-        .one_of({"chat", "completions", "embeddings", "generate"})
+        .one_of({"chat", "completions", "embeddings", "rerank", "generate"})
         .help(
-            "/v1/chat/completions, /v1/completions, of embedding models /v1/embeddings, or SGLang's own "
-            "/generate: one text or token ids, no chat template");
+            "/v1/chat/completions, /v1/completions, of embedding models /v1/embeddings, of rerankers "
+            "/v1/rerank, or SGLang's own /generate: one text or token ids, no chat template");
     set.add("running_usage", &Options::running_usage)
         .help(
             "OpenAI routes: ask for usage on every chunk: exact tokens per event (/generate always has "
@@ -76,14 +76,17 @@ constexpr auto kDiscover = R"({"id":"server_info","get":"/server_info","optional
                            R"(,{"id":"old_server_info","get":"/get_server_info","optional":true})"
                            R"(,{"id":"model_info","get":"/model_info","optional":true})";
 
+// A list of scores; what a request says of model and adapter is not read.
+constexpr tkm::RankDialect kRanks{.results = nullptr, .score = "score", .has_model = false};
+
 class Sglang : public tkm::OpenAiApis {
  public:
   using Options = ::Options;
   static constexpr auto kId = "sglang", kSummary = "SGLang: /generate and the OpenAI routes";
   static constexpr std::array kCapabilities{
-      "proto.http",        "reply.whole",   "reply.stream", "output.exact", "choices.many",
-      "channel.reasoning", "channel.tools", "form.chat",    "form.text",    "form.tokens",
-      "route.model",       "route.adapter", "cache.salt",   "count.server", "task.embed"};
+      "proto.http",    "reply.whole",  "reply.stream", "output.exact", "choices.many", "channel.reasoning",
+      "channel.tools", "form.chat",    "form.text",    "form.tokens",  "route.model",  "route.adapter",
+      "cache.salt",    "count.server", "task.embed",   "task.rank"};
 
   explicit Sglang(const Options& options)
       : OpenAiApis(tkm::openai_api(options.api == "generate" ? "completions" : options.api),
@@ -92,7 +95,8 @@ class Sglang : public tkm::OpenAiApis {
                     .has_min_tokens = false,
                     .has_model_adapters = true,
                     .has_cache_salt = true,
-                    .has_own_sampling = true}),
+                    .has_own_sampling = true},
+                   {}, kRanks),
         is_native_(options.api == "generate"),
         asked_vocab_size_(options.vocab_size) {
     shared_ = std::make_unique<sglang::Shared>(sglang::Shared{scratch()});

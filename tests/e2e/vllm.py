@@ -111,15 +111,33 @@ class Pooling(BackendCase):
         self.pool("vllm", "embeddings", dataset=self.lines(PAIRS))
         self.pool("vllm", "embeddings", dataset="{use: synthetic, options: {input_tokens: 9, output_tokens: 1, form: token_ids, vocab_size: 999}}")
 
+    RANKINGS = (("vllm", "rerank", ()), ("sglang", "rerank", ("--dialect", "sglang")), ("nim", "ranking", ("--nim", "2.x")))
+
     def test_rankings(self):
-        self.pool("vllm", "rerank", dataset=self.lines(PAIRS))
+        for name, api, flags in self.RANKINGS:
+            with self.subTest(name):
+                self.pool(name, api, *flags, dataset=self.lines(PAIRS))
 
     def test_a_ranking_needs_documents(self):
-        self.name = "vllm"
-        sim = self.sim()
-        code, out, err = self.tokometer("run", self.write("r.yaml", run_text(sim.url, processor=self.processor("rerank"))))
-        self.assertEqual(code, 3, out + err)
-        self.assertIn("api: rerank takes a query and documents", err)
+        for self.name, api, flags in self.RANKINGS:
+            with self.subTest(self.name):
+                sim = self.sim(*flags)
+                code, out, err = self.tokometer("run", self.write("r.yaml", run_text(sim.url, processor=self.processor(api))))
+                self.assertEqual(code, 3, out + err)
+                self.assertIn(f"api: {api} takes a query and documents", err)
+
+    def test_rankings_that_are_refused(self):
+        for self.name, api, flags in self.RANKINGS:
+            with self.subTest(self.name):
+                sim = self.sim("--ttft", "1ms", "--failure", "status; code=400", "--failure-rate", "0.5", *flags)
+                run = self.run_file(run_text(sim.url, processor=self.processor(api), dataset=self.lines(PAIRS), phase="requests: 30"))
+                self.assertIsNotNone(run.dir, run.show())
+                self.assertEqual({r.get("class", r["status"]) for r in run.requests}, {"ok", "status.400"})
+
+    def test_sglang_ranks_without_adapters(self):
+        self.name = "sglang"
+        more = "model: {name: sim-model, adapters: [{name: sql}]}\n"
+        self.refused("rerank", "knows no adapters", "--adapters", "sql", dataset=self.lines(PAIRS), more=more, code=2)
 
 
 class Actions(BackendCase):

@@ -59,6 +59,30 @@ TEST_CASE("an adapter stands behind the model's name; exact needs no min_tokens"
         R"("ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}})");
 }
 
+TEST_CASE("a request to /v1/rerank names neither model nor adapter, which the server would not read") {
+  const tkm_part texts[] = {{TKM_PART_TEXT, 0, {}, tkm::str("the sea")},
+                            {TKM_PART_TEXT, 0, {}, tkm::str("a ship")},
+                            {TKM_PART_TEXT, 0, {}, tkm::str("the moon")}};
+  const tkm_message messages[] = {{tkm::str("user"), {}, &texts[0], 1},
+                                  {tkm::str("user"), {}, &texts[1], 1},
+                                  {tkm::str("user"), {}, &texts[2], 1}};
+  Prompt prompt;
+  prompt.it.task = TKM_TASK_RANK;
+  prompt.it.reply = TKM_REPLY_WHOLE;
+  prompt.it.messages = messages;
+  prompt.it.message_count = 3;
+  prompt.it.extra = tkm::str(R"({"return_documents":false})");
+  const Request it = make(R"({"api":"rerank"})").encode(prompt.it);
+  CHECK(it.path == "/v1/rerank");
+  CHECK(it.body == R"({"query":"the sea","documents":["a ship","the moon"],"return_documents":false})");
+  prompt.it.adapter = tkm::str("lora");
+  CHECK(make(R"({"api":"rerank"})").encode(prompt.it).error ==
+        "an adapter: api: rerank of this server has none");
+  const std::string profile = make(R"({"api":"rerank"})").profile();
+  CHECK(profile.find("task.rank") != profile.npos);
+  CHECK(profile.find("route.") == profile.npos);
+}
+
 TEST_CASE("refused") {
   struct Row {
     const char* options;

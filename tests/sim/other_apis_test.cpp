@@ -86,6 +86,38 @@ TEST_CASE("embeddings and rankings count no output") {
   CHECK(post(sim.port(), "/v1/rerank", R"({"query":"q","documents":[]})").status == 400);
 }
 
+TEST_CASE("a ranking of SGLang: a list, each result with its document and counts") {
+  std::vector<std::string> flags = kFast;
+  flags.insert(flags.end(), {"--dialect", "sglang"});
+  SimProgram sim(flags);
+  const Reply reply = post(sim.port(), "/v1/rerank", R"({"query":"q","documents":["a b","c"]})");
+  CHECK(reply.status == 200);
+  CHECK(reply.body.starts_with(R"([{"score":1,"document":"a b","index":0,"meta_info":{"id":")"));
+  CHECK(reply.body.find(R"("prompt_tokens":3,"weight_version":"default","num_retractions":0}})") !=
+        std::string::npos);
+  CHECK(reply.body.find(R"({"score":0.5,"document":"c","index":1,)") != std::string::npos);
+  const Reply none = post(sim.port(), "/v1/rerank", R"({"query":"q","documents":[]})");
+  CHECK(none.status == 400);
+  CHECK(
+      none.body ==
+      R"({"object":"error","message":"Documents cannot be empty","type":"BadRequestError","param":null,"code":400})");
+}
+
+TEST_CASE("a ranking of NIM: texts in objects, logits") {
+  std::vector<std::string> flags = kFast;
+  flags.insert(flags.end(), {"--nim", "2.x"});
+  SimProgram sim(flags);
+  const Reply reply = post(sim.port(), "/v1/ranking",
+                           R"({"model":"m","query":{"text":"q"},"passages":[{"text":"a b"},{"text":"c"}]})");
+  CHECK(reply.status == 200);
+  CHECK(reply.body == R"({"rankings":[{"index":0,"logit":1},{"index":1,"logit":0.5}],)"
+                      R"("usage":{"prompt_tokens":5,"total_tokens":5}})");
+  const Reply none = post(sim.port(), "/v1/ranking", R"({"model":"m","query":{"text":"q"},"passages":[]})");
+  CHECK(none.status == 400);
+  CHECK(none.body.starts_with(R"({"object":"error","message":")"));
+  CHECK(post(SimProgram(kFast).port(), "/v1/ranking", "{}").status == 404);
+}
+
 TEST_CASE("adapters are loaded and unloaded") {
   SimProgram sim(kFast);
   struct Row {

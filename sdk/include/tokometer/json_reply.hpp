@@ -10,8 +10,10 @@
 //     void read_head(const tkm_head&);           of a response with status 2xx. May be left out
 //     static constexpr bool kTakesArrays = true;        a whole reply may be an array of objects. May be left
 //     out
-//     static constexpr bool kHasNamedEvents = true;     events are told apart by name, and end without [DONE]
-//     by finish(); without it, those with a name are passed over. May be left out
+//     bool read_array(const Json&, Events&);     a whole reply that is an array, at once; false: it may not
+//     be one. May be left out static constexpr bool kHasNamedEvents = true;     events are told apart by
+//     name, and end without [DONE] by finish(); without it, those with a name are passed over. May be left
+//     out
 //   };
 //
 //   faults    an error in a 2xx reply: what find_fault() says. Another status: what fault_of_status() says.
@@ -178,12 +180,22 @@ class JsonReply {
   void whole(std::string_view body, Events& events) {
     if (body.empty()) return;
     const Json* root = parse(body, events);
-    if (root != nullptr && takes_arrays() && root->IsArray()) {
+    const bool is_array = root != nullptr && root->IsArray();
+    const bool is_read = is_array && is_read_at_once(*root, events);
+    if (is_array && takes_arrays()) {
       for (const Json& object : root->GetArray()) read_object(&object, {}, false, events);
-    } else {
+    } else if (!is_read) {
       read_object(root, body, false, events);
     }
     if (!complaints_.has_failed()) finish(events);
+  }
+
+  bool is_read_at_once(const Json& array, Events& events) {
+    if constexpr (requires { derived().read_array(array, events); }) {
+      return derived().read_array(array, events);
+    } else {
+      return false;
+    }
   }
 
   static constexpr bool takes_arrays() {

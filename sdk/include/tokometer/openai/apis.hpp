@@ -1,7 +1,7 @@
 // A processor for all routes of OpenAI's API that are load: chat and completions as OpenAiProcessor has them,
-// /v1/responses, /v1/embeddings and /v1/rerank. The option `api` chooses one for an instance; its profile has
-// the features of that one. A backend derives from it as from OpenAiProcessor; its capabilities name those of
-// all its apis.
+// /v1/responses, /v1/embeddings and /v1/rerank, or the server's own form of it. The option `api` chooses one
+// for an instance; its profile has the features of that one. A backend derives from it as from
+// OpenAiProcessor; its capabilities name those of all its apis.
 #pragma once
 
 #include <tokometer/abi.h>
@@ -22,21 +22,24 @@ namespace tkm {
 
 enum class OpenAiApi { chat, completions, responses, embeddings, rerank };
 
-// Of the option's value, one of the names above.
+// Of the option's value, one of the names above, or "ranking".
 inline OpenAiApi openai_api(std::string_view name) {
   if (name == "completions") return OpenAiApi::completions;
   if (name == "responses") return OpenAiApi::responses;
   if (name == "embeddings") return OpenAiApi::embeddings;
-  return name == "rerank" ? OpenAiApi::rerank : OpenAiApi::chat;
+  return name == "rerank" || name == "ranking" ? OpenAiApi::rerank : OpenAiApi::chat;
 }
 
 class OpenAiApis : public OpenAiProcessor {
  public:
   // `dialect.is_chat` follows from `api`.
-  OpenAiApis(OpenAiApi api, OpenAiDialect dialect, std::vector<std::string> metrics = {})
+  OpenAiApis(OpenAiApi api, OpenAiDialect dialect, std::vector<std::string> metrics = {},
+             const RankDialect& ranks = kVllmRanks)
       : OpenAiProcessor(dialect_of(api, dialect), std::move(metrics)),
         api_(api),
-        responses_(std::move(dialect)) {}
+        ranks_(ranks),
+        responses_(std::move(dialect)),
+        pooling_(ranks) {}
 
   void encode(const tkm_prompt& prompt, RequestOut& out) {
     if (api_ == OpenAiApi::chat || api_ == OpenAiApi::completions)
@@ -45,14 +48,14 @@ class OpenAiApis : public OpenAiProcessor {
       const std::string& body = responses_.build(prompt, model_of(prompt));
       return write(ResponsesRequest::kPath, body, prompt.reply == TKM_REPLY_STREAM, out);
     }
-    write(PoolingRequest::path(task()), pooling_.build(prompt, model_of(prompt), task()), false, out);
+    write(pooling_.path(task()), pooling_.build(prompt, model_of(prompt), task()), false, out);
   }
 
   using Reply = EitherStream<OpenAiReply, ResponsesReply, PoolingReply>;
   Reply open(const tkm_prompt& prompt) {
     if (api_ == OpenAiApi::chat || api_ == OpenAiApi::completions) return OpenAiProcessor::open(prompt);
     if (api_ == OpenAiApi::responses) return ResponsesReply(shared(), prompt, model_of(prompt));
-    return PoolingReply(shared(), prompt, model_of(prompt), task());
+    return PoolingReply(shared(), prompt, model_of(prompt), task(), ranks_);
   }
 
  protected:
@@ -81,6 +84,7 @@ class OpenAiApis : public OpenAiProcessor {
                                     "route.model", "route.adapter", "task.embed"});
     }
     if (api_ == OpenAiApi::rerank) {
+      if (capability.starts_with("route.") && !ranks_.has_model) return false;
       return is_one_of(capability, {"proto.http", "reply.whole", "form.chat", "route.model", "route.adapter",
                                     "task.rank"});
     }
@@ -96,6 +100,7 @@ class OpenAiApis : public OpenAiProcessor {
   }
 
   OpenAiApi api_;
+  const RankDialect& ranks_;
   ResponsesRequest responses_;
   PoolingRequest pooling_;
 };

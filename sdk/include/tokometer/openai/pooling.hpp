@@ -1,6 +1,6 @@
-// Embeddings and rankings: POST /v1/embeddings and /v1/rerank, one answer with no text in it. Each message of
-// a prompt is one input; of a ranking the first is the query, the others its documents. A text or token ids
-// are one input of an embedding.
+// Embeddings and rankings: POST /v1/embeddings and /v1/rerank (or what else a server has for it), one answer
+// with no text in it. Each message of a prompt is one input; of a ranking the first is the query, the others
+// its documents. A text or token ids are one input of an embedding.
 //
 //   finish  when as many vectors or scores came as inputs were sent; else TKM_FAIL_SEMANTICS
 //   usage   tokens of the inputs; no output token
@@ -25,11 +25,23 @@
 
 namespace tkm {
 
+// How a server is asked for a ranking, and how it answers. It must outlive all that is built with it.
+struct RankDialect {
+  const char* api = "api: rerank";
+  const char* path = "/v1/rerank";
+  const char* documents = "documents";
+  const char* results = "results";  // null: the reply is the list itself, usage in each result's meta_info
+  const char* score = "relevance_score";
+  bool has_model = true;         // the request says which
+  bool has_text_object = false;  // {"text": "..."} in place of each text
+};
+inline constexpr RankDialect kVllmRanks{};
+
 class PoolingRequest {
  public:
-  static constexpr std::string_view path(int32_t task) {
-    return task == TKM_TASK_RANK ? "/v1/rerank" : "/v1/embeddings";
-  }
+  explicit PoolingRequest(const RankDialect& ranks) : ranks_(ranks) {}
+
+  std::string_view path(int32_t task) const { return task == TKM_TASK_RANK ? ranks_.path : "/v1/embeddings"; }
 
   // The body; valid until the next call. `task`: the one that this instance does. Throws Error.
   const std::string& build(const tkm_prompt& prompt, std::string_view model, int32_t task) {
@@ -37,7 +49,7 @@ class PoolingRequest {
     body_.clear();
     JsonWriter json(body_);
     json.begin_object();
-    if (!model.empty()) json.member("model", model);
+    if (!model.empty() && (task != TKM_TASK_RANK || ranks_.has_model)) json.member("model", model);
     if (task == TKM_TASK_RANK) {
       write_documents(prompt, json);
     } else {
@@ -55,17 +67,17 @@ class PoolingRequest {
       throw unsupported("several choices: " + std::string(api(task)) + " gives one answer");
     if (prompt.cache_salt.size > 0)
       throw unsupported("a cache salt: " + std::string(api(task)) + " has none");
+    if (prompt.adapter.size > 0 && task == TKM_TASK_RANK && !ranks_.has_model)
+      throw unsupported("an adapter: " + std::string(api(task)) + " of this server has none");
     if (prompt.output_mode == TKM_OUTPUT_EXACT)
       throw unsupported("an exact output length: " + std::string(api(task)) + " generates nothing");
-    const auto is_taken = [](std::string_view name) {
-      return is_one_of(name, {"model", "input", "query", "documents"});
+    const auto is_taken = [this](std::string_view name) {
+      return is_one_of(name, {"model", "input", "query", ranks_.documents});
     };
     added_.check(prompt, is_taken, [](std::string_view) { return false; });
   }
 
-  static std::string_view api(int32_t task) {
-    return task == TKM_TASK_RANK ? "api: rerank" : "api: embeddings";
-  }
+  std::string_view api(int32_t task) const { return task == TKM_TASK_RANK ? ranks_.api : "api: embeddings"; }
 
   static std::string_view input_of(const tkm_message& message) {
     if (message.part_count != 1) throw unsupported("an input of several parts: each must be one text");
@@ -84,17 +96,24 @@ class PoolingRequest {
     json.end_array();
   }
 
-  static void write_documents(const tkm_prompt& prompt, JsonWriter& json) {
+  void write_documents(const tkm_prompt& prompt, JsonWriter& json) const {
     if (prompt.form != TKM_FORM_CHAT || prompt.message_count < 2) {
-      throw unsupported(
-          "api: rerank takes a query and documents: a sample of two messages or more, the first of which is "
-          "the query");
+      throw unsupported(std::string(ranks_.api) +
+                        " takes a query and documents: a sample of two messages or more, the first of which "
+                        "is the query");
     }
-    json.member("query", input_of(prompt.messages[0])).key("documents").begin_array();
-    for (const tkm_message& message : messages(prompt).subspan(1)) json.value(input_of(message));
+    write_text(input_of(prompt.messages[0]), json.key("query"));
+    json.key(ranks_.documents).begin_array();
+    for (const tkm_message& message : messages(prompt).subspan(1)) write_text(input_of(message), json);
     json.end_array();
   }
 
+  void write_text(std::string_view text, JsonWriter& json) const {
+    if (!ranks_.has_text_object) return void(json.value(text));
+    json.begin_object().member("text", text).end_object();
+  }
+
+  const RankDialect& ranks_;
   std::string body_;
   AddedMembers added_;
 };
@@ -102,9 +121,11 @@ class PoolingRequest {
 class PoolingReply : public JsonReply<PoolingReply> {
  public:
   // `model`: as the request names it. `task`: the one that this instance does.
-  PoolingReply(OpenAiShared& shared, const tkm_prompt& prompt, std::string_view model, int32_t task)
+  PoolingReply(OpenAiShared& shared, const tkm_prompt& prompt, std::string_view model, int32_t task,
+               const RankDialect& ranks)
       : JsonReply(prompt),
         shared_(shared),
+        ranks_(ranks),
         asked_(shared.number_of(model)),
         inputs_(prompt.form == TKM_FORM_CHAT ? prompt.message_count - (task == TKM_TASK_RANK ? 1 : 0) : 1),
         task_(task),
@@ -116,18 +137,11 @@ class PoolingReply : public JsonReply<PoolingReply> {
   JsonScratch& scratch() { return shared_.json; }
 
   void read(const Json& root, std::string_view, Events& events) {
-    const Json* results = present(root, task_ == TKM_TASK_RANK ? "results" : "data");
+    const char* member = task_ == TKM_TASK_RANK ? ranks_.results : "data";
+    const Json* results = member == nullptr ? nullptr : present(root, member);
     if (results == nullptr || !results->IsArray())
       return complaints().fail(TKM_FAIL_SEMANTICS, "no list of results", events);
-    if (results->Size() != inputs_) {
-      const std::string counts =
-          std::to_string(results->Size()) + " results for " + std::to_string(inputs_) + " inputs";
-      return complaints().fail(TKM_FAIL_SEMANTICS, counts, events);
-    }
-    for (const Json& result : results->GetArray()) {
-      if (!is_result(result))
-        return complaints().fail(TKM_FAIL_SEMANTICS, "a result without a value", events);
-    }
+    if (!are_results(*results, events)) return;
     const std::string_view answered = get_string(root, "model");
     if (!shared_.is_answer_of(asked_->first, answered, is_adapter_))
       complaints().warn(Complaints::kWrongModel, answered, events);
@@ -135,9 +149,33 @@ class PoolingReply : public JsonReply<PoolingReply> {
     events.finish(0, TKM_FINISH_STOP, {});
   }
 
+  bool read_array(const Json& results, Events& events) {
+    if (task_ != TKM_TASK_RANK || ranks_.results != nullptr) return false;
+    if (!are_results(results, events)) return true;
+    say_usage_of_each(results, events);
+    events.finish(0, TKM_FINISH_STOP, {});
+    return true;
+  }
+
+  // As many as inputs, each with a value; else it is told what is wrong.
+  bool are_results(const Json& results, Events& events) {
+    if (results.Size() != inputs_) {
+      const std::string counts =
+          std::to_string(results.Size()) + " results for " + std::to_string(inputs_) + " inputs";
+      complaints().fail(TKM_FAIL_SEMANTICS, counts, events);
+      return false;
+    }
+    for (const Json& result : results.GetArray()) {
+      if (is_result(result)) continue;
+      complaints().fail(TKM_FAIL_SEMANTICS, "a result without a value", events);
+      return false;
+    }
+    return true;
+  }
+
   // A vector as numbers or in base64; a score.
   bool is_result(const Json& result) const {
-    const Json* value = present(result, task_ == TKM_TASK_RANK ? "relevance_score" : "embedding");
+    const Json* value = present(result, task_ == TKM_TASK_RANK ? ranks_.score : "embedding");
     if (value == nullptr) return false;
     if (task_ == TKM_TASK_RANK) return value->IsNumber();
     return value->IsString() ? value->GetStringLength() > 0 : value->IsArray() && !value->Empty();
@@ -155,7 +193,23 @@ class PoolingReply : public JsonReply<PoolingReply> {
     events.usage(it.usage);
   }
 
+  // Each result counts its document with the query. Nothing is told unless all of them do.
+  void say_usage_of_each(const Json& results, Events& events) {
+    Usage sum;
+    sum.prompt_tokens = sum.output_tokens = 0;
+    for (const Json& result : results.GetArray()) {
+      const Json* meta = present(result, "meta_info");
+      if (meta == nullptr) return;
+      const ReadUsage it = read_usage(*meta);
+      if (it.is_bad) complaints().warn(Complaints::kUsageBad, "a token count that is no such number", events);
+      if (it.usage.prompt_tokens < 0) return;
+      sum.prompt_tokens += it.usage.prompt_tokens;
+    }
+    events.usage(sum);
+  }
+
   OpenAiShared& shared_;
+  const RankDialect& ranks_;
   const OpenAiShared::Asked* asked_;
   size_t inputs_;
   int32_t task_;
