@@ -22,7 +22,7 @@ BUDGET = pathlib.Path(__file__).with_name("budget.json")
 TOLERANCE = 0.05
 COALESCED = 1.1          # events a read; above, a token is cheaper than one that comes alone
 PATIENT = "timeouts: {connect: 60s, headers: 60s, first_token: 60s, idle: 60s, total: 300s}"
-ONE_THREAD = "limits: {io_threads: 1, spin: off, io: epoll}\n"      # whatever the machine has
+ONE_THREAD = "limits: {io_threads: 1, spin: off}\n"      # whatever the machine has
 # libc picks "rep stosb" by the size of the processor's caches, and valgrind counts each byte of it as an instruction.
 TUNABLES = "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=0x40000000:glibc.cpu.x86_rep_stosb_threshold=0x40000000"
 

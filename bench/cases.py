@@ -42,7 +42,7 @@ class Case:
     window: tuple = (0.0, 1e6)                  # seconds of the load that rates and CPU are about
     truth: bool = True
     transport: str = ""                         # of ours: "tls", "http2"; the raw reader knows plain HTTP/1.1 only
-    io: str = "auto"                            # of ours: limits.io
+    io: str = "epoll"                           # of ours: limits.io
     spread: bool = False                        # the simulator's lateness says whether a block is calm
     kind: str = "load"                          # "slope": memory at two sizes; "peak": memory of a long load
     sizes: tuple = ()
@@ -80,13 +80,13 @@ T1 = Case("T1", "as fast as both can, 1 token an event, 1,000 streams", COST,
           window=(1.5, 5.8), truth=False, targets={**CHEAP, "tokens_per_s": Target(5, 100e3, 160e3, at_least=True)})
 
 
-def on_epoll(case):
-    return dataclasses.replace(case, name=f"{case.name}.epoll", title=f"{case.name}, reads by epoll", io="epoll", targets={})
+def on_ring(case):
+    return dataclasses.replace(case, name=f"{case.name}.uring", title=f"{case.name}, reads by io_uring", io="auto", targets={})
 
 
 CASES = (
     P1,
-    on_epoll(P1),
+    on_ring(P1),
     Case("P2", "step, 256 streams x 20 ms", ERRORS + COST, {"ttft": "500ms", "itl": "20ms", "phases": "step"},
          users=256, tokens=250, window=LATE_START, targets={**EXACT, **SAME_SHAPE, **PROMPT}),
     Case("P3", "step, 1,024 streams x 50 ms", ERRORS + COST, {"ttft": "500ms", "itl": "50ms", "phases": "step"},
@@ -107,7 +107,7 @@ CASES = (
          + LATENESS[:3] + ERRORS[:2], {"ttft": "50ms", "itl": "50ms"}, users=1000, tokens=60,
          targets={"ttft_added_p99_ms": Target(16, 1, 0.1)}),
     T1,
-    on_epoll(T1),
+    on_ring(T1),
     Case("T2", "as fast as both can, 8 tokens an event, 1,000 streams", COST,
          {"ttft": "5ms", "itl": "5ms", "ttft_spread": "5ms", "tokens_per_event": 8}, users=1000, tokens=40000, duration=6,
          cut=True, window=(1.5, 5.8), truth=False, targets={"tokens_per_s": Target(6, 400e3, 1e6, at_least=True)}),

@@ -193,7 +193,7 @@ struct RunFile {
   struct Limits {
     enum class Overload { queue, drop, block };
     enum class Spin { automatic, on, off };
-    enum class Io { automatic, epoll, io_uring };
+    enum class Io { epoll, io_uring, automatic };
     enum class Stop { never, saturated };
     uint64_t max_in_flight = 0;  // 0: automatic
     Overload overload = Overload::queue;
@@ -201,7 +201,7 @@ struct RunFile {
     double error_budget = 0.10;  // ratio
     uint32_t io_threads = 0;     // 0: automatic
     Spin spin = Spin::automatic;
-    Io io = Io::automatic;
+    Io io = Io::epoll;
     Stop stop = Stop::never;  // of a steady open loop, when its backlog grows and grows
   };
 

@@ -153,7 +153,7 @@ class SectionReader {
     limits.io_threads =
         static_cast<uint32_t>(std::clamp<int64_t>(tkm::get_int(json, "io_threads", 0), 0, 64));
     read_word(json, "spin", std::array<std::string_view, 3>{"auto", "on", "off"}, limits.spin);
-    read_word(json, "io", std::array<std::string_view, 3>{"auto", "epoll", "io_uring"}, limits.io);
+    read_word(json, "io", std::array<std::string_view, 3>{"epoll", "io_uring", "auto"}, limits.io);
     read_word(json, "stop", std::array<std::string_view, 2>{"never", "saturated"}, limits.stop);
   }
 
