@@ -136,7 +136,8 @@ void Ring::wait(int64_t timeout_ns) {
   } else if (io_uring_sq_ready(&ring_) > 0 || reads_are_due()) {
     result = io_uring_submit_and_get_events(&ring_);
   }
-  missed_ = result < 0 && result != -ETIME;
+  // What was missed since the last wait is read again only when it is served.
+  missed_ = (missed_ && has_unserved()) || (result < 0 && result != -ETIME);
   fetch();
   // The kernel does some twenty reads a call.
   for (unsigned call = 0; reads_are_due() && call < kCallsPerTurn; ++call) {

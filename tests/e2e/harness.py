@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -127,6 +128,16 @@ class Run:
 
     def show(self):
         return f"exit {self.code}\n{self.out}\n{self.err}"
+
+
+def copy_bytes(source, sink):
+    """From one socket to another until either ends; then both are shut down."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def stop_process(process):

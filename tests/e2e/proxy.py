@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 
-from harness import environment, main, run_text
+from harness import copy_bytes, environment, main, run_text
 from grpc import GrpcCase, grpc
 from transports import TlsCase
 
@@ -105,21 +105,9 @@ class Proxy:
         except OSError:
             return client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
         client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
-
-        def copy(source, sink):
-            try:
-                while data := source.recv(65536):
-                    sink.sendall(data)
-            except OSError:
-                pass
-            try:
-                sink.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-        back = threading.Thread(target=copy, args=(server, client), daemon=True)
+        back = threading.Thread(target=copy_bytes, args=(server, client), daemon=True)
         back.start()
-        copy(client, server)
+        copy_bytes(client, server)
         back.join()
         server.close()
 

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 
-from harness import ROOT, main, run_text
+from harness import ROOT, copy_bytes, main, run_text
 from truth import TruthCase
 
 NOT_VERIFIED = "certificate was NOT verified"
@@ -249,16 +249,7 @@ class Unix(TruthCase):
         host, port = url.removeprefix("http://").split(":")
 
         def copy(source, sink):
-            try:
-                while data := source.recv(65536):
-                    sink.sendall(data)
-            except OSError:
-                pass
-            for end in (source, sink):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+            copy_bytes(source, sink)
             source.close()
 
         def serve():

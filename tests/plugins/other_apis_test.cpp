@@ -30,19 +30,7 @@ Processor openai(std::string_view options) {
 void play_all(Processor& processor, const std::string& folder, size_t at_least) {
   const auto fixtures = read_fixtures(TOKOMETER_SOURCE_DIR "/plugins/vllm/fixtures/" + folder);
   CHECK(fixtures.size() >= at_least);
-  for (const Fixture& it : fixtures) {
-    CAPTURE(it.name);
-    CHECK(processor.events(it.response, whole()) == it.expected);
-    CHECK(processor.events(it.response, pieces_of(1)) == it.expected);
-    for (uint64_t seed = 0; seed < 20; ++seed)
-      CHECK(processor.events(it.response, randomly(seed)) == it.expected);
-    for (size_t point = 1; point < it.response.body.size(); ++point) {
-      const std::string said = processor.events(it.response, at(point));
-      if (said == it.expected) continue;
-      CAPTURE(point);
-      CHECK(said == it.expected);
-    }
-  }
+  check_in_all_cuts(processor, fixtures);
 }
 
 // Inputs, or a query and its documents.

@@ -242,4 +242,20 @@ std::string Processor::events(const Response& response, const Cut& cut) {
   return said;
 }
 
+void check_in_all_cuts(Processor& processor, const std::vector<Fixture>& fixtures) {
+  for (const Fixture& it : fixtures) {
+    CAPTURE(it.name);
+    CHECK(processor.events(it.response, whole()) == it.expected);
+    CHECK(processor.events(it.response, pieces_of(1)) == it.expected);
+    for (uint64_t seed = 0; seed < 20; ++seed)
+      CHECK(processor.events(it.response, randomly(seed)) == it.expected);
+    for (size_t point = 1; point < it.response.body.size(); ++point) {
+      const std::string said = processor.events(it.response, at(point));
+      if (said == it.expected) continue;
+      CAPTURE(point);
+      CHECK(said == it.expected);
+    }
+  }
+}
+
 }  // namespace processor_test

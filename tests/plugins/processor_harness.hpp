@@ -64,6 +64,8 @@ struct Fixture {
   Response response;
 };
 std::vector<Fixture> read_fixtures(const std::string& folder);
+// The same events whole, byte by byte, cut at random, and split at every point.
+void check_in_all_cuts(Processor& processor, const std::vector<Fixture>& fixtures);
 std::string read_text(const std::string& path);
 
 }  // namespace processor_test

@@ -21,19 +21,7 @@ std::vector<Fixture> fixtures_of(const std::string& server) {
 
 void play_all(const std::vector<Fixture>& fixtures) {
   Processor processor(standard::openai_processor(), "{}");
-  for (const Fixture& it : fixtures) {
-    CAPTURE(it.name);
-    CHECK(processor.events(it.response, whole()) == it.expected);
-    CHECK(processor.events(it.response, pieces_of(1)) == it.expected);
-    for (uint64_t seed = 0; seed < 20; ++seed)
-      CHECK(processor.events(it.response, randomly(seed)) == it.expected);
-    for (size_t point = 1; point < it.response.body.size(); ++point) {
-      const std::string said = processor.events(it.response, at(point));
-      if (said == it.expected) continue;
-      CAPTURE(point);
-      CHECK(said == it.expected);
-    }
-  }
+  check_in_all_cuts(processor, fixtures);
 }
 
 }  // namespace
