@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <chrono>
@@ -30,6 +31,17 @@
 namespace tokometer::testing {
 
 inline constexpr int kSafetySeconds = 20;
+
+// What a script wrote before it sent is the test's once it was received. A socket orders the two threads, but
+// a compiler knows nothing of that, and ThreadSanitizer only where both ends are system calls it watches: a
+// ring's reads are not. So both ends say it.
+inline std::atomic<int> sent_by_scripts{0};
+inline void tell_sent() {
+  sent_by_scripts.fetch_add(1, std::memory_order_release);
+}
+inline void take_sent() {
+  sent_by_scripts.load(std::memory_order_acquire);
+}
 
 // The server's end of one connection. Blocking.
 class Peer {
@@ -69,6 +81,7 @@ class Peer {
     return bytes;
   }
   void send(std::string_view bytes) {
+    tell_sent();
     while (!bytes.empty()) {
       const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent <= 0) return;
@@ -83,11 +96,13 @@ class Peer {
   }
   // Closes our half, then waits for the other: no byte that was sent is lost to a reset.
   void finish() {
+    tell_sent();
     ::shutdown(fd_, SHUT_WR);
     wait_for_close();
   }
   int fd() const { return fd_; }
   void close() {
+    tell_sent();
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
   void reset() {
@@ -206,6 +221,7 @@ class Recorder : public ExchangeHandler {
     log += "done ";
   }
   void on_read(const ReadStamp& stamp, size_t bytes) override {
+    take_sent();
     stamps.push_back(stamp);
     read_bytes += bytes;
   }
@@ -230,6 +246,7 @@ class Recorder : public ExchangeHandler {
     if (at_end) at_end();
   }
   void on_failure(const Failure& told) override {
+    take_sent();
     failure = told;
     log += "failure=" + told.cls + " ";
     failed = true;

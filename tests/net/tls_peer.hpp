@@ -100,6 +100,7 @@ class TlsPeer {
     return head;
   }
   void send(std::string_view bytes) {
+    tell_sent();
     if (SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) <= 0) ERR_clear_error();
   }
   // The records that `write` makes, not sent.
@@ -117,7 +118,10 @@ class TlsPeer {
     BIO_free(memory);
     return made;
   }
-  void close_notify() { SSL_shutdown(ssl_.get()); }
+  void close_notify() {
+    tell_sent();
+    SSL_shutdown(ssl_.get());
+  }
   void tickets(int count) {
     for (int i = 0; i < count; ++i) SSL_new_session_ticket(ssl_.get());
     SSL_do_handshake(ssl_.get());
