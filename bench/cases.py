@@ -86,7 +86,7 @@ def on_ring(case):
 
 CASES = (
     P1,
-    on_ring(P1),
+    dataclasses.replace(P1, name="P1.half", title="P1 with 1,000 streams (50k tokens/s)", users=1000),
     Case("P2", "step, 256 streams x 20 ms", ERRORS + COST, {"ttft": "500ms", "itl": "20ms", "phases": "step"},
          users=256, tokens=250, window=LATE_START, targets={**EXACT, **SAME_SHAPE, **PROMPT}),
     Case("P3", "step, 1,024 streams x 50 ms", ERRORS + COST, {"ttft": "500ms", "itl": "50ms", "phases": "step"},

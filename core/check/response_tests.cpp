@@ -75,10 +75,15 @@ Finding same_byte_by_byte(const Subject& subject) {
   return same_events_for(subject, [](const Response&) { return std::vector{pieces_of(1)}; });
 }
 
+// A body of hundreds of kilobytes, fed once for each of its bytes, takes minutes. It is split each 61 bytes:
+// a prime below the length of most events, so that in the course of the stream they are cut at all their
+// bytes.
 Finding same_split_everywhere(const Subject& subject) {
   return same_events_for(subject, [](const Response& it) {
+    constexpr size_t kLongBody = 64 * 1024, kLongStep = 61;
+    const size_t step = it.body.size() <= kLongBody ? 1 : kLongStep;
     std::vector<Cut> cuts;
-    for (size_t point = 1; point < it.body.size(); ++point) cuts.push_back(split_at(point));
+    for (size_t point = 1; point < it.body.size(); point += step) cuts.push_back(split_at(point));
     return cuts;
   });
 }

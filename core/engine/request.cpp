@@ -3,7 +3,7 @@
 #include <ctime>
 
 #include "net/grpc.hpp"
-#include "net/http1.hpp"
+#include "net/request_head.hpp"
 
 namespace tokometer {
 namespace {

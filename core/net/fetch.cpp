@@ -10,6 +10,7 @@
 #include "net/grpc.hpp"
 #include "net/poller.hpp"
 #include "net/pool.hpp"
+#include "net/request_head.hpp"
 
 namespace tokometer {
 namespace {

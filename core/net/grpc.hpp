@@ -11,7 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "net/http1.hpp"
+#include "net/field.hpp"
+#include "net/http_fault.hpp"
 
 namespace tokometer {
 

@@ -1,58 +1,26 @@
 #include "net/http1.hpp"
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/chunk_encode.hpp>
-#include <boost/beast/http/error.hpp>
 #include <cassert>
-#include <forward_list>
+#include <optional>
 #include <utility>
-#include <vector>
+#include <variant>
 
-#include "base/text.hpp"
 #include "net/ascii.hpp"
 #include "net/chunk_line.hpp"
+#include "net/head_parser.hpp"
 #include "net/line_block.hpp"
 
 namespace tokometer {
 namespace {
 
-namespace http = boost::beast::http;
-using boost::beast::error_code;
-using BeastView = boost::beast::string_view;
-
-std::string_view to_view(BeastView text) {
-  return {text.data(), text.size()};
-}
-
-// `"HTTP/1.1 2 OK\x0d..."`, for messages.
-std::string quote(std::string_view foreign) {
-  return "\"" + escape_terminal(foreign) + "\"";
-}
-
 constexpr std::string_view kVersionPrefix = "HTTP/1.";
-
-// What is needed while a head or trailers are parsed, inside one feed(): the readers of a thread, thousands
-// of which may be in the middle of a stream, share it.
-struct Parsed {
-  std::string_view head;  // the bytes; empty for trailers
-  std::vector<Field> fields;
-  std::forward_list<std::string> folded;
-};
-
-Parsed& begin_parsed(std::string_view head) {
-  thread_local Parsed parsed;
-  parsed.head = head;
-  parsed.fields.clear();
-  parsed.folded.clear();
-  return parsed;
-}
 
 }  // namespace
 
-// Whole heads and trailers are gathered here before Beast sees them, so that a response is judged alike
-// however it was cut. What is between them, chunks or bytes up to a length or the end, is counted here.
+// Gathers heads and trailers, which head_parser.hpp judges whole, and counts what is between them: chunks, or
+// bytes up to a length or the end.
 class Http1Reader::State {
  public:
   explicit State(const HttpLimits& limits) : limits_(limits) { reset(); }
@@ -98,32 +66,6 @@ class Http1Reader::State {
 
  private:
   enum class Part { head, body, chunk_line, chunk_data, trailers, over };
-
-  // Beast's parser, which lives while it reads a head, or trailers.
-  class Parser final : public http::basic_parser<false> {
-   public:
-    Parser(State& reader, size_t limit_bytes) : reader_(reader) {
-      header_limit(static_cast<std::uint32_t>(limit_bytes));
-      body_limit(boost::none);  // checked by us, before a byte of it comes
-    }
-
-   private:
-    void on_request_impl(http::verb, BeastView, BeastView, int, error_code&) override {}
-    void on_response_impl(int code, BeastView, int version, error_code& error) override {
-      reader_.take_status(code, version, error);
-    }
-    void on_field_impl(http::field id, BeastView name, BeastView value, error_code& error) override {
-      reader_.take_field(id, to_view(name), to_view(value), error);
-    }
-    void on_header_impl(error_code&) override {}
-    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-    std::size_t on_body_impl(BeastView, error_code&) override { return 0; }
-    void on_chunk_header_impl(std::uint64_t, BeastView, error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, BeastView, error_code&) override { return 0; }
-    void on_finish_impl(error_code&) override {}
-
-    State& reader_;
-  };
 
   size_t feed_part(std::string_view bytes) {
     switch (part_) {
@@ -172,7 +114,7 @@ class Http1Reader::State {
       const bool tls = block_.bytes() == 0 && (bytes[0] == 0x15 || bytes[0] == 0x16);
       fail("framing", tls ? "the peer speaks TLS: use https:// in the URL"
                           : "not an HTTP/1 response; it begins with " +
-                                quote(carry_ + std::string(bytes.substr(0, 256))));
+                                quote_foreign(carry_ + std::string(bytes.substr(0, 256))));
       return false;
     }
     return true;
@@ -181,14 +123,12 @@ class Http1Reader::State {
   size_t finish_head(std::string_view bytes, size_t size) {
     std::string_view head = bytes.substr(0, size);
     if (!carry_.empty()) head = carry_.append(head);
-    parsed_ = &begin_parsed(head);
-    Parser parser(*this, limits_.head_bytes + 1);
-    put(parser, head, "response head");
-    if (failed_) return 0;
-    const bool interim = status_ < 200;
-    if (interim && status_ == 101) return fail("framing", "101 Switching Protocols, which nobody asked for");
-    if (interim) return finish_interim(size);
-    return report_head(parser) ? size : 0;
+    auto parsed = parse_head(head, limits_);
+    if (auto* fault = std::get_if<HttpFault>(&parsed)) return fail(std::move(*fault));
+    const auto& it = std::get<ParsedHead>(parsed);
+    if (it.head.status == 101) return fail("framing", "101 Switching Protocols, which nobody asked for");
+    if (it.head.status < 200) return finish_interim(size);
+    return report_head(it) ? size : 0;
   }
 
   size_t finish_interim(size_t size) {
@@ -198,17 +138,12 @@ class Http1Reader::State {
     return size;
   }
 
-  bool report_head(const Parser& parser) {
-    const auto length = parser.content_length();
-    ResponseHead head;
-    head.status = status_;
-    head.fields = parsed_->fields;
-    if (const std::string_view* type = head.find("content-type")) head.content_type = *type;
-    if (length) head.content_length = *length;
-    head.keep_alive = keep_alive_ = parser.keep_alive();
-    part_ = parser.is_done() ? Part::over : parser.chunked() ? Part::chunk_line : Part::body;
-    until_eof_ = parser.need_eof();
-    left_ = length ? *length : UINT64_MAX;
+  bool report_head(const ParsedHead& it) {
+    const ResponseHead& head = it.head;
+    keep_alive_ = head.keep_alive;
+    part_ = !it.has_body ? Part::over : it.is_chunked ? Part::chunk_line : Part::body;
+    until_eof_ = it.until_eof;
+    left_ = head.content_length.value_or(UINT64_MAX);
     if (part_ == Part::chunk_line) begin_chunk_line(false);
     got_head_ = true;
     if (!check_encoding(head)) return false;
@@ -216,8 +151,8 @@ class Http1Reader::State {
     if (carry_.capacity() > kCarryToKeep) std::string().swap(carry_);
     carry_.clear();
     // A success is refused by the size it announces; an error page is read as far as the caller likes.
-    counts_announced_ = status_ / 100 == 2 && !until_eof_;
-    if (!stopped_ && counts_announced_ && length) count_announced(*length);
+    counts_announced_ = head.status / 100 == 2 && !until_eof_;
+    if (!stopped_ && counts_announced_ && head.content_length) count_announced(*head.content_length);
     return !failed_;
   }
 
@@ -226,39 +161,8 @@ class Http1Reader::State {
     const std::string_view* coding = head.find("content-encoding");
     if (coding == nullptr || coding->empty() || equals_ignoring_case(*coding, "identity")) return true;
     if (head.status / 100 != 2) return true;
-    fail("encoding", "Content-Encoding " + quote(*coding) + ", though identity was asked for");
+    fail("encoding", "Content-Encoding " + quote_foreign(*coding) + ", though identity was asked for");
     return false;
-  }
-
-  void take_status(int code, int version, error_code& error) {
-    status_ = code;
-    version_ = version;
-    if (code >= 100 && code <= 599) return;
-    fail("framing", "status " + std::to_string(code) + " is outside 100-599");
-    error = http::error::bad_status;
-  }
-
-  void take_field(http::field id, std::string_view name, std::string_view value, error_code& error) {
-    const bool trailer = part_ != Part::head;
-    parsed_->fields.push_back({name, keep_folded(value)});
-    const size_t limit = trailer ? limits_.trailers : limits_.fields;
-    if (parsed_->fields.size() > limit) {
-      fail_limit(trailer ? "trailers" : "head", limit, "fields");
-      error = http::error::header_limit;
-    } else if (id == http::field::transfer_encoding &&
-               (version_ < 11 || !equals_ignoring_case(value, "chunked"))) {
-      fail("framing", "Transfer-Encoding " + quote(value) +
-                          (version_ < 11 ? " in HTTP/1.0" : "; only \"chunked\" is known"));
-      error = http::error::bad_transfer_encoding;
-    }
-  }
-
-  // Beast joins a folded value in a buffer of its own, which is gone after the callback.
-  std::string_view keep_folded(std::string_view value) {
-    const std::less<const char*> less;
-    const std::string_view head = parsed_->head;
-    const bool inside = !less(value.data(), head.data()) && !less(head.data() + head.size(), value.data());
-    return inside || part_ != Part::head ? value : std::string_view(parsed_->folded.emplace_front(value));
   }
 
   // --- body ---
@@ -322,7 +226,7 @@ class Http1Reader::State {
       case ChunkLine::Found::malformed:
         break;
     }
-    return fail("framing", "bad chunk line " + quote(line.text));
+    return fail("framing", "bad chunk line " + quote_foreign(line.text));
   }
 
   void take_chunk_line(const ChunkLine::Line& line) {
@@ -340,9 +244,9 @@ class Http1Reader::State {
 
   void check_extension(const ChunkLine::Line& line) {
     if (line.extension.empty()) return;
-    error_code error;
-    http::chunk_extensions().parse(BeastView(line.extension.data(), line.extension.size()), error);
-    if (error) fail("framing", "chunk line: " + error.message() + " in " + quote(line.text));
+    boost::beast::error_code error;
+    boost::beast::http::chunk_extensions().parse({line.extension.data(), line.extension.size()}, error);
+    if (error) fail("framing", "chunk line: " + error.message() + " in " + quote_foreign(line.text));
   }
 
   size_t feed_chunk_data(std::string_view bytes) {
@@ -359,19 +263,9 @@ class Http1Reader::State {
       return fail("framing", "a trailer line ends without a carriage return");
     carry_.append(bytes.substr(0, size));
     if (found == LineBlock::Found::more) return size;
-    if (carry_ != "\r\n") read_trailers();
-    if (!failed_) part_ = Part::over;
+    if (auto fault = check_trailers(carry_, limits_)) return fail(std::move(*fault));
+    part_ = Part::over;
     return size;
-  }
-
-  // Beast knows trailers as the end of a chunked response only, so it is given one.
-  void read_trailers() {
-    constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    Parser parser(*this, kHead.size() + limits_.trailer_bytes + 1);
-    parsed_ = &begin_parsed({});
-    put(parser, kHead, "trailers");
-    parsed_ = &begin_parsed({});
-    put(parser, carry_.insert(0, "0\r\n"), "trailers");
   }
 
   // --- the end of the stream ---
@@ -379,8 +273,9 @@ class Http1Reader::State {
   void judge_eof() {
     switch (part_) {
       case Part::head:
-        fail("framing", block_.bytes() == 0 ? "closed after an interim reply, before the response head"
-                                            : "closed inside the response head, after " + quote(carry_));
+        fail("framing", block_.bytes() == 0
+                            ? "closed after an interim reply, before the response head"
+                            : "closed inside the response head, after " + quote_foreign(carry_));
         return;
       case Part::body:
         if (!until_eof_)
@@ -397,24 +292,16 @@ class Http1Reader::State {
     }
   }
 
-  // --- Beast, faults ---
+  // --- faults ---
 
-  void put(Parser& parser, std::string_view bytes, const char* where) {
-    error_code error;
-    parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
-    if (error && !failed_) {
-      fail("framing", std::string(where) + ": " + error.message() + " in " + quote(bytes.substr(0, 1024)));
-    }
-  }
-
-  size_t fail(const char* cls, std::string message) {
+  size_t fail(HttpFault fault) {
     failed_ = true;
-    fault_ = std::make_unique<HttpFault>(HttpFault{cls, std::move(message)});
+    fault_ = std::make_unique<HttpFault>(std::move(fault));
     return 0;
   }
-
-  size_t fail_limit(const char* what, uint64_t limit, const char* unit) {
-    return fail("limit", std::string(what) + ": more than " + std::to_string(limit) + " " + unit);
+  size_t fail(const char* cls, std::string message) { return fail({cls, std::move(message)}); }
+  size_t fail_limit(std::string_view what, uint64_t limit, std::string_view unit) {
+    return fail(limit_fault(what, limit, unit));
   }
 
   static constexpr size_t kCarryToKeep = 1024;
@@ -422,10 +309,7 @@ class Http1Reader::State {
   const HttpLimits& limits_;
   Http1Sink* sink_ = nullptr;
   Part part_ = Part::head;
-  Parsed* parsed_ = nullptr;  // while Beast parses a head or trailers
-  std::string carry_;         // an unfinished head or chunk line, or the trailers
-  int status_ = 0;
-  int version_ = 0;
+  std::string carry_;  // an unfinished head or chunk line, or the trailers
   uint32_t interim_ = 0;
   ChunkLine chunk_line_;
   LineBlock block_;          // the head's or the trailers'

@@ -1,11 +1,11 @@
-// The request side of http1.hpp: the head writer and the gate for header names and values.
+#include "net/request_head.hpp"
+
 #include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
 #include "net/ascii.hpp"
 #include "net/grpc.hpp"
-#include "net/http1.hpp"
 
 namespace tokometer {
 namespace {
@@ -17,7 +17,6 @@ constexpr size_t kMaxTargetBytes = 8 * 1024;
 constexpr std::array<std::string_view, 10> kTransport = {
     "host",    "content-length", "transfer-encoding", "connection",     "te", "trailer",
     "upgrade", "expect",         "keep-alive",        "accept-encoding"};
-constexpr std::array<std::string_view, 4> kCore = {"user-agent", "x-request-id", "authorization", "cookie"};
 
 bool is_token_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -42,6 +41,25 @@ Result<void> check_target(std::string_view target) {
                "\": must begin with \"/\" and hold no blanks, no control "
                "characters and at most " +
                std::to_string(kMaxTargetBytes) + " bytes"};
+}
+
+Result<void> check_header(std::string_view name, std::string_view value) {
+  const auto refuse = [&](const std::string& what) {
+    return Error{"header \"" + escape_terminal(name) + "\": " + what};
+  };
+  if (name.size() > kMaxNameBytes)
+    return refuse("the name has more than " + std::to_string(kMaxNameBytes) + " bytes");
+  if (std::any_of(name.begin(), name.end(), is_control)) return refuse("control characters are not allowed");
+  if (!is_token(name)) return refuse("a name holds letters, digits and -_.!#$%&'*+^`|~ only");
+  if (value.size() > kMaxValueBytes)
+    return refuse("the value has more than " + std::to_string(kMaxValueBytes) + " bytes");
+  const auto bad = [](char c) { return is_control(c) && c != '\t'; };
+  if (std::any_of(value.begin(), value.end(), bad)) return refuse("control characters are not allowed");
+  return {};
+}
+
+bool is_transport_header(std::string_view name) {
+  return std::find(kTransport.begin(), kTransport.end(), ascii_lower(name)) != kTransport.end();
 }
 
 Result<void> check(const RequestHead& head) {
@@ -72,31 +90,6 @@ void append_text(std::string& out, std::string_view name, std::string_view value
 }
 
 }  // namespace
-
-Result<void> check_header(std::string_view name, std::string_view value) {
-  const auto refuse = [&](const std::string& what) {
-    return Error{"header \"" + escape_terminal(name) + "\": " + what};
-  };
-  if (name.size() > kMaxNameBytes)
-    return refuse("the name has more than " + std::to_string(kMaxNameBytes) + " bytes");
-  if (std::any_of(name.begin(), name.end(), is_control)) return refuse("control characters are not allowed");
-  if (!is_token(name)) return refuse("a name holds letters, digits and -_.!#$%&'*+^`|~ only");
-  if (value.size() > kMaxValueBytes)
-    return refuse("the value has more than " + std::to_string(kMaxValueBytes) + " bytes");
-  const auto bad = [](char c) { return is_control(c) && c != '\t'; };
-  if (std::any_of(value.begin(), value.end(), bad)) return refuse("control characters are not allowed");
-  return {};
-}
-
-bool is_transport_header(std::string_view name) noexcept {
-  return std::find(kTransport.begin(), kTransport.end(), ascii_lower(name)) != kTransport.end();
-}
-
-bool is_core_header(std::string_view name) noexcept {
-  const std::string folded = ascii_lower(name);
-  return is_transport_header(name) || folded.starts_with("proxy-") || folded.starts_with("grpc-") ||
-         std::find(kCore.begin(), kCore.end(), folded) != kCore.end();
-}
 
 Result<void> write_request_head(const RequestHead& head, std::string& out) {
   if (auto ok = check(head); !ok) return ok;

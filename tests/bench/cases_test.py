@@ -29,10 +29,10 @@ class Cases(unittest.TestCase):
         def names(*words):
             chosen, unknown = cases.select(words)
             return [case.name for case in chosen], unknown
-        self.assertEqual(names("p1", "R1"), (["P1", "P1.uring", "R1.sse64", "R1.sse512", "R1.unary64"], []))
+        self.assertEqual(names("p1", "R1"), (["P1", "P1.half", "R1.sse64", "R1.sse512", "R1.unary64"], []))
         self.assertEqual(names("R1.sse64", "r1"), (["R1.sse64", "R1.sse512", "R1.unary64"], []))
         self.assertEqual(names("P6", "c1"), (["P6"], []))
-        self.assertEqual(names("P", "P1"), (["P1", "P1.uring"], ["P"]))
+        self.assertEqual(names("P", "P1"), (["P1", "P1.half"], ["P"]))
         self.assertEqual(len(names()[0]), len(cases.CASES))
 
     def test_tiny_counts_are_certain(self):

@@ -193,7 +193,7 @@ class Actions(BackendCase):
                 self.assertEqual(self.asked(sim, path), {"2xx": times}, path)
 
     def test_examples(self):
-        for name, flags in (("responses", ()), ("embeddings", ()), ("lora", ("--set", "model.name=sim-model"))):
+        for name, flags in (("responses", ()), ("embeddings", ()), ("rerank", ()), ("lora", ("--set", "model.name=sim-model"))):
             with self.subTest(name):
                 sim, parent = self.quick(), self.tmp / name
                 code, out, err = self.tokometer("run", ROOT / "examples" / f"vllm-{name}.yaml", "--set", f"target.url={sim.url}",

@@ -11,6 +11,7 @@
 
 #include "net/grpc.hpp"
 #include "net/http2.hpp"
+#include "net/request_head.hpp"
 
 using namespace tokometer;
 

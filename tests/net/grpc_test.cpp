@@ -7,6 +7,7 @@
 #include "http2_peer.hpp"
 #include "net/fetch.hpp"
 #include "net/grpc.hpp"
+#include "net/request_head.hpp"
 
 using namespace tokometer;
 using namespace tokometer::testing;

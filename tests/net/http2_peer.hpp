@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "loopback.hpp"
-#include "net/http1.hpp"
+#include "net/request_head.hpp"
 
 namespace tokometer::testing {
 

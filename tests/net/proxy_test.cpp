@@ -7,6 +7,7 @@
 
 #include "loopback.hpp"
 #include "net/fetch.hpp"
+#include "net/request_head.hpp"
 
 using namespace tokometer;
 using namespace tokometer::testing;
