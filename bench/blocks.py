@@ -8,7 +8,6 @@ import statistics
 
 MAX_LOSS = 0.08             # share of a core that others took
 MAX_LONG_GAPS_PER_S = 5.0   # gaps over 1 ms; 20 in 4 s
-MAX_SIM_LATE_MS = 1.0       # the simulator's own p99, where its tokens are spread
 
 
 @dataclasses.dataclass
@@ -26,8 +25,8 @@ def shuffled_order(seed, number, words=("raw", "ours", "raw")):
     return order
 
 
-def noise(block, *, spread):
-    """Why a block is rejected; [] where it is good."""
+def noise(block, late_ms=0.0):
+    """Why a block is rejected; [] where it is good. late_ms: the simulator's lateness (p99) that is too much; 0: any will do."""
     why = []
     for core in block.hiccup.get("cores", ()):
         if core["loss"] > MAX_LOSS:
@@ -36,7 +35,7 @@ def noise(block, *, spread):
         if rate > MAX_LONG_GAPS_PER_S:
             why.append(f"core {core['core']}: {rate:.0f} gaps over 1 ms a second")
     late = max(block.sim_late_ms, default=0)
-    if spread and late > MAX_SIM_LATE_MS:
+    if late_ms and late > late_ms:
         why.append(f"simulator late, p99 {late:.1f} ms")
     return why
 

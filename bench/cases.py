@@ -43,7 +43,7 @@ class Case:
     truth: bool = True
     transport: str = ""                         # of ours: "tls", "http2"; the raw reader knows plain HTTP/1.1 only
     io: str = "epoll"                           # of ours: limits.io
-    spread: bool = False                        # the simulator's lateness says whether a block is calm
+    late_ms: float = 0.0                        # p99 of the simulator's lateness from which a block is noisy; 0: not asked
     kind: str = "load"                          # "slope": memory at two sizes; "peak": memory of a long load
     sizes: tuple = ()
     runs: tuple = ("raw", "ours", "raw")
@@ -73,7 +73,7 @@ PROMPT = {"lag_p50_us": Target(3, 2, 1.2, of="ratio")}
 LATE_START = (1.0, 5.0)     # after the start burst, before the first stream ends
 
 P1 = Case("P1", "spread, 2,000 streams x 20 ms (100k tokens/s)", ERRORS + COST,
-          {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms"}, users=2000, tokens=250, window=LATE_START, spread=True,
+          {"ttft": "500ms", "itl": "20ms", "ttft_spread": "400ms"}, users=2000, tokens=250, window=LATE_START, late_ms=5.0,
           targets={**EXACT, **SAME_SHAPE, **PROMPT, **CHEAP})
 T1 = Case("T1", "as fast as both can, 1 token an event, 1,000 streams", COST,
           {"ttft": "5ms", "itl": "5ms", "ttft_spread": "5ms"}, users=1000, tokens=5000, duration=6, cut=True,
@@ -86,22 +86,22 @@ def on_ring(case):
 
 CASES = (
     P1,
-    dataclasses.replace(P1, name="P1.half", title="P1 with 1,000 streams (50k tokens/s)", users=1000),
+    dataclasses.replace(P1, name="P1.half", title="P1 with 1,000 streams (50k tokens/s)", users=1000, late_ms=1.0),
     Case("P2", "step, 256 streams x 20 ms", ERRORS + COST, {"ttft": "500ms", "itl": "20ms", "phases": "step"},
          users=256, tokens=250, window=LATE_START, targets={**EXACT, **SAME_SHAPE, **PROMPT}),
     Case("P3", "step, 1,024 streams x 50 ms", ERRORS + COST, {"ttft": "500ms", "itl": "50ms", "phases": "step"},
          users=1024, tokens=100, window=LATE_START, targets={**EXACT, **SAME_SHAPE, **PROMPT}),
     Case("P4", "spread, 8,000 streams x 100 ms (80k tokens/s)", ERRORS + COST,
-         {"ttft": "1s", "itl": "100ms", "ttft_spread": "100ms"}, users=8000, tokens=45, window=(1.0, 5.0), spread=True,
+         {"ttft": "1s", "itl": "100ms", "ttft_spread": "1s"}, users=8000, tokens=55, window=(2.0, 6.0), late_ms=5.0,
          targets=SAME_SHAPE),
     Case("P5", "5 tokens an event, cut at random, 300 streams x 20 ms", ERRORS + COST,
-         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms", "tokens_per_event": 5, "split": "seeded"}, users=300,
-         tokens=1252, window=LATE_START, spread=True),
+         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "200ms", "tokens_per_event": 5, "split": "seeded"}, users=300,
+         tokens=1252, window=LATE_START, late_ms=1.0),
     Case("P6", "TLS: spread, 500 streams x 20 ms; the raw reader without TLS", ERRORS + COST,
-         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms"}, users=500, tokens=250, window=LATE_START, spread=True,
+         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "200ms"}, users=500, tokens=250, window=LATE_START, late_ms=1.0,
          transport="tls", targets={**EXACT, **SAME_SHAPE}),
     Case("P7", "HTTP/2, 100 streams a connection: P6's load; the raw reader on HTTP/1.1", ERRORS + COST,
-         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms"}, users=500, tokens=250, window=LATE_START, spread=True,
+         {"ttft": "500ms", "itl": "20ms", "ttft_spread": "200ms"}, users=500, tokens=250, window=LATE_START, late_ms=1.0,
          transport="http2", targets={**EXACT, **SAME_SHAPE}),
     Case("U1", "1,000 users who start at the same instant, 60 tokens x 50 ms", ("ttft_added_p99_ms", "ttft_added_sched_p99_ms")
          + LATENESS[:3] + ERRORS[:2], {"ttft": "50ms", "itl": "50ms"}, users=1000, tokens=60,
@@ -120,12 +120,12 @@ CASES = (
     Case("R1.unary64", "whole replies, 64 connections", REQUESTS, {"mode": "instant"}, users=64, duration=5,
          window=(0.9, 5), stream=False, truth=False),
     Case("R2", "Poisson, 5,000 requests/s x 3 tokens", LATENESS + ERRORS + REQUESTS, {"ttft": "5ms", "itl": "5ms"},
-         open=OpenLoad(5000, 4, tokens=3), window=(0.9, 4), spread=True),
+         open=OpenLoad(5000, 4, tokens=3), window=(0.9, 4), late_ms=1.0),
     Case("A1", "Poisson, 1,000 requests/s, nothing else", LATENESS + ("event_error_p99_us",), {"ttft": "5ms"},
-         open=OpenLoad(1000, 6), spin=True, window=(0.9, 6), spread=True,
+         open=OpenLoad(1000, 6), spin=True, window=(0.9, 6), late_ms=1.0,
          targets={"lateness_p99_us": Target(10, 50, 1)}),
-    Case("A2", "A1 while P1 runs", LATENESS + ERRORS[:6], {"ttft": "500ms", "itl": "20ms", "ttft_spread": "20ms"},
-         users=2000, tokens=250, open=OpenLoad(1000, 4.5, delay=0.1), spin=True, window=(1.0, 4.5), spread=True,
+    Case("A2", "A1 while P1 runs", LATENESS + ERRORS[:6], {"ttft": "500ms", "itl": "20ms", "ttft_spread": "400ms"},
+         users=2000, tokens=250, open=OpenLoad(1000, 4.5, delay=0.1), spin=True, window=(1.0, 4.5), late_ms=5.0,
          targets={"lateness_p99_us": Target(11, 500, 100)}),
     Case("A3", "constant, 1,000 requests/s for 60 s", LATENESS, {"ttft": "5ms"},
          open=OpenLoad(1000, 60, pattern="constant"), runs=("ours",), blocks=1, truth=False,

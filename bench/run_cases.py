@@ -130,7 +130,7 @@ class CaseRun:
                 "projected_rss_mb": large["peak_rss_mb"] + max(0.0, slope_mb) * (1e6 - sizes[1])}
 
     def noise(self, block):
-        return block_logic.noise(block, spread=self.case.spread)
+        return block_logic.noise(block, self.case.late_ms)
 
     def good(self):
         return [b for b in self.blocks if b.ours and not self.noise(b)]

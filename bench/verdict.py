@@ -64,7 +64,7 @@ def one_run(sim_options, file, folder, watch=None):
 
 def is_noisy(folder):
     hiccup = programs.run_hiccup(1, folder, cores=(programs.CLIENT_CORE, programs.SERVER_CORE))
-    return blocks.noise(blocks.Block(hiccup), spread=False)
+    return blocks.noise(blocks.Block(hiccup))
 
 
 def count_verdicts(runs):

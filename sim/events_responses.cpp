@@ -1,5 +1,6 @@
-// vLLM's /v1/responses: items open and close around the deltas of their text, and the last event repeats all
-// of it, with the counts; its name is "completed" also where the status inside is another. No [DONE].
+// /v1/responses of vLLM and SGLang: items open and close around the deltas of their text, and the last event
+// repeats all of it, with the counts. vLLM names it "completed" also where the status inside is another. No
+// [DONE].
 #include <ctime>
 
 #include "sim/other_apis.hpp"
@@ -54,7 +55,8 @@ class ResponsesEvents final : public EventWriter {
   Event finish(uint32_t, const char* reason, const Usage& usage) override {
     begin({});
     if (is_open_) close_item();
-    open("response.completed");
+    const bool is_vllm = generation().dialect == Dialect::vllm;
+    open("response." + std::string(is_vllm ? "completed" : status_of(reason)));
     out().append(R"("response":)").append(response(items_, reason, usage));
     return end();
   }

@@ -139,8 +139,8 @@ OtherApi other_api(const Options& options, std::string_view path) {
   const Dialect dialect = options.dialect;
   if (dialect != Dialect::vllm && dialect != Dialect::sglang) return OtherApi::none;
   if (path == "/v1/embeddings") return OtherApi::embeddings;
-  if (dialect == Dialect::sglang) return path == "/v1/rerank" ? OtherApi::rerank : OtherApi::none;
   if (path == "/v1/responses") return OtherApi::responses;
+  if (dialect == Dialect::sglang) return path == "/v1/rerank" ? OtherApi::rerank : OtherApi::none;
   if (path == "/v1/ranking" && options.nim != "no") return OtherApi::ranking;
   return path == "/v1/rerank" || path == "/rerank" ? OtherApi::rerank : OtherApi::none;
 }

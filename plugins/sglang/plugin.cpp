@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "generate_reply.hpp"
@@ -22,10 +23,13 @@ struct Options {
 
   static void options(tkm::OptionSet<Options>& set) {
     set.add("api", &Options::api)
-        .one_of({"chat", "completions", "embeddings", "rerank", "generate"})
+        .one_of({"chat", "completions", "responses", "embeddings", "rerank", "generate"})
         .help(
-            "/v1/chat/completions, /v1/completions, of embedding models /v1/embeddings, of rerankers "
-            "/v1/rerank, or SGLang's own /generate: one text or token ids, no chat template");
+            "/v1/chat/completions, /v1/completions, /v1/responses of the Python frontend, of embedding "
+            "models "
+            "/v1/embeddings, of rerankers /v1/rerank, or SGLang's own /generate: one text or token ids, no "
+            "chat "
+            "template");
     set.add("running_usage", &Options::running_usage)
         .help(
             "OpenAI routes: ask for usage on every chunk: exact tokens per event (/generate always has "
@@ -88,22 +92,29 @@ class Sglang : public tkm::OpenAiApis {
       "channel.tools", "form.chat",    "form.text",    "form.tokens",  "route.model",  "route.adapter",
       "cache.salt",    "count.server", "task.embed",   "task.rank"};
 
+  // /v1/responses takes neither ignore_eos nor an adapter.
+  static constexpr std::array kOfResponses{
+      "proto.http", "reply.whole", "reply.stream", "channel.reasoning", "channel.tools",
+      "form.chat",  "form.text",   "route.model",  "cache.salt",        "count.server"};
+
   explicit Sglang(const Options& options)
       : OpenAiApis(tkm::openai_api(options.api == "generate" ? "completions" : options.api),
                    {.asks_running_usage = options.running_usage,
-                    .has_exact_output = true,
+                    .has_exact_output = options.api != "responses",
                     .has_min_tokens = false,
                     .has_model_adapters = true,
                     .has_cache_salt = true,
                     .has_own_sampling = true},
                    {}, kRanks),
         is_native_(options.api == "generate"),
+        capabilities_(kCapabilities),
         asked_vocab_size_(options.vocab_size) {
+    if (options.api == "responses") capabilities_ = kOfResponses;
     shared_ = std::make_unique<sglang::Shared>(sglang::Shared{scratch()});
   }
 
   std::string describe() const {
-    return profile({.capabilities = kCapabilities,
+    return profile({.capabilities = capabilities_,
                     .members = kMembers,
                     .discover = kDiscover,
                     .without = is_native_ ? "route.model" : ""});
@@ -152,6 +163,7 @@ class Sglang : public tkm::OpenAiApis {
   }
 
   bool is_native_;
+  std::span<const char* const> capabilities_;
   int64_t asked_vocab_size_, told_vocab_size_ = 0;
   sglang::GenerateRequest request_;
   std::unique_ptr<sglang::Shared> shared_;  // its address must not change: replies refer to it

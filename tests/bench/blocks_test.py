@@ -26,8 +26,8 @@ class Order(unittest.TestCase):
 
 
 class Noise(unittest.TestCase):
-    def why(self, spread=False, late=(), **more):
-        return blocks.noise(blocks.Block(hiccup(**more), sim_late_ms=list(late)), spread=spread)
+    def why(self, late_ms=0.0, late=(), **more):
+        return blocks.noise(blocks.Block(hiccup(**more), sim_late_ms=list(late)), late_ms)
 
     def test_calm(self):
         self.assertEqual(self.why(), [])
@@ -42,12 +42,12 @@ class Noise(unittest.TestCase):
     def test_any_core_counts(self):
         said = hiccup()
         said["cores"][1] = {**said["cores"][1], "loss": 0.5}
-        self.assertEqual(blocks.noise(blocks.Block(said), spread=False), ["core 1 lost 50%"])
+        self.assertEqual(blocks.noise(blocks.Block(said)), ["core 1 lost 50%"])
 
     def test_simulator_matters_where_tokens_are_spread(self):
         self.assertEqual(self.why(late=[0.2, 1.4, 0.1]), [])
-        self.assertEqual(self.why(late=[0.2, 1.4, 0.1], spread=True), ["simulator late, p99 1.4 ms"])
-        self.assertEqual(self.why(late=[0.2, 1.0], spread=True), [])
+        self.assertEqual(self.why(late=[0.2, 1.4, 0.1], late_ms=1.0), ["simulator late, p99 1.4 ms"])
+        self.assertEqual(self.why(late=[0.2, 1.0], late_ms=1.0), [])
 
 
 class Figures(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""vLLM's routes besides chats and completions, and what a run does to its servers, against the simulator."""
+"""Routes besides chats and completions, and what a run does to its servers, against the simulator."""
 
 import json
 import urllib.request
@@ -51,10 +51,19 @@ class Responses(BackendCase):
     def test_refused(self):
         self.refused("responses", "makes one choice only", request="{choices: 2}", code=2)
 
+    def test_sglang(self):
+        self.name = "sglang"
+        self.assert_lengths(self.run_api())
+        run = self.run_api("--eos-after", "3", request="{output: at_most}")
+        self.assertEqual({r["finish_reason"] for r in run.requests}, {"completed"})
+        self.refused("responses", "exact", request="{output: exact}", code=2)
+        self.refused("responses", "knows no adapters", "--adapters", "sql", code=2,
+                     more="model: {name: sim-model, adapters: [{name: sql}]}\n")
+
 
 class ResponsesShapes(Responses):
     test_streams = test_whole = test_reasoning = test_exact_length_and_salt = test_ends_by_itself = None
-    test_without_usage = test_refused = None
+    test_without_usage = test_refused = test_sglang = None
 
     def test_shapes(self):
         for flags in (("--split", "byte"), ("--split", "seeded"), ("--crlf", "--comments", "1ms"),
