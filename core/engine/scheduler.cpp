@@ -225,6 +225,8 @@ std::vector<int64_t> PhaseScheduler::stop() {
 
 int64_t PhaseScheduler::next_time_ns() const noexcept {
   if (ended_) return kNever;
+  // The pattern has not been asked what follows the last release: that may be due at once.
+  if (!done_ && committed_.empty() && wait_until_ns_ < 0) return latest_ns_;
   int64_t next = last_time_ns();
   if (limits_.duration_ns && (window_has_ended() || cooldown_is_used_up()))
     next = std::min(next, *limits_.duration_ns);

@@ -50,6 +50,16 @@ TEST_CASE("an open loop is asked up to the horizon and no further") {
   CHECK(take_all(scheduler, 20, 45) == std::vector<int64_t>{30, 40});
 }
 
+// A driver that takes only so many in one turn must come back at once, not when the phase ends.
+TEST_CASE("an open loop that was not asked to the horizon has something to do again at once") {
+  Pattern pattern = fake_pattern(every(10));
+  PhaseScheduler scheduler(pattern, {.duration_ns = 1000});
+  for (const int64_t at_ns : {0, 10, 20}) CHECK(scheduler.take_due(100, 150) == at_ns);
+  CHECK(scheduler.next_time_ns() <= 30);
+  CHECK(take_all(scheduler, 100, 150).size() == 13);  // 30 to 150
+  CHECK(scheduler.next_time_ns() == 160);
+}
+
 TEST_CASE("before its phase begins an open loop already tells when its first release is") {
   Pattern pattern = fake_pattern(every(10));
   PhaseScheduler scheduler(pattern, {.duration_ns = 100});
