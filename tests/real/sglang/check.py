@@ -25,6 +25,6 @@ def check(server):
     server.fails("prompts that are too long for generate", 10, {"ok": 5, "in_band.request": 5}, "generate")
     server.refuses("wrong model", 'the server has no model "no-such". It lists: tiny', "chat", "model.name=no-such")
     if not IS_RUST:
-        server.load("responses", 40, "responses", "request.output=at_most")
+        server.load("responses", 40, "responses", "request.output=at_most", fewer=2)
         server.load_adapters(plain, "chat", ["lora-a", "lora-b"])
         server.refuses("wrong adapter", "lora-c", "chat", "model={name: tiny, adapters: [{name: lora-c}]}")
