@@ -17,10 +17,16 @@ if [ ! -x "$dir/bin/llm-d-inference-sim" ]; then
       go build -mod=mod -o "$dir/bin/" "./$command")
     rm -rf "$dir/src"
   else
-    GOBIN=$dir/bin go install "github.com/llm-d/llm-d-inference-sim/$command@v0.10.2" || {
+    # Not `go install MODULE@VERSION`: that asks for the list of all versions, which not every proxy has.
+    source=$(go mod download -json "github.com/llm-d/llm-d-inference-sim@v0.10.2" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+    if [ -z "$source" ]; then
       echo "the Go module proxy does not serve it: set LLM_D_SIM_SRC and LLM_D_ROUTER_SRC to source trees" >&2
       exit 1
-    }
+    fi
+    cp -r "$source" "$dir/src"
+    chmod -R u+w "$dir/src"
+    (cd "$dir/src" && go build -o "$dir/bin/" "./$command")
+    rm -rf "$dir/src"
   fi
 fi
 echo "ready: $dir"
