@@ -25,11 +25,10 @@ struct Options {
     set.add("api", &Options::api)
         .one_of({"chat", "completions", "responses", "embeddings", "rerank", "generate"})
         .help(
-            "/v1/chat/completions, /v1/completions, /v1/responses of the Python frontend, of embedding "
+            "/v1/chat/completions, /v1/completions, /v1/responses (Python frontend only), of embedding "
             "models "
             "/v1/embeddings, of rerankers /v1/rerank, or SGLang's own /generate: one text or token ids, no "
-            "chat "
-            "template");
+            "chat template");
     set.add("running_usage", &Options::running_usage)
         .help(
             "OpenAI routes: ask for usage on every chunk: exact tokens per event (/generate always has "
@@ -92,6 +91,7 @@ class Sglang : public tkm::OpenAiApis {
       "channel.tools", "form.chat",    "form.text",    "form.tokens",  "route.model",  "route.adapter",
       "cache.salt",    "count.server", "task.embed",   "task.rank"};
 
+  using Capabilities = std::span<const char* const>;
   // /v1/responses takes neither ignore_eos nor an adapter.
   static constexpr std::array kOfResponses{
       "proto.http", "reply.whole", "reply.stream", "channel.reasoning", "channel.tools",
@@ -107,9 +107,8 @@ class Sglang : public tkm::OpenAiApis {
                     .has_own_sampling = true},
                    {}, kRanks),
         is_native_(options.api == "generate"),
-        capabilities_(kCapabilities),
+        capabilities_(options.api == "responses" ? Capabilities(kOfResponses) : Capabilities(kCapabilities)),
         asked_vocab_size_(options.vocab_size) {
-    if (options.api == "responses") capabilities_ = kOfResponses;
     shared_ = std::make_unique<sglang::Shared>(sglang::Shared{scratch()});
   }
 
@@ -163,7 +162,7 @@ class Sglang : public tkm::OpenAiApis {
   }
 
   bool is_native_;
-  std::span<const char* const> capabilities_;
+  Capabilities capabilities_;
   int64_t asked_vocab_size_, told_vocab_size_ = 0;
   sglang::GenerateRequest request_;
   std::unique_ptr<sglang::Shared> shared_;  // its address must not change: replies refer to it
