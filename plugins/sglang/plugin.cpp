@@ -26,9 +26,8 @@ struct Options {
         .one_of({"chat", "completions", "responses", "embeddings", "rerank", "generate"})
         .help(
             "/v1/chat/completions, /v1/completions, /v1/responses (Python frontend only), of embedding "
-            "models "
-            "/v1/embeddings, of rerankers /v1/rerank, or SGLang's own /generate: one text or token ids, no "
-            "chat template");
+            "models /v1/embeddings, of rerankers /v1/rerank, or SGLang's own /generate: one text or token "
+            "ids, no chat template");
     set.add("running_usage", &Options::running_usage)
         .help(
             "OpenAI routes: ask for usage on every chunk: exact tokens per event (/generate always has "
