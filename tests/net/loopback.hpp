@@ -300,7 +300,8 @@ class Client {
         io.poll();
         poller.wait(std::min(deadline_ns, clock.now_ns() + 5'000'000));
       } else {
-        io.run_one_for(std::chrono::nanoseconds(left_ns));
+        // Not longer: another thread may make the condition true, and no event tells of that.
+        io.run_one_for(std::chrono::nanoseconds(std::min(left_ns, int64_t{5'000'000})));
       }
     }
     return true;
