@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
+#include <cstring>
 
 #include "base/hash.hpp"
 #include "metrics/record_fields.hpp"
@@ -48,14 +50,43 @@ class IntegerList {
   bool first_ = true;
 };
 
+constexpr size_t kLongestKey = 32;
+
+// `,"key":` and room behind it, on the stack: a line is many short pieces, and each append costs more than
+// its bytes.
+class KeyText {
+ public:
+  explicit KeyText(std::string_view key) {
+    assert(key.size() <= kLongestKey);
+    add(",\"");
+    add(key);
+    add("\":");
+  }
+  void add(std::string_view piece) {
+    std::memcpy(text_.data() + size_, piece.data(), piece.size());
+    size_ += piece.size();
+  }
+  void add(int64_t value) {
+    const char* end = std::to_chars(text_.data() + size_, text_.data() + text_.size(), value).ptr;
+    size_ = static_cast<size_t>(end - text_.data());
+  }
+  operator std::string_view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, kLongestKey + 32> text_;
+  size_t size_ = 0;
+};
+
 void put_integer(std::string& out, std::string_view key, int64_t value) {
-  std::array<char, 24> text;
-  const char* end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  out.append(",\"").append(key).append("\":").append(text.data(), static_cast<size_t>(end - text.data()));
+  KeyText text(key);
+  text.add(value);
+  out.append(text);
 }
 
 void put_text(std::string& out, std::string_view key, std::string_view value) {
-  out.append(",\"").append(key).append("\":\"");
+  KeyText text(key);
+  text.add("\"");
+  out.append(text);
   tkm::append_json_escaped(out, value);
   out.push_back('"');
 }
@@ -71,7 +102,12 @@ void put_flags(std::string& out, uint32_t flags) {
 }
 
 void put_hex8(std::string& out, uint32_t value) {
-  for (int shift = 28; shift >= 0; shift -= 4) out.push_back("0123456789abcdef"[value >> shift & 15u]);
+  std::array<char, 8> digits;
+  for (char& digit : digits) {
+    digit = "0123456789abcdef"[value >> 28];
+    value <<= 4;
+  }
+  out.append(digits.data(), digits.size());
 }
 
 void put_server(std::string& out, const std::vector<std::pair<std::string, double>>& server) {
