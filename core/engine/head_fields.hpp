@@ -4,6 +4,7 @@
 
 #include <tokometer/abi.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,9 @@ class HeadFields {
     fields_.reserve(fields.size());
     for (const auto& [name, value] : fields) {
       const size_t begin = names_.size();
-      for (const char letter : name) names_.push_back(ascii_lower(letter));
+      names_.resize(begin + name.size());
+      std::transform(name.begin(), name.end(), names_.begin() + static_cast<ptrdiff_t>(begin),
+                     [](char letter) { return ascii_lower(letter); });
       fields_.push_back({{names_.data() + begin, name.size()}, {value.data(), value.size()}});
     }
   }

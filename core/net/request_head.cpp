@@ -18,12 +18,17 @@ constexpr std::array<std::string_view, 10> kTransport = {
     "host",    "content-length", "transfer-encoding", "connection",     "te", "trailer",
     "upgrade", "expect",         "keep-alive",        "accept-encoding"};
 
-bool is_token_char(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
+constexpr std::array<bool, 256> kTokenChars = [] {
+  std::array<bool, 256> is{};
+  for (int c = '0'; c <= '9'; ++c) is[static_cast<size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) is[static_cast<size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) is[static_cast<size_t>(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) is[static_cast<size_t>(c)] = true;
+  return is;
+}();
 
 bool is_token(std::string_view text) {
+  const auto is_token_char = [](char c) { return kTokenChars[static_cast<unsigned char>(c)]; };
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
 }
 
@@ -49,8 +54,11 @@ Result<void> check_header(std::string_view name, std::string_view value) {
   };
   if (name.size() > kMaxNameBytes)
     return refuse("the name has more than " + std::to_string(kMaxNameBytes) + " bytes");
-  if (std::any_of(name.begin(), name.end(), is_control)) return refuse("control characters are not allowed");
-  if (!is_token(name)) return refuse("a name holds letters, digits and -_.!#$%&'*+^`|~ only");
+  if (!is_token(name)) {
+    const bool controls = std::any_of(name.begin(), name.end(), is_control);
+    return refuse(controls ? "control characters are not allowed"
+                           : "a name holds letters, digits and -_.!#$%&'*+^`|~ only");
+  }
   if (value.size() > kMaxValueBytes)
     return refuse("the value has more than " + std::to_string(kMaxValueBytes) + " bytes");
   const auto bad = [](char c) { return is_control(c) && c != '\t'; };
@@ -59,7 +67,8 @@ Result<void> check_header(std::string_view name, std::string_view value) {
 }
 
 bool is_transport_header(std::string_view name) {
-  return std::find(kTransport.begin(), kTransport.end(), ascii_lower(name)) != kTransport.end();
+  return std::any_of(kTransport.begin(), kTransport.end(),
+                     [&](std::string_view own) { return equals_ignoring_case(own, name); });
 }
 
 Result<void> check(const RequestHead& head) {
