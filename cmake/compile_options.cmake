@@ -4,6 +4,7 @@ find_package(Threads REQUIRED)
 add_library(tokometer_options INTERFACE)
 target_compile_options(tokometer_options INTERFACE
   -Wall -Wextra -Wconversion -Wshadow
+  $<$<BOOL:${TOKOMETER_WARNINGS_AS_ERRORS}>:-Werror>
   -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
   -ftrivial-auto-var-init=zero
   # clang 14 wants this said aloud before it takes "=zero"; later versions ignore it
