@@ -51,6 +51,8 @@ class IntegerList {
 };
 
 constexpr size_t kLongestKey = 32;
+static_assert(std::all_of(kRequestFields.begin(), kRequestFields.end(),
+                          [](const RequestField& field) { return field.name.size() <= kLongestKey; }));
 
 // `,"key":` and room behind it, on the stack: a line is many short pieces, and each append costs more than
 // its bytes.
